@@ -1,0 +1,24 @@
+/** What a breaker says. Only `anomalous` may take a backend out; everything else changes nothing. */
+import type { BackendId } from '../model.ts';
+
+export type Verdict =
+  | { readonly kind: 'normal'; readonly value: number; readonly bound: number }
+  | {
+      readonly kind: 'anomalous';
+      /** How far beyond the bound, 1 = just at it; comparable between breakers, finite. */
+      readonly severity: number;
+      readonly value: number;
+      readonly bound: number;
+      /** One sentence with value, bound and reference. */
+      readonly reason: string;
+    }
+  | { readonly kind: 'insufficient'; readonly reason: string }
+  | { readonly kind: 'error'; readonly reason: string };
+
+/** The outcome of one evaluation of one breaker over a whole fleet. */
+export type Judgement =
+  | { readonly kind: 'judged'; readonly verdicts: ReadonlyMap<BackendId, Verdict> }
+  /** The fleet as a whole moved: a dependency or the metric itself is wrong, not an endpoint. */
+  | { readonly kind: 'fleet-wide'; readonly reason: string; readonly verdicts: ReadonlyMap<BackendId, Verdict> }
+  /** Nothing could be judged: query failed, source warming. */
+  | { readonly kind: 'unusable'; readonly reason: string };

@@ -1,0 +1,112 @@
+/**
+ * A policy as the engine uses it: validated, every default applied, durations in milliseconds, inheritance resolved.
+ * The YAML form, its bounds and its defaults are in schema.ts; parse.ts turns one into the other.
+ */
+import type { ServiceKey } from '../model.ts';
+
+export type Enforcement = 'Enforce' | 'Observe' | 'Suspended';
+
+export interface Policy {
+  readonly namespace: string;
+  readonly name: string;
+  readonly service: ServiceKey;
+  /** metadata.creationTimestamp, when known: between two policies for one Service the oldest wins. */
+  readonly createdAtMs?: number;
+  readonly enforcement: Enforcement;
+  /** Evaluations each breaker observes before a new or edited policy acts. */
+  readonly settle: number;
+  readonly eject: EjectPolicy;
+  readonly budget: BudgetPolicy;
+  readonly proximity: 'None' | 'Zone' | 'Node';
+  /** Age from Ready under which a backend is neither judged nor a reference. */
+  readonly warmUpMs: number;
+  readonly breakers: readonly Breaker[];
+  readonly activator: ActivatorPolicy;
+  /** Hash of the spec's meaning: a changed one settles anew. */
+  readonly fingerprint: string;
+}
+
+export interface EjectPolicy {
+  readonly how: 'Drain' | 'MarkUnhealthy' | 'Remove';
+  /** Time from ejection until `then` happens; absent: never. */
+  readonly closeAfterMs?: number;
+  readonly then: 'None' | 'Remove' | 'Evict';
+}
+
+export interface BudgetPolicy {
+  readonly minAvailableCount: number;
+  readonly minAvailableRatioPercent: number;
+  readonly maxEjectedPercent: number;
+  readonly velocity: { readonly count: number; readonly percent: number };
+  readonly holdAbovePercent: number;
+  readonly onBreach: 'Readmit' | 'Hold';
+}
+
+export interface ActivatorPolicy {
+  readonly mode: 'periodic' | 'retryAndPause' | 'retryAndKill';
+  readonly periodMs: number;
+  readonly maxRetryCount: number;
+  readonly maxPauseCount: number;
+  readonly resetAfterMs: number;
+  readonly maxEvictionsPerHour: number;
+  readonly ramp: RampPolicy;
+}
+
+export interface RampPolicy {
+  /** Percent of the full weight, rising, ending in 100; the first is the probe. */
+  readonly weights: readonly number[];
+  readonly stepPeriodMs: number;
+}
+
+export interface Breaker {
+  readonly name: string;
+  /** Its own, or the policy's when it has none. */
+  readonly enforcement: 'Enforce' | 'Observe';
+  readonly evaluationPeriodMs: number;
+  readonly confirm: { readonly of: number; readonly atLeast: number };
+  readonly onNoData: 'Hold' | 'Healthy';
+  readonly activity?: { readonly query: string; readonly min: number };
+  /** Name of a metric source of the serving config; never a URL. */
+  readonly source: string;
+  readonly match: Match;
+  readonly detector: Detector;
+  /**
+   * How far back a verdict looks, in milliseconds: the largest range + subquery + offset of its queries. A verdict
+   * speaks of a moment only if its evaluation time minus this lies after that moment.
+   */
+  readonly lookbackMs: number;
+  /** Hash of what it measures: baseline and streaks survive edits that leave it alone. */
+  readonly fingerprint: string;
+}
+
+export interface Match {
+  /** Label of the sample that names the backend. */
+  readonly label: string;
+  readonly by: 'PodName' | 'PodIP' | 'Address' | 'PodUID';
+  /** Compared with the policy's namespace when the sample has it. */
+  readonly namespaceLabel: string;
+}
+
+export type Detector =
+  | {
+      readonly kind: 'continuousValueDeviation';
+      readonly query: string;
+      readonly maxDeviationPercent: number;
+      readonly direction: 'Both' | 'Above' | 'Below';
+    }
+  | {
+      readonly kind: 'discreteValueOutOfList';
+      readonly query: string;
+      readonly key: string;
+      readonly list: { readonly kind: 'good' | 'bad'; readonly values: readonly string[] };
+      readonly tolerancePercent: number;
+      readonly minActivity: number;
+    }
+  | {
+      readonly kind: 'threshold';
+      readonly query: string;
+      /** The relation that is anomalous: `value > bound`. */
+      readonly operator: '>' | '>=' | '<' | '<=' | '==' | '!=';
+      readonly value: number;
+    }
+  | { readonly kind: 'customService'; readonly service: string; readonly port: number };
