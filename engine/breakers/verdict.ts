@@ -12,7 +12,12 @@ export type Verdict =
       /** One sentence with value, bound and reference. */
       readonly reason: string;
     }
-  | { readonly kind: 'insufficient'; readonly reason: string }
+  | {
+      readonly kind: 'insufficient';
+      readonly reason: string;
+      /** With onNoData: Healthy, silence ends a serving backend's streak. It is never evidence for a step up. */
+      readonly clearsStreak?: true;
+    }
   | { readonly kind: 'error'; readonly reason: string };
 
 /** The outcome of one evaluation of one breaker over a whole fleet. */

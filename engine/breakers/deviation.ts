@@ -1,0 +1,133 @@
+/**
+ * `continuousValueDeviation`: one number per backend, compared with its peers and with the fleet's own past.
+ *
+ * A backend is anomalous only if it deviates beyond the allowed deviation, in the same direction, from BOTH
+ *  - the leave-one-out median: the median of the other reference backends. Leaving the suspect out keeps it from masking
+ *    itself; a median keeps a second bad backend from moving the reference;
+ *  - the baseline (baseline.ts), without which a majority that turns bad would eject the healthy minority.
+ *
+ * It cannot see a fault that all backends share (reported as `fleet-wide`), nor judge without two peers.
+ */
+import type { BackendId } from '../model.ts';
+import type { Detector } from '../policy/policy.ts';
+import { type Baseline, isAway, updateBaseline } from './baseline.ts';
+import { human, median, relativeDeviation } from './statistics.ts';
+import { maxSeverity, type Readings, type Subject } from './subject.ts';
+import type { Judgement, Verdict } from './verdict.ts';
+
+type Deviation = Extract<Detector, { kind: 'continuousValueDeviation' }>;
+
+/** Fewer peers than this give no reference: with one peer, who deviates from whom? */
+const minPeers = 2;
+
+export function judgeDeviation(
+  detector: Deviation,
+  subjects: readonly Subject[],
+  readings: Readings,
+  before: Baseline,
+  settled: boolean,
+): { readonly judgement: Judgement; readonly baseline: Baseline } {
+  const allowed = detector.maxDeviationPercent / 100;
+  const eligible = subjects.filter((subject) => subject.role === 'reference');
+  const reference = new Map<BackendId, number>();
+  for (const { id } of eligible) {
+    const reading = readings.get(id);
+    if (reading?.kind === 'value') reference.set(id, reading.value);
+  }
+
+  const values = [...reference.values()];
+  const fleetMedian = median(values);
+  let baseline = before;
+  let fleetWide: string | undefined;
+  if (fleetMedian !== undefined && values.length >= minPeers) {
+    const complete = reference.size === eligible.length;
+    const observation = { values, median: fleetMedian, complete, allowed, settled };
+    baseline = updateBaseline(before, observation);
+    if (baseline.level !== undefined && isAway(baseline.level, observation)) {
+      fleetWide =
+        fleetMedian === 0
+          ? `the median of ${values.length} backends is 0`
+          : `the median of ${values.length} backends, ${human(fleetMedian)}, is ${percent(relativeDeviation(fleetMedian, baseline.level))} the baseline ${human(baseline.level)} (allowed ${human(detector.maxDeviationPercent)} %)`;
+    }
+  }
+
+  const verdicts = new Map<BackendId, Verdict>();
+  for (const { id, role } of subjects) {
+    if (role === 'excluded') continue;
+    const reading = readings.get(id) ?? { kind: 'missing', reason: 'no sample' };
+    if (reading.kind === 'invalid') verdicts.set(id, { kind: 'error', reason: reading.reason });
+    else if (reading.kind === 'missing') verdicts.set(id, { kind: 'insufficient', reason: reading.reason });
+    else if (fleetWide !== undefined) verdicts.set(id, judgeAgainstBaseline(detector, reading.value, baseline.level));
+    else verdicts.set(id, judgeValue(detector, reading.value, without(reference, id), baseline.level));
+  }
+  return {
+    judgement:
+      fleetWide === undefined ? { kind: 'judged', verdicts } : { kind: 'fleet-wide', reason: fleetWide, verdicts },
+    baseline,
+  };
+}
+
+function judgeValue(detector: Deviation, value: number, peers: readonly number[], level: number | undefined): Verdict {
+  const peerMedian = median(peers);
+  if (peerMedian === undefined || peers.length < minPeers) {
+    return { kind: 'insufficient', reason: `${peers.length} peers to compare with, needs ${minPeers}` };
+  }
+  if (level === undefined) return { kind: 'insufficient', reason: 'no baseline yet: still settling' };
+
+  const allowed = detector.maxDeviationPercent / 100;
+  const fromPeers = relativeDeviation(value, peerMedian);
+  const fromBaseline = relativeDeviation(value, level);
+  // The bound is shown on the side the value is on; it is the peers' one, the baseline only confirms.
+  const bound = peerMedian + (fromPeers < 0 ? -1 : 1) * allowed * Math.abs(peerMedian);
+  const sameSide = Math.sign(fromPeers) === Math.sign(fromBaseline);
+  const beyond = sameSide && isBeyond(detector, fromPeers) && isBeyond(detector, fromBaseline);
+  if (!beyond) return { kind: 'normal', value, bound };
+  return {
+    kind: 'anomalous',
+    severity: severityOf(fromPeers, allowed),
+    value,
+    bound,
+    reason: `value ${human(value)} is ${percent(fromPeers)} the median of ${peers.length} peers ${human(peerMedian)} and ${percent(fromBaseline)} the baseline ${human(level)} (allowed ${human(detector.maxDeviationPercent)} %)`,
+  };
+}
+
+/**
+ * While the fleet as a whole has moved, the peers are no reference; against the baseline one still sees who moved. These
+ * verdicts inform, they never eject: the judgement is `fleet-wide`.
+ */
+function judgeAgainstBaseline(detector: Deviation, value: number, level: number | undefined): Verdict {
+  if (level === undefined) return { kind: 'insufficient', reason: 'no baseline yet: still settling' };
+  const allowed = detector.maxDeviationPercent / 100;
+  const deviation = relativeDeviation(value, level);
+  const bound = level + (deviation < 0 ? -1 : 1) * allowed * Math.abs(level);
+  if (!isBeyond(detector, deviation)) return { kind: 'normal', value, bound };
+  return {
+    kind: 'anomalous',
+    severity: severityOf(deviation, allowed),
+    value,
+    bound,
+    reason: `value ${human(value)} is ${percent(deviation)} the baseline ${human(level)} (allowed ${human(detector.maxDeviationPercent)} %)`,
+  };
+}
+
+function isBeyond(detector: Deviation, deviation: number): boolean {
+  const allowed = detector.maxDeviationPercent / 100;
+  return (
+    (deviation > allowed && detector.direction !== 'Below') || (deviation < -allowed && detector.direction !== 'Above')
+  );
+}
+
+function severityOf(deviation: number, allowed: number): number {
+  return allowed === 0 ? maxSeverity : Math.min(maxSeverity, Math.abs(deviation) / allowed);
+}
+
+function without(reference: ReadonlyMap<BackendId, number>, id: BackendId): readonly number[] {
+  const peers: number[] = [];
+  for (const [peer, value] of reference) if (peer !== id) peers.push(value);
+  return peers;
+}
+
+function percent(deviation: number): string {
+  const side = deviation < 0 ? 'below' : 'above';
+  return Number.isFinite(deviation) ? `${human(Math.abs(deviation) * 100)} % ${side}` : `far ${side}`;
+}

@@ -1,0 +1,130 @@
+/** One evaluation of one breaker: evidence and roles in, judgement out. */
+import type { BackendId } from '../model.ts';
+import type { Breaker } from '../policy/policy.ts';
+import type { Baseline } from './baseline.ts';
+import { judgeDeviation } from './deviation.ts';
+import { judgeDiscrete } from './discrete.ts';
+import { type MatchedSamples, singleReading } from './readings.ts';
+import { human } from './statistics.ts';
+import type { Reading, Subject } from './subject.ts';
+import { judgeThreshold } from './threshold.ts';
+import type { Judgement, Verdict } from './verdict.ts';
+
+export type Evidence =
+  | { readonly kind: 'samples'; readonly samples: MatchedSamples; readonly activity?: MatchedSamples }
+  /** A custom service judges by itself; its verdicts go through the same confirmation, budget and guards. */
+  | { readonly kind: 'verdicts'; readonly verdicts: ReadonlyMap<BackendId, Verdict> }
+  | { readonly kind: 'unusable'; readonly reason: string };
+
+export interface JudgeContext {
+  readonly breaker: Breaker;
+  readonly subjects: readonly Subject[];
+  readonly baseline: Baseline;
+  /** This breaker has seen its `settle` evaluations, this one included. */
+  readonly settled: boolean;
+}
+
+type NoReading = Exclude<Reading, { kind: 'value' }>;
+
+export interface Judged {
+  readonly judgement: Judgement;
+  readonly baseline: Baseline;
+}
+
+/** Share of the fleet that must have data before silence may mean health (onNoData: Healthy). */
+const coverageForSilence = 0.8;
+
+export function judge(context: JudgeContext, evidence: Evidence): Judged {
+  if (evidence.kind === 'unusable') {
+    return { judgement: { kind: 'unusable', reason: evidence.reason }, baseline: context.baseline };
+  }
+  const judged =
+    evidence.kind === 'samples'
+      ? judgeSamples(context, evidence)
+      : { judgement: judgedVerdicts(context, evidence.verdicts), baseline: context.baseline };
+  return { ...judged, judgement: withSilence(context, judged.judgement) };
+}
+
+function judgeSamples(context: JudgeContext, evidence: Extract<Evidence, { kind: 'samples' }>): Judged {
+  const { breaker, subjects, baseline, settled } = context;
+  const { detector } = breaker;
+  const idle = (id: BackendId): NoReading | undefined => idleReading(breaker, evidence.activity, id);
+
+  switch (detector.kind) {
+    case 'continuousValueDeviation': {
+      const readings = new Map(
+        subjects.map(({ id }) => [id, idle(id) ?? singleReading(evidence.samples, id)] as const),
+      );
+      return judgeDeviation(detector, subjects, readings, baseline, settled);
+    }
+    case 'threshold':
+      return {
+        judgement: judgeEach(subjects, (id) => {
+          const reading = idle(id) ?? singleReading(evidence.samples, id);
+          return reading.kind === 'value' ? judgeThreshold(detector, reading.value) : withoutValue(reading);
+        }),
+        baseline,
+      };
+    case 'discreteValueOutOfList':
+      return {
+        judgement: judgeEach(subjects, (id) => {
+          const ambiguity = evidence.samples.ambiguous.get(id);
+          if (ambiguity !== undefined) return { kind: 'error', reason: ambiguity };
+          const reading = idle(id);
+          if (reading !== undefined) return withoutValue(reading);
+          const samples = evidence.samples.byBackend.get(id) ?? [];
+          return samples.length === 0
+            ? { kind: 'insufficient', reason: 'no sample' }
+            : judgeDiscrete(detector, samples);
+        }),
+        baseline,
+      };
+    case 'customService':
+      return { judgement: { kind: 'unusable', reason: 'a custom service gives verdicts, not samples' }, baseline };
+  }
+}
+
+function judgeEach(subjects: readonly Subject[], verdict: (id: BackendId) => Verdict): Judgement {
+  const verdicts = new Map<BackendId, Verdict>();
+  for (const { id, role } of subjects) if (role !== 'excluded') verdicts.set(id, verdict(id));
+  return { kind: 'judged', verdicts };
+}
+
+function judgedVerdicts(context: JudgeContext, given: ReadonlyMap<BackendId, Verdict>): Judgement {
+  return judgeEach(context.subjects, (id) => given.get(id) ?? { kind: 'insufficient', reason: 'no verdict' });
+}
+
+/** A backend that did less than `activity.min` in the window has no say: its value is noise, or left over. */
+function idleReading(breaker: Breaker, activity: MatchedSamples | undefined, id: BackendId): NoReading | undefined {
+  if (breaker.activity === undefined) return undefined;
+  if (activity === undefined) return { kind: 'missing', reason: 'no activity data' };
+  const reading = singleReading(activity, id);
+  if (reading.kind !== 'value') return { ...reading, reason: `activity: ${reading.reason}` };
+  if (reading.value >= breaker.activity.min) return undefined;
+  return { kind: 'missing', reason: `activity ${human(reading.value)} below ${human(breaker.activity.min)}` };
+}
+
+function withoutValue(reading: NoReading): Verdict {
+  return { kind: reading.kind === 'invalid' ? 'error' : 'insufficient', reason: reading.reason };
+}
+
+/**
+ * onNoData: Healthy lets silence end a streak, but only while the rest of the fleet is seen: when most are silent it is
+ * the metrics that are broken.
+ */
+function withSilence(context: JudgeContext, judgement: Judgement): Judgement {
+  if (context.breaker.onNoData !== 'Healthy' || judgement.kind !== 'judged') return judgement;
+  const reference = context.subjects.filter(({ role }) => role === 'reference');
+  const seen = reference.filter(({ id }) => isSeen(judgement.verdicts.get(id))).length;
+  if (seen < coverageForSilence * reference.length) return judgement;
+  const verdicts = new Map(judgement.verdicts);
+  for (const { id } of reference) {
+    const verdict = verdicts.get(id);
+    if (verdict?.kind === 'insufficient') verdicts.set(id, { ...verdict, clearsStreak: true });
+  }
+  return { kind: 'judged', verdicts };
+}
+
+function isSeen(verdict: Verdict | undefined): boolean {
+  return verdict?.kind === 'normal' || verdict?.kind === 'anomalous';
+}

@@ -1,0 +1,37 @@
+/** Why an anomalous backend was left in. Every refusal is visible: in the API, the metrics and the audit log. */
+
+export type HeldCause =
+  /** The policy is new or edited and still observes. */
+  | 'settling'
+  /** One more out would break the floor or maxEjectedPercent. */
+  | 'budget'
+  /** Too many new ejections of this Service in the velocity window. */
+  | 'velocity'
+  /** Too many new ejections over all Services in this minute. */
+  | 'global-velocity'
+  /** More than holdAbovePercent of the fleet is bad: a dependency or the metric is broken, not an endpoint. */
+  | 'hold-above'
+  /** The breaker sees the whole fleet moved. */
+  | 'fleet-wide'
+  /** More than 30 % of the fleet is in warm-up: there is no reference to trust. */
+  | 'young-fleet'
+  /** The decision could not be written down; reductions are persisted before they are served. */
+  | 'store-down'
+  /** The record of this Service is full. */
+  | 'store-full';
+
+export function describeHeld(cause: HeldCause): string {
+  return descriptions[cause];
+}
+
+const descriptions: Readonly<Record<HeldCause, string>> = {
+  settling: 'the policy is new or edited and still observes',
+  budget: 'the budget is used up',
+  velocity: 'too many new ejections of this Service in a short time',
+  'global-velocity': 'too many new ejections over all Services in this minute',
+  'hold-above': 'too much of the fleet is bad at once: correlated, not an outlier',
+  'fleet-wide': 'the fleet as a whole moved',
+  'young-fleet': 'too much of the fleet is warming up',
+  'store-down': 'the decision could not be persisted',
+  'store-full': 'the record of decisions is full',
+};

@@ -1,0 +1,159 @@
+/** Manual acts: a person outranks every breaker, but not the floor. */
+import { describeBudget } from '../budget/arithmetic.ts';
+import { describeHeld, type HeldCause } from '../budget/held.ts';
+import { type Backend, members } from '../model.ts';
+import { budgetOfService, servingIn } from './capacity.ts';
+import { maxDecisions } from './context.ts';
+import { type Decision, isOut } from './decision.ts';
+import type { Command, CommandRefusal } from './event.ts';
+import { isCorrelated, isYoungFleet, velocityLeft } from './guards.ts';
+import { startProbing, toServing } from './ramp.ts';
+import type { ServiceState } from './state.ts';
+import { forget, put, remember, sortedDecisions, updateTrack, type Work } from './work.ts';
+
+export function onCommand(state: ServiceState, command: Command, work: Work): ServiceState {
+  switch (command.verb) {
+    case 'eject':
+    case 'pause':
+      return takeOut(state, command, work);
+    case 'restore':
+      return restore(state, command, work);
+    case 'suspend':
+      return suspend(state, command, work);
+    case 'resume':
+      return resume(state, command, work);
+  }
+}
+
+function takeOut(
+  state: ServiceState,
+  command: Extract<Command, { verb: 'eject' | 'pause' }>,
+  work: Work,
+): ServiceState {
+  const backend = members(state.fleet).find(({ id }) => id === command.backend);
+  if (backend === undefined) return refuse(state, command, 'unknown-backend', 'no such backend in this Service', work);
+  const refusal = refusalOf(state, backend, command, work);
+  if (refusal !== undefined) return refuse(state, command, refusal.cause, refusal.message, work);
+
+  const { now } = work.context;
+  const before = state.enforced.decisions.get(backend.id);
+  const decision: Decision = {
+    backend: backend.id,
+    name: backend.name,
+    state: command.verb === 'eject' ? 'ejected' : 'paused',
+    sinceMs: now,
+    durationMs: command.forMs,
+    outSinceMs: before !== undefined && isOut(before) ? before.outSinceMs : now,
+    evidenceFromMs: now,
+    step: 0,
+    retries: before?.retries ?? 0,
+    healthyMs: 0,
+    closed: false,
+    cause: { kind: 'manual', verb: command.verb, actor: command.actor, reason: command.reason },
+    returning: { kind: 'evidence' },
+    ...(backend.incarnation === undefined ? {} : { incarnation: backend.incarnation }),
+    epoch: work.context.epoch,
+    seq: work.seq,
+  };
+  const ejection = { atMs: now, backend: backend.id, kind: 'manual' } as const;
+  const next = remember(put(state, 'enforced', decision, 'manual', work, command.actor), budgetOfService(state));
+  return updateTrack(next, 'enforced', { ejections: [...next.enforced.ejections, ejection] });
+}
+
+function refusalOf(
+  state: ServiceState,
+  backend: Backend,
+  command: Extract<Command, { verb: 'eject' | 'pause' }>,
+  work: Work,
+): { readonly cause: CommandRefusal; readonly message: string } | undefined {
+  const { now, timing, canReduce, globallySuspended } = work.context;
+  if (globallySuspended) return { cause: 'suspended', message: 'everything is suspended; resume first' };
+  if (!canReduce) return { cause: 'store-down', message: describeHeld('store-down') };
+  const isServing = backend.ready && !isOut(state.enforced.decisions.get(backend.id));
+  if (!isServing) return undefined;
+
+  const budget = budgetOfService(state);
+  const serving = servingIn(state, 'enforced').length;
+  const arithmetic = describeBudget(budget, serving);
+  if (serving - 1 < budget.floor) return { cause: 'floor', message: `it would break the floor: ${arithmetic}` };
+  if (state.enforced.decisions.size >= maxDecisions) return guard('store-full', arithmetic);
+  if (command.force) return undefined;
+  if (budget.base - (serving - 1) > budget.maxOut) return guard('budget', arithmetic);
+  const { policy } = state;
+  if (policy === undefined) return undefined;
+  if (velocityLeft(state, policy, 'enforced', now, timing) <= 0) return guard('velocity', arithmetic);
+  if (isCorrelated(state, policy, 'enforced', now, timing)) return guard('hold-above', arithmetic);
+  if (isYoungFleet(state, policy, now)) return guard('young-fleet', arithmetic);
+  return undefined;
+}
+
+function guard(cause: HeldCause, arithmetic: string): { readonly cause: CommandRefusal; readonly message: string } {
+  return { cause: 'guard', message: `${describeHeld(cause)} (${arithmetic}); --force skips this guard` };
+}
+
+function restore(state: ServiceState, command: Extract<Command, { verb: 'restore' }>, work: Work): ServiceState {
+  const decision = state.enforced.decisions.get(command.backend);
+  if (decision === undefined || !isOut(decision)) {
+    return refuse(state, command, 'not-out', 'it is serving already', work);
+  }
+  const { now } = work.context;
+  if (!command.ramp) return toServing(state, 'enforced', decision, 'manual', work, command.actor);
+  const ramping = startProbing(decision, now, { kind: 'time', note: 'manual-ramp' });
+  return put(state, 'enforced', ramping, 'manual', work, command.actor);
+}
+
+/** Break-glass: needs neither metrics nor a store. What people took out stays out, they had their reasons. */
+function suspend(
+  before: ServiceState,
+  command: Extract<Command, { verb: 'suspend' | 'resume' }>,
+  work: Work,
+): ServiceState {
+  const { actor, reason } = command;
+  work.effects.push({ kind: 'suspension', suspended: true, actor, reason });
+  const suspended: ServiceState = { ...before, suspension: { actor, reason, sinceMs: work.context.now } };
+  return liftDecisions(suspended, (decision) => decision.cause.kind === 'breaker', work, actor);
+}
+
+/** Forgets what was decided, at once and at full weight. */
+export function liftDecisions(
+  before: ServiceState,
+  which: (decision: Decision) => boolean,
+  work: Work,
+  actor?: string,
+): ServiceState {
+  let state = before;
+  for (const track of ['enforced', 'shadow'] as const) {
+    for (const decision of sortedDecisions(state[track])) {
+      if (which(decision)) state = forget(state, track, decision, 'suspended', work, actor);
+    }
+    state = updateTrack(state, track, { held: new Map(), holding: new Map() });
+  }
+  return state;
+}
+
+/** Like a new policy: streaks from before say nothing, and the breakers observe before they act. */
+function resume(
+  before: ServiceState,
+  command: Extract<Command, { verb: 'suspend' | 'resume' }>,
+  work: Work,
+): ServiceState {
+  const { actor, reason } = command;
+  work.effects.push({ kind: 'suspension', suspended: false, actor, reason });
+  const { suspension: _, ...state } = before;
+  return { ...state, breakers: observeAnew(state.breakers) };
+}
+
+export function observeAnew(breakers: ServiceState['breakers']): ServiceState['breakers'] {
+  return new Map([...breakers].map(([name, breaker]) => [name, { ...breaker, evaluations: 0, streaks: new Map() }]));
+}
+
+function refuse(
+  state: ServiceState,
+  command: Command,
+  cause: CommandRefusal,
+  message: string,
+  work: Work,
+): ServiceState {
+  work.effects.push({ kind: 'refused', command, cause, message });
+  return state;
+}

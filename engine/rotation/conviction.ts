@@ -1,0 +1,95 @@
+/** Taking a backend out on a breaker's word. */
+import type { Verdict } from '../breakers/verdict.ts';
+import { describeBudget } from '../budget/arithmetic.ts';
+import type { BackendId } from '../model.ts';
+import type { Breaker, Policy } from '../policy/policy.ts';
+import { sentence, surplusPaused, timeOutMs } from './activator.ts';
+import { budgetOfService, servingIn } from './capacity.ts';
+import type { Decision, DecisionCause } from './decision.ts';
+import type { ServiceState, TrackName } from './state.ts';
+import { anomalousIn } from './streak.ts';
+import { put, remember, updateTrack, type Work } from './work.ts';
+
+export interface Conviction {
+  readonly backend: BackendId;
+  readonly breaker: Breaker;
+  readonly verdict: Extract<Verdict, { kind: 'anomalous' }>;
+  /** `new` from serving, confirmed and within the budget; `repeated` from probing or ramping. */
+  readonly kind: 'new' | 'repeated';
+  readonly retries: number;
+}
+
+export function convict(
+  before: ServiceState,
+  track: TrackName,
+  policy: Policy,
+  conviction: Conviction,
+  work: Work,
+): ServiceState {
+  const { backend: id, kind, retries } = conviction;
+  const backend = before.fleet.backends.find((candidate) => candidate.id === id);
+  if (backend === undefined) return before;
+  const { now, timing, epoch } = work.context;
+  const to = sentence(policy.activator, retries);
+  const decision: Decision = {
+    backend: id,
+    name: backend.name,
+    state: to,
+    sinceMs: now,
+    ...(to === 'ejected' ? { durationMs: timeOutMs(policy.activator, retries, id, work.seq, timing.maxOutMs) } : {}),
+    outSinceMs: now,
+    evidenceFromMs: now,
+    step: 0,
+    retries,
+    healthyMs: 0,
+    closed: false,
+    cause: causeOf(before, track, conviction),
+    returning: { kind: 'evidence' },
+    ...(backend.incarnation === undefined ? {} : { incarnation: backend.incarnation }),
+    epoch,
+    seq: work.seq,
+  };
+  const why = to === 'ejected' ? (kind === 'new' ? 'anomalous' : 'anomalous-again') : 'retries-exhausted';
+  let state = put(before, track, decision, why, work);
+  state = updateTrack(state, track, { ejections: [...state[track].ejections, { atMs: now, backend: id, kind }] });
+  if (track === 'enforced') state = remember(state, budgetOfService(state));
+  if (to === 'evicted') askForEviction(track, decision, work);
+  for (const surplus of surplusPaused(policy.activator, state[track])) {
+    state = evict(state, track, surplus, 'retries-exhausted', work);
+  }
+  return state;
+}
+
+export function evict(
+  state: ServiceState,
+  track: TrackName,
+  decision: Decision,
+  why: 'retries-exhausted' | 'close-after',
+  work: Work,
+): ServiceState {
+  const { durationMs: _, ...rest } = decision;
+  const evicted: Decision = { ...rest, state: 'evicted', sinceMs: work.context.now };
+  askForEviction(track, evicted, work);
+  return put(state, track, evicted, why, work);
+}
+
+function askForEviction(track: TrackName, decision: Decision, work: Work): void {
+  if (track === 'enforced') work.effects.push({ kind: 'evict', decision });
+}
+
+function causeOf(state: ServiceState, track: TrackName, conviction: Conviction): DecisionCause {
+  const { breaker, verdict, kind, backend } = conviction;
+  const streak = state.breakers.get(breaker.name)?.streaks.get(backend);
+  return {
+    kind: 'breaker',
+    breaker: breaker.name,
+    severity: verdict.severity,
+    value: verdict.value,
+    bound: verdict.bound,
+    reason: verdict.reason,
+    ...(breaker.detector.kind === 'customService' ? {} : { query: breaker.detector.query }),
+    lookbackMs: breaker.lookbackMs,
+    streak: kind === 'new' ? { anomalous: anomalousIn(streak), of: streak?.length ?? 0 } : { anomalous: 1, of: 1 },
+    budget: describeBudget(budgetOfService(state), servingIn(state, track).length),
+  };
+}

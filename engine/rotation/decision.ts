@@ -1,0 +1,79 @@
+/**
+ * The record of a backend that is not simply serving, or that still has strikes. It explains itself: whoever reads it
+ * later, in the API, a metric or the audit log, needs no other source to know why.
+ */
+import type { BackendId, EpochMs } from '../model.ts';
+
+/** Every state but `serving` counts as out. */
+export type RotationState = 'serving' | 'ejected' | 'probing' | 'ramping' | 'paused' | 'evicted';
+
+export interface Decision {
+  readonly backend: BackendId;
+  /** What a person calls the backend. */
+  readonly name: string;
+  readonly state: RotationState;
+  /** When `state` (for ramping: the current step) began. */
+  readonly sinceMs: EpochMs;
+  /** How long the state lasts by itself; absent: until something happens. Kept as a duration, so that a clock that jumps moves the end by at most that. */
+  readonly durationMs?: number;
+  /** When it was taken out for the last time; `closeAfter` counts from here. */
+  readonly outSinceMs: EpochMs;
+  /**
+   * Only samples that lie wholly after this moment speak about the backend: those from before it was out, or from a
+   * smaller weight, would convict or acquit it of the past.
+   */
+  readonly evidenceFromMs: EpochMs;
+  /** Index into the ramp's weights while probing (0) and ramping. */
+  readonly step: number;
+  /** Ejections since the last time its strikes were forgotten, the first one not counted. */
+  readonly retries: number;
+  /** Judged health gathered towards resetAfter, in milliseconds. */
+  readonly healthyMs: number;
+  /** closeAfter has passed: the endpoint is no longer listed. */
+  readonly closed: boolean;
+  readonly cause: DecisionCause;
+  readonly returning: Returning;
+  readonly incarnation?: string;
+  /** (epoch, seq) of the change that made this record; never goes back. */
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+export type DecisionCause =
+  | {
+      readonly kind: 'breaker';
+      readonly breaker: string;
+      readonly severity: number;
+      readonly value: number;
+      readonly bound: number;
+      readonly reason: string;
+      readonly query?: string;
+      readonly lookbackMs: number;
+      /** Confirming evaluations: `anomalous` of the last `of`. */
+      readonly streak: { readonly anomalous: number; readonly of: number };
+      /** The budget's arithmetic at that moment. */
+      readonly budget: string;
+    }
+  | { readonly kind: 'manual'; readonly verb: 'eject' | 'pause'; readonly actor: string; readonly reason: string };
+
+/** How a backend comes back. */
+export type Returning =
+  /** Each step up needs fresh evidence. */
+  | { readonly kind: 'evidence' }
+  /** By time alone, exempt from verdicts and guards: it was never its fault, or its accuser is gone. */
+  | { readonly kind: 'time'; readonly note: 'correlated' | 'breaker-removed' | 'manual-ramp' };
+
+export function isOut(decision: Decision | undefined): boolean {
+  return decision !== undefined && decision.state !== 'serving';
+}
+
+/** Manual acts outrank everything a breaker does: a person took it out, so it goes back last. */
+export function severityOf(decision: Decision): number {
+  return decision.cause.kind === 'manual' ? Number.POSITIVE_INFINITY : decision.cause.severity;
+}
+
+/** Least severe first, then the one that has been out longest, then by identity: who is let back in when someone must. */
+export function leastSevereFirst(a: Decision, b: Decision): number {
+  const bySeverity = severityOf(a) === severityOf(b) ? 0 : severityOf(a) - severityOf(b);
+  return bySeverity || a.outSinceMs - b.outSinceMs || (a.backend < b.backend ? -1 : 1);
+}

@@ -1,0 +1,93 @@
+/** What can happen to a Service, and what a step asks the world to do about it. */
+import type { Baseline } from '../breakers/baseline.ts';
+import type { Judgement } from '../breakers/verdict.ts';
+import type { HeldCause } from '../budget/held.ts';
+import type { BackendId, EpochMs, Fleet } from '../model.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Decision, RotationState } from './decision.ts';
+import type { TrackName } from './state.ts';
+
+export type RotationEvent =
+  /** Time passed: expiries, steps by time, closeAfter, breaches of the floor. */
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'fleet'; readonly fleet: Fleet }
+  /** `undefined`: the policy is gone. */
+  | { readonly kind: 'policy'; readonly policy: Policy | undefined }
+  | {
+      readonly kind: 'judgement';
+      readonly breaker: string;
+      readonly judgement: Judgement;
+      readonly baseline: Baseline;
+      /** The moment the samples were evaluated at, on our clock. */
+      readonly evaluatedAtMs: EpochMs;
+      /** How far back the evaluation looked. */
+      readonly lookbackMs: number;
+    }
+  | { readonly kind: 'command'; readonly command: Command };
+
+export type Command =
+  | {
+      readonly verb: 'eject' | 'pause';
+      readonly backend: BackendId;
+      readonly forMs: number;
+      readonly actor: string;
+      readonly reason: string;
+      /** Skips guards, velocity and maxEjectedPercent, never the floor. */
+      readonly force: boolean;
+    }
+  | {
+      readonly verb: 'restore';
+      readonly backend: BackendId;
+      readonly actor: string;
+      readonly reason: string;
+      /** Through the ramp, by time, instead of at once. */
+      readonly ramp: boolean;
+    }
+  | { readonly verb: 'suspend' | 'resume'; readonly actor: string; readonly reason: string };
+
+export type Effect =
+  | {
+      readonly kind: 'transition';
+      readonly track: TrackName;
+      readonly backend: BackendId;
+      readonly name: string;
+      readonly from: RotationState;
+      readonly to: RotationState;
+      readonly why: TransitionCause;
+      /** The record after (or, when it was forgotten, before) the transition. */
+      readonly decision: Decision;
+      readonly actor?: string;
+    }
+  | {
+      readonly kind: 'held';
+      readonly track: TrackName;
+      readonly backend: BackendId;
+      readonly name: string;
+      readonly breaker: string;
+      readonly cause: HeldCause;
+      readonly reason: string;
+      /** The budget's arithmetic at that moment. */
+      readonly budget: string;
+    }
+  /** A person (files mode) or the Eviction API (Kubernetes) must replace this pod. */
+  | { readonly kind: 'evict'; readonly decision: Decision }
+  | { readonly kind: 'refused'; readonly command: Command; readonly cause: CommandRefusal; readonly message: string }
+  | { readonly kind: 'suspension'; readonly suspended: boolean; readonly actor: string; readonly reason: string };
+
+export type TransitionCause =
+  | 'anomalous'
+  | 'anomalous-again'
+  | 'retries-exhausted'
+  | 'time-served'
+  | 'step-up'
+  | 'recovered'
+  | 'correlated'
+  | 'breaker-removed'
+  | 'readmitted'
+  | 'suspended'
+  | 'observe'
+  | 'manual'
+  | 'close-after'
+  | 'restarted';
+
+export type CommandRefusal = 'unknown-backend' | 'floor' | 'guard' | 'not-out' | 'suspended' | 'store-down';

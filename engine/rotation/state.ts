@@ -1,0 +1,111 @@
+/** Everything the engine knows about one Service between two events. Plain, immutable data. */
+import { type Baseline, noBaseline } from '../breakers/baseline.ts';
+import type { Verdict } from '../breakers/verdict.ts';
+import type { Peak } from '../budget/base.ts';
+import type { HeldCause } from '../budget/held.ts';
+import type { BackendId, EpochMs, Fleet, ServiceKey } from '../model.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Decision } from './decision.ts';
+
+export interface ServiceState {
+  readonly service: ServiceKey;
+  readonly fleet: Fleet;
+  /** Absent: the Service is served all in, only people can take something out. */
+  readonly policy?: Policy;
+  readonly breakers: ReadonlyMap<string, BreakerState>;
+  /** What is served. */
+  readonly enforced: Track;
+  /** What observing breakers would have done: the same machine, its own budget, nothing of it is served. */
+  readonly shadow: Track;
+  /** A person suspended this policy: everyone a breaker took out is back. */
+  readonly suspension?: Suspension;
+  readonly peaks: readonly Peak[];
+  /** When a container restart was seen: what a backend did before it says nothing about it now. */
+  readonly restarts: ReadonlyMap<BackendId, EpochMs>;
+  /**
+   * Base and floor when somebody was last taken out. The last clamp before serving uses these and not today's numbers, so
+   * that a fleet that shrinks for its own reasons is left to onBreach and its delay.
+   */
+  readonly clamp?: Clamp;
+  /** Since when fewer than the floor are ready and serving. */
+  readonly belowFloorSinceMs?: EpochMs;
+  readonly seq: number;
+}
+
+export interface Clamp {
+  readonly base: number;
+  readonly floor: number;
+}
+
+export interface Suspension {
+  readonly actor: string;
+  readonly reason: string;
+  readonly sinceMs: EpochMs;
+}
+
+export type TrackName = 'enforced' | 'shadow';
+
+export interface Track {
+  readonly decisions: ReadonlyMap<BackendId, Decision>;
+  /** Youngest last; for the velocity limit (new and manual ones) and holdAbovePercent (those by breakers). */
+  readonly ejections: readonly Ejection[];
+  readonly held: ReadonlyMap<BackendId, Held>;
+  /** Evaluations per breaker for which holdAbovePercent has held without a break. */
+  readonly holding: ReadonlyMap<string, number>;
+}
+
+export interface Ejection {
+  readonly atMs: EpochMs;
+  readonly backend: BackendId;
+  readonly kind: 'new' | 'repeated' | 'manual';
+}
+
+export interface Held {
+  readonly cause: HeldCause;
+  readonly breaker: string;
+  readonly sinceMs: EpochMs;
+  readonly verdict: Extract<Verdict, { kind: 'anomalous' }>;
+}
+
+export interface BreakerState {
+  readonly fingerprint: string;
+  /** Usable evaluations since the policy was new or edited. */
+  readonly evaluations: number;
+  readonly baseline: Baseline;
+  readonly last?: LastJudgement;
+  readonly streaks: ReadonlyMap<BackendId, readonly StreakEntry[]>;
+}
+
+export interface LastJudgement {
+  readonly kind: 'judged' | 'fleet-wide' | 'unusable';
+  readonly reason?: string;
+  readonly evaluatedAtMs: EpochMs;
+  readonly receivedAtMs: EpochMs;
+  /** Verdicts as used: those that do not speak of the backend's present are `insufficient`. */
+  readonly verdicts: ReadonlyMap<BackendId, Verdict>;
+}
+
+/** One evaluation that counted: normal or anomalous. */
+export interface StreakEntry {
+  readonly atMs: EpochMs;
+  readonly anomalous: boolean;
+}
+
+export const emptyTrack: Track = { decisions: new Map(), ejections: [], held: new Map(), holding: new Map() };
+
+export function emptyBreaker(fingerprint: string): BreakerState {
+  return { fingerprint, evaluations: 0, baseline: noBaseline, streaks: new Map() };
+}
+
+export function initialState(fleet: Fleet): ServiceState {
+  return {
+    service: fleet.service,
+    fleet,
+    breakers: new Map(),
+    enforced: emptyTrack,
+    shadow: emptyTrack,
+    peaks: [],
+    restarts: new Map(),
+    seq: 0,
+  };
+}

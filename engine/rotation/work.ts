@@ -1,0 +1,90 @@
+/** What one step carries along, and the only ways it changes a track. */
+import type { Policy } from '../policy/policy.ts';
+import type { StepContext } from './context.ts';
+import type { Decision } from './decision.ts';
+import type { Effect, TransitionCause } from './event.ts';
+import type { Clamp, ServiceState, Track, TrackName } from './state.ts';
+
+export interface Work {
+  readonly context: StepContext;
+  /** seq of every record this step writes. */
+  readonly seq: number;
+  readonly effects: Effect[];
+}
+
+export function updateTrack(state: ServiceState, name: TrackName, change: Partial<Track>): ServiceState {
+  return { ...state, [name]: { ...state[name], ...change } };
+}
+
+/** Writes a record and says so when the backend's state changed. */
+export function put(
+  state: ServiceState,
+  track: TrackName,
+  decision: Decision,
+  why: TransitionCause,
+  work: Work,
+  actor?: string,
+): ServiceState {
+  const before = state[track].decisions.get(decision.backend);
+  const stamped: Decision = { ...decision, epoch: work.context.epoch, seq: work.seq };
+  if ((before?.state ?? 'serving') !== stamped.state || before?.step !== stamped.step) {
+    work.effects.push({
+      kind: 'transition',
+      track,
+      backend: stamped.backend,
+      name: stamped.name,
+      from: before?.state ?? 'serving',
+      to: stamped.state,
+      why,
+      decision: stamped,
+      ...(actor === undefined ? {} : { actor }),
+    });
+  }
+  return updateTrack(state, track, { decisions: new Map(state[track].decisions).set(stamped.backend, stamped) });
+}
+
+/** Forgets a record: the backend is simply serving. */
+export function forget(
+  state: ServiceState,
+  track: TrackName,
+  decision: Decision,
+  why: TransitionCause,
+  work: Work,
+  actor?: string,
+): ServiceState {
+  const decisions = new Map(state[track].decisions);
+  decisions.delete(decision.backend);
+  if (decision.state !== 'serving') {
+    work.effects.push({
+      kind: 'transition',
+      track,
+      backend: decision.backend,
+      name: decision.name,
+      from: decision.state,
+      to: 'serving',
+      why,
+      decision,
+      ...(actor === undefined ? {} : { actor }),
+    });
+  }
+  return updateTrack(state, track, { decisions });
+}
+
+/** Notes base and floor at a moment somebody is taken out, for the last clamp. */
+export function remember(state: ServiceState, { base, floor }: Clamp): ServiceState {
+  return { ...state, clamp: { base, floor } };
+}
+
+/** The decisions of a track, in an order that does not depend on how they came about. */
+export function sortedDecisions(track: Track): readonly Decision[] {
+  return [...track.decisions.values()].sort((a, b) => (a.backend < b.backend ? -1 : 1));
+}
+
+/** Which machine a breaker drives; `undefined` while the policy is suspended. */
+export function trackOf(
+  policy: Policy,
+  breaker: { readonly enforcement: 'Enforce' | 'Observe' },
+): TrackName | undefined {
+  if (policy.enforcement === 'Suspended') return undefined;
+  return policy.enforcement === 'Enforce' && breaker.enforcement === 'Enforce' ? 'enforced' : 'shadow';
+}
