@@ -23,6 +23,8 @@ export type RotationEvent =
       /** How far back the evaluation looked. */
       readonly lookbackMs: number;
     }
+  /** The global suspension was lifted: like a new policy, breakers observe before they act. */
+  | { readonly kind: 'resumed' }
   | { readonly kind: 'command'; readonly command: Command };
 
 export type Command =

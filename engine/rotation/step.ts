@@ -5,7 +5,7 @@
  * invariants and how a decision can be explained long after.
  */
 import { assertNever } from '../model.ts';
-import { liftDecisions, onCommand } from './command.ts';
+import { liftDecisions, observeAnew, onCommand } from './command.ts';
 import type { StepContext } from './context.ts';
 import type { Effect, RotationEvent } from './event.ts';
 import { observeSize, onFleet } from './fleet-change.ts';
@@ -36,6 +36,8 @@ function happen(state: ServiceState, event: RotationEvent, work: Work): ServiceS
     case 'tick':
     case 'fleet':
       return state;
+    case 'resumed':
+      return { ...state, breakers: observeAnew(state.breakers) };
     case 'policy':
       return onPolicy(state, event.policy, work);
     case 'judgement':

@@ -1,0 +1,265 @@
+/**
+ * The pipeline, on one screen:
+ *
+ *   sources, metrics -> breakers -> budget and rotation -> store -> assignment -> xDS
+ *
+ * `evaluate` is one turn of it. Everything between the metrics and the store is pure; this file owns the state of each
+ * Service, hands it events one at a time, and keeps the order "persist, then serve" for whatever takes traffic away.
+ */
+import { assign } from './assignment/assign.ts';
+import type { Assignment } from './assignment/assignment.ts';
+import { noBaseline } from './breakers/baseline.ts';
+import { type Evidence, judge } from './breakers/judge.ts';
+import type { Judgement } from './breakers/verdict.ts';
+import type { Clock } from './clock.ts';
+import type { EpochMs, Fleet, ServiceKey } from './model.ts';
+import type { Breaker } from './policy/policy.ts';
+import { formatProblem, type Problem } from './problem.ts';
+import type { Timing } from './rotation/context.ts';
+import { servable } from './rotation/durable.ts';
+import type { Command, CommandRefusal, Effect, RotationEvent } from './rotation/event.ts';
+import { subjectsOf } from './rotation/roles.ts';
+import type { ServiceState, Suspension } from './rotation/state.ts';
+import { step } from './rotation/step.ts';
+import { nextWakeMs } from './rotation/time.ts';
+import { guidanceOf } from './rotation/unguided.ts';
+import { trackOf } from './rotation/work.ts';
+import { createRuntimes, type Runtime } from './runtime.ts';
+import { everyPeriod } from './schedule.ts';
+import type { Source, SourceChange } from './sources/source.ts';
+import type { Store } from './store/store.ts';
+
+/** Where assignments go. */
+export interface Publisher {
+  /** One batch: either all of it is seen, or nothing yet. */
+  publish(assignments: readonly Assignment[]): void;
+  /** The Service is gone. */
+  remove(service: ServiceKey): void;
+}
+
+/** Asks whatever a breaker needs to know. Never throws: what cannot be had is evidence of kind `unusable`. */
+export type Gather = (breaker: Breaker, fleet: Fleet, atMs: EpochMs, signal: AbortSignal) => Promise<Gathered>;
+
+export interface Gathered {
+  readonly evidence: Evidence;
+  /** On our clock. */
+  readonly evaluatedAtMs: EpochMs;
+  readonly lookbackMs: number;
+}
+
+/** Tells the outside what happens. Must not throw. */
+export interface EngineObserver {
+  effect(effect: Effect, state: ServiceState): void;
+  evaluated(breaker: Breaker, judgement: Judgement, durationMs: number, state: ServiceState): void;
+  changed(state: ServiceState): void;
+  gone(service: ServiceKey): void;
+  problem(problem: Problem): void;
+}
+
+export interface EngineOptions {
+  readonly clock: Clock;
+  readonly source: Source;
+  readonly store: Store;
+  readonly gather: Gather;
+  readonly publisher: Publisher;
+  readonly observer: EngineObserver;
+  readonly timing: Timing;
+  /** New ejections over all Services in any minute (R8). */
+  readonly maxEjectionsPerMinute: number;
+}
+
+export type CommandOutcome =
+  | { readonly kind: 'done'; readonly state: ServiceState }
+  | { readonly kind: 'refused'; readonly cause: CommandRefusal | 'unknown-service'; readonly message: string };
+
+export interface Engine {
+  /** Resolves when every input was read once and the first assignments are published. */
+  start(signal: AbortSignal): Promise<void>;
+  states(): readonly ServiceState[];
+  suspension(): Suspension | undefined;
+  command(service: ServiceKey, command: Command): Promise<CommandOutcome>;
+  /** Break-glass for everything, manual acts included. Needs neither metrics nor a store. */
+  suspendAll(suspension: Suspension | undefined): void;
+  stop(): Promise<void>;
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  const { clock, source, gather, publisher, observer, timing } = options;
+  const stopping = new AbortController();
+  const runtimes = createRuntimes({ ...options, serve: (runtime) => serve([runtime]) });
+  let ejections: readonly EpochMs[] = [];
+
+  /** One turn of the pipeline for one breaker. */
+  async function evaluate(runtime: Runtime, breaker: Breaker, atMs: EpochMs): Promise<void> {
+    if (isSuspended(runtime.state)) return;
+    const startedMs = clock.now();
+    const gathered = await gather(breaker, runtime.state.fleet, atMs, stopping.signal);
+
+    const { policy } = runtime.state;
+    const known = runtime.state.breakers.get(breaker.name);
+    // While we waited the policy may have been edited: the answer belongs to a question nobody asks any more.
+    if (policy === undefined || known?.fingerprint !== breaker.fingerprint || stopping.signal.aborted) return;
+    const subjects = subjectsOf(runtime.state, policy, trackOf(policy, breaker) ?? 'shadow', clock.now());
+    const settled = known.evaluations + 1 >= policy.settle;
+    const { judgement, baseline } = judge(
+      { breaker, subjects, baseline: known.baseline ?? noBaseline, settled },
+      gathered.evidence,
+    );
+
+    const { evaluatedAtMs, lookbackMs } = gathered;
+    apply(runtime, { kind: 'judgement', breaker: breaker.name, judgement, baseline, evaluatedAtMs, lookbackMs });
+    observer.evaluated(breaker, judgement, clock.now() - startedMs, runtime.state);
+  }
+
+  /** Lets an event happen, serves what may be served, and writes down what must be. */
+  function apply(runtime: Runtime, event: RotationEvent): readonly Effect[] {
+    const effects = advance(runtime, event);
+    serve([runtime]);
+    void runtimes.persist(runtime);
+    return effects;
+  }
+
+  function advance(runtime: Runtime, event: RotationEvent): readonly Effect[] {
+    const now = clock.now();
+    ejections = ejections.filter((atMs) => now - atMs < 60_000);
+    const { state, effects } = step(runtime.state, event, {
+      now,
+      epoch: runtimes.epoch(),
+      canReduce: runtime.storeProblem === undefined,
+      globalVelocity: Math.max(0, options.maxEjectionsPerMinute - ejections.length),
+      globallySuspended: runtimes.suspension() !== undefined,
+      timing,
+    });
+    runtime.state = state;
+    for (const effect of effects) {
+      if (effect.kind === 'transition' && effect.why === 'anomalous' && effect.track === 'enforced')
+        ejections = [...ejections, now];
+      observer.effect(effect, state);
+    }
+    wakeLater(runtime);
+    return effects;
+  }
+
+  /** Publishes, in one batch, the assignments whose inputs changed. */
+  function serve(changed: readonly Runtime[]): void {
+    const assignments: Assignment[] = [];
+    for (const runtime of changed) {
+      observer.changed(runtime.state);
+      if (!runtime.hasFleet) continue;
+      const { fleet, clamp, enforced } = runtime.state;
+      const { eject, activator, proximity } = guidanceOf(runtime.state);
+      const decisions = servable(enforced.decisions, runtime.persisted, activator.ramp);
+      const inputs = [fleet, clamp, decisions, eject, activator, proximity] as const;
+      if (runtime.served?.every((input, index) => input === inputs[index]) === true) continue;
+      runtime.served = inputs;
+      assignments.push(
+        assign({ fleet, decisions, eject, ramp: activator.ramp, proximity, ...(clamp === undefined ? {} : { clamp }) }),
+      );
+    }
+    if (assignments.length > 0) publisher.publish(assignments);
+  }
+
+  function wakeLater(runtime: Runtime): void {
+    runtime.cancelWake();
+    const atMs = stopping.signal.aborted ? undefined : nextWakeMs(runtime.state, timing);
+    runtime.cancelWake =
+      atMs === undefined ? () => undefined : clock.at(atMs, () => void apply(runtime, { kind: 'tick' }));
+  }
+
+  function schedule(runtime: Runtime): void {
+    for (const cancel of runtime.schedules) cancel();
+    const breakers = runtime.state.policy?.breakers ?? [];
+    runtime.schedules = breakers.map((breaker) =>
+      everyPeriod(clock, breaker, (atMs) => evaluate(runtime, breaker, atMs)),
+    );
+  }
+
+  function isSuspended(state: ServiceState): boolean {
+    return (
+      runtimes.suspension() !== undefined || state.suspension !== undefined || state.policy?.enforcement === 'Suspended'
+    );
+  }
+
+  /** A batch of changes of the input: all of it happens before anything of it is served. */
+  function onChanges(changes: readonly SourceChange[]): void {
+    const touched = new Set<Runtime>();
+    for (const change of changes) {
+      const runtime = runtimes.of(
+        change.kind === 'fleet'
+          ? change.fleet.service
+          : change.kind === 'policy'
+            ? change.policy.service
+            : change.service,
+      );
+      touched.add(runtime);
+      switch (change.kind) {
+        case 'fleet':
+          runtime.hasFleet = true;
+          advance(runtime, { kind: 'fleet', fleet: change.fleet });
+          break;
+        case 'fleet-gone':
+          runtime.hasFleet = false;
+          delete runtime.served;
+          advance(runtime, { kind: 'fleet', fleet: { service: change.service, ports: [], backends: [] } });
+          publisher.remove(change.service);
+          break;
+        case 'policy':
+          runtime.hasPolicy = true;
+          advance(runtime, { kind: 'policy', policy: change.policy });
+          schedule(runtime);
+          break;
+        case 'policy-gone':
+          runtime.hasPolicy = false;
+          advance(runtime, { kind: 'policy', policy: undefined });
+          schedule(runtime);
+          break;
+        case 'policy-invalid':
+          runtime.hasPolicy = true;
+          // The last accepted policy came back with the record and stays in force.
+          for (const problem of change.problems) observer.problem(problem);
+          if (runtime.schedules.length === 0) schedule(runtime);
+          break;
+      }
+    }
+    serve([...touched]);
+    for (const runtime of touched) void runtimes.persist(runtime);
+    for (const service of runtimes.dropUnused()) observer.gone(service);
+  }
+
+  return {
+    async start(signal) {
+      signal.addEventListener('abort', () => stopping.abort(signal.reason), { once: true });
+      await runtimes.load(signal);
+      await source.start(onChanges, stopping.signal);
+      runtimes.endLoading((service) => onChanges([{ kind: 'policy-gone', service }]));
+    },
+    states: () => runtimes.all().map(({ state }) => state),
+    suspension: () => runtimes.suspension(),
+    async command(service, command) {
+      const runtime = runtimes.find(service);
+      if (runtime === undefined) return { kind: 'refused', cause: 'unknown-service', message: `no Service ${service}` };
+      const refused = apply(runtime, { kind: 'command', command }).find((effect) => effect.kind === 'refused');
+      if (refused !== undefined) return { kind: 'refused', cause: refused.cause, message: refused.message };
+      const isReduction = command.verb === 'eject' || command.verb === 'pause';
+      const problem = isReduction ? await runtimes.persist(runtime) : undefined;
+      if (problem !== undefined) return { kind: 'refused', cause: 'store-down', message: formatProblem(problem) };
+      return { kind: 'done', state: runtime.state };
+    },
+    suspendAll(suspension) {
+      const wasSuspended = runtimes.suspension() !== undefined;
+      runtimes.suspendAll(suspension);
+      for (const runtime of runtimes.all()) {
+        const resumed = wasSuspended && suspension === undefined;
+        apply(runtime, resumed ? { kind: 'resumed' } : { kind: 'tick' });
+      }
+    },
+    async stop() {
+      stopping.abort();
+      for (const runtime of runtimes.all()) {
+        runtime.cancelWake();
+        for (const cancel of runtime.schedules) cancel();
+      }
+      await runtimes.close();
+    },
+  };
+}

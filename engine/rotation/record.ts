@@ -1,0 +1,134 @@
+/** What of a Service's state must survive us, as plain JSON, and back. */
+import { baselineMoved } from '../breakers/baseline.ts';
+import { baseOf, type Peak } from '../budget/base.ts';
+import { type BackendId, type Fleet, members } from '../model.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Decision } from './decision.ts';
+import {
+  type BreakerState,
+  type Clamp,
+  type Ejection,
+  emptyBreaker,
+  emptyTrack,
+  initialState,
+  type ServiceState,
+  type Suspension,
+  type Track,
+} from './state.ts';
+
+/** Raised when the meaning of a field changes. A newer one is refused at start: guessing would lose decisions. */
+export const recordVersion = 1;
+
+export interface ServiceRecord {
+  readonly formatVersion: number;
+  readonly epoch: number;
+  readonly seq: number;
+  /** The last accepted policy: what stays in force while the one on file is invalid, or newer than this version. */
+  readonly policy?: Policy;
+  readonly suspension?: Suspension;
+  readonly clamp?: Clamp;
+  readonly peaks: readonly Peak[];
+  readonly base: number;
+  readonly breakers: Readonly<Record<string, BreakerRecord>>;
+  readonly enforced: TrackRecord;
+  readonly shadow: TrackRecord;
+}
+
+interface BreakerRecord {
+  readonly fingerprint: string;
+  readonly evaluations: number;
+  readonly level?: number;
+}
+
+interface TrackRecord {
+  readonly decisions: readonly Decision[];
+  readonly ejections: readonly Ejection[];
+}
+
+export function toRecord(state: ServiceState, epoch: number): ServiceRecord {
+  return {
+    formatVersion: recordVersion,
+    epoch,
+    seq: state.seq,
+    ...(state.policy === undefined ? {} : { policy: state.policy }),
+    ...(state.suspension === undefined ? {} : { suspension: state.suspension }),
+    ...(state.clamp === undefined ? {} : { clamp: state.clamp }),
+    peaks: state.peaks,
+    base: baseOf(members(state.fleet).length, state.peaks),
+    breakers: Object.fromEntries([...state.breakers].map(([name, breaker]) => [name, breakerRecord(state, breaker)])),
+    enforced: trackRecord(state.enforced),
+    shadow: trackRecord(state.shadow),
+  };
+}
+
+function breakerRecord(state: ServiceState, { fingerprint, evaluations, baseline }: BreakerState): BreakerRecord {
+  return {
+    fingerprint,
+    // Beyond settle the count says nothing more; kept small, it does not make every evaluation worth a write.
+    evaluations: Math.min(evaluations, (state.policy?.settle ?? 0) + 1),
+    ...(baseline.level === undefined ? {} : { level: baseline.level }),
+  };
+}
+
+function trackRecord(track: Track): TrackRecord {
+  const decisions = [...track.decisions.values()].sort((a, b) => (a.backend < b.backend ? -1 : 1));
+  return { decisions, ejections: track.ejections };
+}
+
+export function fromRecord(record: ServiceRecord, fleet: Fleet): ServiceState {
+  const breakers = Object.entries(record.breakers).map(([name, { fingerprint, evaluations, level }]) => {
+    const baseline = { agreements: 0, ...(level === undefined ? {} : { level }) };
+    return [name, { ...emptyBreaker(fingerprint), evaluations, baseline }] as const;
+  });
+  return {
+    ...initialState(fleet),
+    ...(record.policy === undefined ? {} : { policy: record.policy }),
+    ...(record.suspension === undefined ? {} : { suspension: record.suspension }),
+    ...(record.clamp === undefined ? {} : { clamp: record.clamp }),
+    peaks: record.peaks,
+    breakers: new Map(breakers),
+    enforced: fromTrackRecord(record.enforced),
+    shadow: fromTrackRecord(record.shadow),
+    seq: record.seq,
+  };
+}
+
+function fromTrackRecord({ decisions, ejections }: TrackRecord): Track {
+  return {
+    ...emptyTrack,
+    decisions: new Map(decisions.map((decision): [BackendId, Decision] => [decision.backend, decision])),
+    ejections,
+  };
+}
+
+/**
+ * Whether `next` says something that a restart must not forget. Gathered health, the age of peaks and small movements of
+ * a baseline are not worth a write: a restart loses at most a little of each.
+ */
+export function isWorthSaving(saved: ServiceRecord | undefined, next: ServiceRecord): boolean {
+  if (saved === undefined) return next.policy !== undefined || next.enforced.decisions.length > 0;
+  if (durableKey(saved) !== durableKey(next)) return true;
+  return Object.entries(next.breakers).some(([name, { level }]) =>
+    baselineMoved(saved.breakers[name]?.level, level, allowedDeviation(next.policy, name)),
+  );
+}
+
+function durableKey(record: ServiceRecord): string {
+  const settle = record.policy?.settle ?? 0;
+  return JSON.stringify({
+    policy: record.policy?.fingerprint,
+    suspension: record.suspension,
+    clamp: record.clamp,
+    // The base counts only while somebody is out.
+    base: record.enforced.decisions.length === 0 ? 0 : record.base,
+    settled: Object.entries(record.breakers).map(([name, breaker]) => [name, breaker.evaluations > settle]),
+    tracks: [record.enforced, record.shadow].map(({ decisions }) =>
+      decisions.map(({ healthyMs: _, epoch: _epoch, seq: _seq, ...decision }) => decision),
+    ),
+  });
+}
+
+function allowedDeviation(policy: Policy | undefined, name: string): number {
+  const detector = policy?.breakers.find((breaker) => breaker.name === name)?.detector;
+  return detector?.kind === 'continuousValueDeviation' ? detector.maxDeviationPercent / 100 : 0;
+}
