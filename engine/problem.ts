@@ -23,14 +23,23 @@ export interface Problem {
   readonly field?: string;
 }
 
-/** Thrown where going on is impossible: at start, and in commands. */
+/**
+ * Thrown where going on is impossible: at start, and in commands. Carries every problem that was found, because a
+ * person who repairs a file wants the whole list, not one line per attempt. The message has one line per problem.
+ */
 export class ProblemError extends Error {
-  readonly problem: Problem;
+  readonly problems: readonly [Problem, ...(readonly Problem[])];
 
-  constructor(problem: Problem, options?: ErrorOptions) {
-    super(formatProblem(problem), options);
+  constructor(problems: Problem | readonly [Problem, ...(readonly Problem[])], options?: ErrorOptions) {
+    const list: readonly [Problem, ...(readonly Problem[])] = 'code' in problems ? [problems] : problems;
+    super(list.map(formatProblem).join('\n'), options);
     this.name = 'ProblemError';
-    this.problem = problem;
+    this.problems = list;
+  }
+
+  /** The first one: the only one, where only one can be. */
+  get problem(): Problem {
+    return this.problems[0];
   }
 }
 
