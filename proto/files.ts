@@ -1,0 +1,26 @@
+/**
+ * Which .proto files this program speaks, and how messages look once loaded. Both are named once: the generated types
+ * describe what the loader returns only while generator and loader agree on them.
+ */
+
+/** Files that are loaded; what they import comes along. Listeners and routes are not here: nothing serves them. */
+export const protoFiles: readonly string[] = [
+  'envoy/service/discovery/v3/ads.proto',
+  'envoy/service/endpoint/v3/eds.proto',
+  'envoy/service/cluster/v3/cds.proto',
+  'envoy/service/status/v3/csds.proto',
+  // Travel inside `Any`, so no service file imports them.
+  'envoy/config/cluster/v3/cluster.proto',
+  'envoy/config/endpoint/v3/endpoint.proto',
+  'google/rpc/status.proto',
+  'health/v1/health.proto',
+  'grpc/reflection/v1/reflection.proto',
+  'grpc/reflection/v1alpha/reflection.proto',
+  'kubervisor/v1/admin.proto',
+];
+
+/**
+ * Field names as Envoy documents them; 64-bit integers and enum values as strings (a number would lose digits, or say
+ * nothing in a log); absent fields stay absent, which in Envoy's API differs from zero.
+ */
+export const messageForm = { keepCase: true, longs: String, enums: String, defaults: false, oneofs: true } as const;
