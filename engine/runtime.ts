@@ -63,6 +63,7 @@ export function createRuntimes({ clock, store, observer, serve }: RuntimesOption
   const runtimes = new Map<ServiceKey, Runtime>();
   let epoch = 0;
   let suspension: Suspension | undefined;
+  let isClosed = false;
 
   function of(service: ServiceKey): Runtime {
     const known = runtimes.get(service);
@@ -110,7 +111,7 @@ export function createRuntimes({ clock, store, observer, serve }: RuntimesOption
     const decisions = servable(state.enforced.decisions, runtime.persisted, guidanceOf(state).activator.ramp);
     runtime.state = { ...state, enforced: { ...state.enforced, decisions } };
     runtime.cancelRetry();
-    runtime.cancelRetry = clock.at(clock.now() + retryAfterMs, () => void persist(runtime));
+    if (!isClosed) runtime.cancelRetry = clock.at(clock.now() + retryAfterMs, () => void persist(runtime));
     serve(runtime);
     return problem;
   }
@@ -162,6 +163,7 @@ export function createRuntimes({ clock, store, observer, serve }: RuntimesOption
       return unused.map(({ service }) => service);
     },
     async close() {
+      isClosed = true;
       for (const runtime of runtimes.values()) runtime.cancelRetry();
       await Promise.all([...runtimes.values()].map(({ saving }) => saving));
       await store.close();
