@@ -1,0 +1,45 @@
+/** Two policies for one Service cannot both be obeyed, and taking turns would be worse than either. */
+import { splitServiceKey } from '../model.ts';
+import type { Problem } from '../problem.ts';
+import { codes } from './codes.ts';
+import type { Policy } from './policy.ts';
+
+export interface Conflict {
+  readonly winner: Policy;
+  readonly losers: readonly { readonly policy: Policy; readonly problem: Problem }[];
+}
+
+/**
+ * The oldest wins, so that a new policy cannot take over a Service by surprise; without a date, or with the same, the
+ * first by namespace and name. A policy without a date counts as the newest. All must be for one Service.
+ */
+export function pickWinner(policies: readonly [Policy, ...Policy[]]): Conflict {
+  const [winner = policies[0], ...rest] = [...policies].sort(byAge);
+  return { winner, losers: rest.map((policy) => ({ policy, problem: conflicted(policy, winner) })) };
+}
+
+function byAge(a: Policy, b: Policy): number {
+  const undated = Number.MAX_SAFE_INTEGER;
+  return (
+    (a.createdAtMs ?? undated) - (b.createdAtMs ?? undated) ||
+    compare(a.namespace, b.namespace) ||
+    compare(a.name, b.name)
+  );
+}
+
+/** By code unit: the same order on every machine, whatever its language. */
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+function conflicted(loser: Policy, winner: Policy): Problem {
+  const { name: service } = splitServiceKey(loser.service);
+  const why = winner.createdAtMs === loser.createdAtMs ? 'comes first by name' : 'is older';
+  return {
+    code: codes.conflicted,
+    severity: 'error',
+    field: 'spec.service',
+    message: `Conflicted: ${loser.namespace}/${loser.name} is ignored, because ${winner.namespace}/${winner.name} is for Service ${service} too and ${why}`,
+    remedy: 'put its breakers into the other policy, or delete one of them',
+  };
+}

@@ -1,0 +1,86 @@
+/** One breaker as written to one breaker as the engine uses it, with how far back it looks. */
+import { decimal } from './decimal.ts';
+import { defaults } from './defaults.ts';
+import { durationMs } from './duration.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { Breaker, Detector, Enforcement } from './policy.ts';
+import { checkQuery, instantLookbackMs, lookbackMs } from './promql.ts';
+import type { BreakerSpec } from './schema.ts';
+
+export function normaliseBreaker(spec: BreakerSpec, policyEnforcement: Enforcement): Breaker {
+  const fallback = defaults.breaker;
+  const detector = detectorOf(spec);
+  const evaluationPeriodMs = durationMs(spec.evaluationPeriod ?? fallback.evaluationPeriod);
+  const activity = spec.activity && { query: spec.activity.query, min: decimal(spec.activity.min) };
+  const of = spec.confirm?.of ?? fallback.confirm.of;
+  const measured = {
+    detector,
+    ...(activity === undefined ? {} : { activity }),
+    source: spec.source ?? fallback.source,
+    match: {
+      label: spec.match?.label ?? fallback.match.label,
+      by: spec.match?.by ?? fallback.match.by,
+      namespaceLabel: spec.match?.namespaceLabel ?? fallback.match.namespaceLabel,
+    },
+  };
+  return {
+    name: spec.name,
+    // A suspended policy overrides all its breakers by itself; theirs is what they return to.
+    enforcement: spec.enforcement ?? (policyEnforcement === 'Observe' ? 'Observe' : 'Enforce'),
+    evaluationPeriodMs,
+    confirm: { of, atLeast: spec.confirm?.atLeast ?? Math.min(fallback.confirm.atLeast, of) },
+    onNoData: spec.onNoData ?? fallback.onNoData,
+    ...measured,
+    lookbackMs: breakerLookbackMs(detector, activity?.query, evaluationPeriodMs),
+    fingerprint: fingerprint(measured),
+  };
+}
+
+function detectorOf(spec: BreakerSpec): Detector {
+  const { continuousValueDeviation, discreteValueOutOfList, threshold, customService } = spec;
+  if (continuousValueDeviation !== undefined) {
+    const { query, maxDeviationPercent, direction } = continuousValueDeviation;
+    const fallback = defaults.continuousValueDeviation;
+    return {
+      kind: 'continuousValueDeviation',
+      query,
+      maxDeviationPercent: decimal(maxDeviationPercent ?? fallback.maxDeviationPercent),
+      direction: direction ?? fallback.direction,
+    };
+  }
+  if (discreteValueOutOfList !== undefined) {
+    const { query, key, goodValues, badValues, tolerancePercent, minActivity } = discreteValueOutOfList;
+    const fallback = defaults.discreteValueOutOfList;
+    return {
+      kind: 'discreteValueOutOfList',
+      query,
+      key,
+      list: goodValues === undefined ? { kind: 'bad', values: badValues ?? [] } : { kind: 'good', values: goodValues },
+      tolerancePercent: decimal(tolerancePercent ?? fallback.tolerancePercent),
+      minActivity: decimal(minActivity ?? fallback.minActivity),
+    };
+  }
+  if (threshold !== undefined) return { kind: 'threshold', ...threshold, value: decimal(threshold.value) };
+  if (customService !== undefined) {
+    const [service = '', port] = customService.split(':');
+    return { kind: 'customService', service, port: Number(port) };
+  }
+  throw new Error(`breaker ${spec.name} has no detector that this version knows`);
+}
+
+/**
+ * A bare selector may return a sample of five minutes ago. Where an activity query proves that the backend was active
+ * in a window, it also updated its values in that window, and only that far back counts.
+ */
+function breakerLookbackMs(detector: Detector, activity: string | undefined, evaluationPeriodMs: number): number {
+  // Such a service judges in its own way; one period is the least that it can be thought to have looked back.
+  if (detector.kind === 'customService') return evaluationPeriodMs;
+  const activityMs = activity === undefined ? undefined : queryLookbackMs(activity, instantLookbackMs);
+  return Math.max(queryLookbackMs(detector.query, activityMs ?? instantLookbackMs), activityMs ?? 0);
+}
+
+function queryLookbackMs(query: string, instantMs: number): number {
+  const check = checkQuery(query);
+  if (check.kind === 'faulty') throw new Error(`not a usable query: ${check.faults[0].message}`);
+  return lookbackMs(check.expr, instantMs);
+}

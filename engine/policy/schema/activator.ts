@@ -1,0 +1,85 @@
+/** How ejected backends come back: schema of spec.activator. */
+import { Type } from 'typebox';
+import { defaults } from '../defaults.ts';
+import { choice, duration, integer } from './fields.ts';
+
+const retries = { min: 0, max: 1000 };
+
+export const Activator = Type.Object(
+  {
+    mode: Type.Optional(
+      choice(['periodic', 'retryAndPause', 'retryAndKill'], {
+        description:
+          'What follows too many retries: periodic tries for ever; retryAndPause keeps the backend out for inspection; ' +
+          'retryAndKill evicts it.',
+        default: defaults.activator.mode,
+      }),
+    ),
+    period: Type.Optional(
+      duration(
+        { min: '1s', max: '30m' },
+        {
+          description: 'Time out of rotation, times the number of retries, at most 30 minutes.',
+          default: defaults.activator.period,
+        },
+      ),
+    ),
+    maxRetryCount: Type.Optional(
+      integer(retries, {
+        description: 'Retries after which the backend is paused or evicted. No effect with mode periodic.',
+        whenAbsent: defaults.activator.maxRetryCount,
+      }),
+    ),
+    maxPauseCount: Type.Optional(
+      integer(retries, {
+        description: 'Paused backends above which the oldest is evicted. Only with mode retryAndPause.',
+        whenAbsent: defaults.activator.maxPauseCount,
+      }),
+    ),
+    resetAfter: Type.Optional(
+      duration(
+        { min: '1s', max: '24h' },
+        {
+          description: 'Retries are forgotten after this much time judged healthy.',
+          default: defaults.activator.resetAfter,
+        },
+      ),
+    ),
+    maxEvictionsPerHour: Type.Optional(
+      integer(retries, {
+        description: 'Evictions per hour and pod template. Only where something evicts.',
+        whenAbsent: defaults.activator.maxEvictionsPerHour,
+      }),
+    ),
+    ramp: Type.Optional(
+      Type.Object(
+        {
+          weights: Type.Optional(
+            Type.Array(
+              Type.Integer({ format: 'int32', minimum: 1, maximum: 100, expected: 'an integer from 1 to 100' }),
+              {
+                description:
+                  'Percent of the full weight at each step of the way back; the first is the probe. ' +
+                  'Each step up needs a fresh normal verdict. Never falls, ends in 100.',
+                minItems: 1,
+                maxItems: 10,
+                'x-kubernetes-list-type': 'atomic',
+                default: [...defaults.activator.ramp.weights],
+                expected: 'a list of 1 to 10 percentages that ends in 100',
+                risesTo: 100,
+              },
+            ),
+          ),
+          stepPeriod: Type.Optional(
+            duration(
+              { min: '1s', max: '1h' },
+              { description: 'Least time at each step.', default: defaults.activator.ramp.stepPeriod },
+            ),
+          ),
+        },
+        { description: 'How weight returns.' },
+      ),
+    ),
+  },
+  { description: 'How ejected backends come back.' },
+);

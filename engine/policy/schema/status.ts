@@ -1,0 +1,98 @@
+/** What the controller writes back. Bounded, because an object that outgrows etcd's limit cannot be written at all. */
+import { Type } from 'typebox';
+import { asNode } from './vocabulary.ts';
+
+const count = (description: string) => Type.Integer({ format: 'int32', minimum: 0, maximum: 100_000, description });
+const short = (description: string) => Type.String({ maxLength: 253, description });
+const sentence = (description: string) => Type.String({ maxLength: 1024, description });
+const time = (description: string) => Type.String({ format: 'date-time', maxLength: 64, description });
+
+const EjectedEndpoint = Type.Object(
+  {
+    name: short('Name of the backend.'),
+    address: Type.Optional(short('One of its addresses, with port.')),
+    state: Type.Unsafe<string>({
+      type: 'string',
+      enum: ['Ejected', 'Probing', 'Ramping', 'Paused', 'Evicted'],
+      description: 'Where it stands in its rotation.',
+    }),
+    breaker: Type.Optional(short('The breaker that took it out; absent for manual acts.')),
+    reason: Type.Optional(short('In one word.')),
+    message: Type.Optional(sentence('Value, bound, reference and window of the verdict.')),
+    retryCount: Type.Optional(count('How often it was tried again.')),
+    nextRetryTime: Type.Optional(time('When it is tried next.')),
+  },
+  { required: ['name', 'state'], description: 'A backend that is not simply serving.' },
+);
+
+const Condition = Type.Object(
+  {
+    type: Type.String({ maxLength: 316, description: 'Such as Ready, Accepted, Programmed or EndpointsEjected.' }),
+    status: Type.Unsafe<string>({
+      type: 'string',
+      enum: ['True', 'False', 'Unknown'],
+      description: 'Whether it holds.',
+    }),
+    observedGeneration: Type.Optional(
+      Type.Integer({ format: 'int64', minimum: 0, description: 'Generation of the policy it speaks of.' }),
+    ),
+    lastTransitionTime: time('When the status last changed.'),
+    reason: Type.String({ minLength: 1, maxLength: 1024, description: 'In one CamelCase word.' }),
+    message: Type.String({ maxLength: 32_768, description: 'For people.' }),
+  },
+  { description: 'A standard Kubernetes condition.' },
+);
+
+const Status = Type.Object(
+  {
+    observedGeneration: Type.Optional(
+      Type.Integer({ format: 'int64', minimum: 0, description: 'Generation of the policy this status speaks of.' }),
+    ),
+    target: Type.Optional(short('What the policy is for, such as Service/pricer.')),
+    enforcement: Type.Optional(short('Enforcement in effect.')),
+    serving: Type.Optional(short('Serving backends of all, such as 5/6.')),
+    summary: Type.Optional(
+      Type.Object(
+        {
+          total: Type.Optional(count('Backends of the fleet.')),
+          serving: Type.Optional(count('Serving backends.')),
+          ejected: Type.Optional(count('Ejected backends, probing ones included.')),
+          ramping: Type.Optional(count('Backends on their way back.')),
+          paused: Type.Optional(count('Backends kept out for inspection.')),
+          unknown: Type.Optional(count('Backends without a verdict.')),
+          wouldEject: Type.Optional(count('Backends that would be out if the policy were enforced.')),
+        },
+        { description: 'Counts of backends.' },
+      ),
+    ),
+    budget: Type.Optional(
+      Type.Object(
+        {
+          minAvailable: Type.Optional(count('The floor, in backends.')),
+          ejectionsAllowed: Type.Optional(count('How many more may be ejected now.')),
+          text: Type.Optional(short('Both in words.')),
+        },
+        { description: 'What the budget leaves.' },
+      ),
+    ),
+    ejectedEndpoints: Type.Optional(
+      Type.Array(EjectedEndpoint, {
+        maxItems: 50,
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['name'],
+        description: 'The backends that are out.',
+      }),
+    ),
+    conditions: Type.Optional(
+      Type.Array(Condition, {
+        maxItems: 16,
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['type'],
+        description: 'Ready stays True while backends are out: taking them out is the work, not a failure of it.',
+      }),
+    ),
+  },
+  { description: 'What the controller last did and saw.' },
+);
+
+export const statusSchema = asNode(Status);
