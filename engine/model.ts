@@ -68,6 +68,11 @@ export interface Backend {
 export interface Fleet {
   readonly service: ServiceKey;
   readonly ports: readonly ServicePort[];
+  /**
+   * Whether Kubernetes itself keeps the endpoints, from pods the Service selects. Otherwise (no selector, ExternalName,
+   * or nothing said) somebody wrote the addresses by hand: traffic may be judged, but we never call them ourselves.
+   */
+  readonly hasSelector?: boolean;
   /** All backends, terminating ones included, sorted by id. The decision looks at {@link members} only. */
   readonly backends: readonly Backend[];
 }
