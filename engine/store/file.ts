@@ -40,6 +40,8 @@ export interface FileStoreOptions {
 /** One Service: what is durable as far as we were told, and its writes. */
 interface Slot {
   record: StoredRecord | undefined;
+  /** Its removal is the last thing that was asked for: whoever asked may count it as gone already. */
+  leaving: boolean;
   readonly lane: Lane<JsonValue, SaveResult>;
 }
 
@@ -61,6 +63,7 @@ export function createFileStore(options: FileStoreOptions): Store {
     if (existing !== undefined) return existing;
     const slot: Slot = {
       record: undefined,
+      leaving: false,
       lane: createLane((body) =>
         attempt(service, async () => {
           // Never the number of a write that failed: it may have reached the disk, with another body.
@@ -95,9 +98,10 @@ export function createFileStore(options: FileStoreOptions): Store {
   }
 
   /** Why a change of this record may not even begin. */
-  function refusal(service: ServiceKey, record: StoredRecord | undefined, expectedRevision: number) {
+  function refusal(service: ServiceKey, { record, leaving }: Slot, expectedRevision: number) {
     if (unlock === undefined) return { kind: 'failed', problem: failedWrite(directory, service, notOpen) } as const;
-    if ((record?.revision ?? noRevision) === expectedRevision) return undefined;
+    const isExpected = expectedRevision === (record?.revision ?? noRevision);
+    if (isExpected || (leaving && expectedRevision === noRevision)) return undefined;
     return record === undefined ? ({ kind: 'conflict' } as const) : ({ kind: 'conflict', current: record } as const);
   }
 
@@ -162,21 +166,24 @@ export function createFileStore(options: FileStoreOptions): Store {
     },
 
     async save(service, body, expectedRevision) {
-      const { record, lane } = slotOf(service);
-      return refusal(service, record, expectedRevision) ?? lane.write(body);
+      const slot = slotOf(service);
+      const refused = refusal(service, slot, expectedRevision);
+      if (refused !== undefined) return refused;
+      slot.leaving = false;
+      return slot.lane.write(body);
     },
 
     async remove(service, expectedRevision) {
       const slot = slotOf(service);
-      return (
-        refusal(service, slot.record, expectedRevision) ??
-        slot.lane.after<RemoveResult>(() =>
-          attempt(service, async () => {
-            await documents.remove(documentName(service));
-            slot.record = undefined;
-            return { kind: 'removed' };
-          }),
-        )
+      const refused = refusal(service, slot, expectedRevision);
+      if (refused !== undefined) return refused;
+      slot.leaving = true;
+      return slot.lane.after<RemoveResult>(() =>
+        attempt(service, async () => {
+          await documents.remove(documentName(service));
+          slot.record = undefined;
+          return { kind: 'removed' };
+        }),
       );
     },
 

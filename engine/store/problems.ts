@@ -109,7 +109,7 @@ export function unreadableState(file: string, cause: unknown): ProblemError {
 
 export function misplacedState(file: string): ProblemError {
   return new ProblemError({
-    code: 'KV0410',
+    code: 'KV0413',
     severity: 'error',
     file,
     message: 'the stored state is not that of the Service in its name',
