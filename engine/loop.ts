@@ -88,6 +88,8 @@ export function createEngine(options: EngineOptions): Engine {
   const stopping = new AbortController();
   const runtimes = createRuntimes({ ...options, serve: (runtime) => serve([runtime]) });
   let ejections: readonly EpochMs[] = [];
+  /** Until the whole input was read once, a policy on record that the source does not show may still be there. */
+  let isLoading = true;
 
   /** One turn of the pipeline for one breaker. */
   async function evaluate(runtime: Runtime, breaker: Breaker, atMs: EpochMs): Promise<void> {
@@ -223,7 +225,12 @@ export function createEngine(options: EngineOptions): Engine {
     }
     serve([...touched]);
     for (const runtime of touched) void runtimes.persist(runtime);
-    for (const service of runtimes.dropUnused()) observer.gone(service);
+    if (isLoading && source.isComplete?.() !== false) {
+      isLoading = false;
+      const gone = runtimes.policiesNotSeen();
+      if (gone.length > 0) onChanges(gone.map((service) => ({ kind: 'policy-gone', service })));
+    }
+    if (!isLoading) for (const service of runtimes.dropUnused()) observer.gone(service);
   }
 
   return {
@@ -231,7 +238,6 @@ export function createEngine(options: EngineOptions): Engine {
       signal.addEventListener('abort', () => stopping.abort(signal.reason), { once: true });
       await runtimes.load(signal);
       await source.start(onChanges, stopping.signal);
-      runtimes.endLoading((service) => onChanges([{ kind: 'policy-gone', service }]));
     },
     states: () => runtimes.all().map(({ state }) => state),
     suspension: () => runtimes.suspension(),

@@ -40,8 +40,8 @@ export interface RuntimesOptions {
 
 export interface Runtimes {
   load(signal: AbortSignal): Promise<void>;
-  /** After the first batch of the source: a policy on record that the source does not have any more is gone. */
-  endLoading(policyGone: (service: ServiceKey) => void): void;
+  /** Services whose policy is on record, but was not among what the source gave so far. */
+  policiesNotSeen(): readonly ServiceKey[];
   epoch(): number;
   of(service: ServiceKey): Runtime;
   find(service: ServiceKey): Runtime | undefined;
@@ -133,11 +133,10 @@ export function createRuntimes({ clock, store, observer, serve }: RuntimesOption
         });
       }
     },
-    endLoading(policyGone) {
-      for (const { service, state, hasPolicy } of runtimes.values()) {
-        if (state.policy !== undefined && !hasPolicy) policyGone(service);
-      }
-    },
+    policiesNotSeen: () =>
+      [...runtimes.values()]
+        .filter(({ state, hasPolicy }) => state.policy !== undefined && !hasPolicy)
+        .map(({ service }) => service),
     epoch: () => epoch,
     of,
     find: (service) => runtimes.get(service),
