@@ -1,0 +1,178 @@
+/**
+ * The audit: one record per decision, in the same words as the API and the CLI, complete enough that nobody needs
+ * another source to know why. Every record goes to the log under `audit: true`, and to a file where one is configured.
+ */
+import { describeBudget } from '../budget/arithmetic.ts';
+import { describeHeld } from '../budget/held.ts';
+import type { EpochMs } from '../model.ts';
+import { budgetOfService, servingIn } from '../rotation/capacity.ts';
+import type { Decision, RotationState } from '../rotation/decision.ts';
+import type { Effect } from '../rotation/event.ts';
+import type { ServiceState } from '../rotation/state.ts';
+import type { Log } from './log.ts';
+import type { LineSink } from './sink.ts';
+
+export type AuditAction =
+  | 'eject'
+  | 'pause'
+  | 'evict'
+  | 'probe'
+  | 'step-up'
+  | 'return'
+  | 'hold'
+  | 'ask-eviction'
+  | 'refuse'
+  | 'suspend'
+  | 'resume';
+
+export interface AuditRecord {
+  /** UTC, as in ISO 8601. */
+  readonly time: string;
+  /** `namespace/name`. */
+  readonly service: string;
+  readonly policy?: string;
+  readonly action: AuditAction;
+  /** False for what an observing breaker would have done. */
+  readonly enforced: boolean;
+  readonly backend?: string;
+  /** What a person calls the backend. */
+  readonly name?: string;
+  readonly from?: string;
+  readonly to?: string;
+  /** The rule that brought this about, or the cause that prevented it. */
+  readonly why?: string;
+  readonly breaker?: string;
+  readonly severity?: number;
+  readonly value?: number;
+  readonly bound?: number;
+  /** In words: of the breaker, or of the person. */
+  readonly reason?: string;
+  /** Anomalous evaluations of those looked at: `2 of 3`. */
+  readonly streak?: string;
+  /** The arithmetic at the moment of the ejection, else after this act. */
+  readonly budget?: string;
+  /** As it was sent. */
+  readonly query?: string;
+  /** How far back the query looked. */
+  readonly lookbackMs?: number;
+  readonly retries?: number;
+  /** Since it was taken out. */
+  readonly outForMs?: number;
+  /** Who asked for it; absent: nobody, the engine decided. */
+  readonly actor?: string;
+  /** (epoch, seq) orders all decisions. */
+  readonly epoch?: number;
+  readonly seq?: number;
+}
+
+export interface Audit {
+  write(record: AuditRecord): void;
+}
+
+export function createAudit(log: Log, file?: LineSink): Audit {
+  return {
+    write(record) {
+      const { time: _, ...fields } = record;
+      // Nothing happens after an `ask-eviction` unless somebody reads it.
+      const write = record.action === 'ask-eviction' ? log.warn : log.info;
+      write(record.action, { audit: true, ...fields });
+      file?.write(`${JSON.stringify(record)}\n`);
+    },
+  };
+}
+
+export function auditRecord(effect: Effect, state: ServiceState, atMs: EpochMs): AuditRecord {
+  const base = {
+    time: new Date(atMs).toISOString(),
+    service: state.service,
+    ...(state.policy === undefined ? {} : { policy: state.policy.name }),
+  };
+  switch (effect.kind) {
+    case 'transition': {
+      const { from, to, why, track, decision } = effect;
+      const action = actions[to];
+      const isNew = action === 'eject' || action === 'pause' || action === 'evict';
+      return {
+        ...base,
+        action,
+        enforced: track === 'enforced',
+        ...decisionFields(decision),
+        from,
+        to,
+        why,
+        budget:
+          isNew && decision.cause.kind === 'breaker'
+            ? decision.cause.budget
+            : describeBudget(budgetOfService(state), servingIn(state, track).length),
+        ...(isNew ? {} : { outForMs: Math.max(0, atMs - decision.outSinceMs) }),
+        ...(effect.actor === undefined ? {} : { actor: effect.actor }),
+      };
+    }
+    case 'held': {
+      const { backend, name, breaker, cause, reason, budget } = effect;
+      const verdict = state[effect.track].held.get(backend)?.verdict;
+      return {
+        ...base,
+        action: 'hold',
+        enforced: effect.track === 'enforced',
+        backend,
+        name,
+        why: describeHeld(cause),
+        breaker,
+        ...(verdict === undefined ? {} : { severity: verdict.severity, value: verdict.value, bound: verdict.bound }),
+        reason,
+        budget,
+      };
+    }
+    case 'evict':
+      return { ...base, action: 'ask-eviction', enforced: true, ...decisionFields(effect.decision) };
+    case 'refused': {
+      const { command, cause, message } = effect;
+      return {
+        ...base,
+        action: 'refuse',
+        enforced: true,
+        ...('backend' in command ? { backend: command.backend } : {}),
+        why: `${command.verb} refused (${cause}): ${message}`,
+        reason: command.reason,
+        actor: command.actor,
+      };
+    }
+    case 'suspension': {
+      const { suspended, actor, reason } = effect;
+      return { ...base, action: suspended ? 'suspend' : 'resume', enforced: true, actor, reason };
+    }
+  }
+}
+
+const actions: Readonly<Record<RotationState, AuditAction>> = {
+  ejected: 'eject',
+  paused: 'pause',
+  evicted: 'evict',
+  probing: 'probe',
+  ramping: 'step-up',
+  serving: 'return',
+};
+
+function decisionFields(decision: Decision): Partial<AuditRecord> {
+  const { backend, name, cause, retries, epoch, seq } = decision;
+  if (cause.kind === 'manual') {
+    return { backend, name, reason: cause.reason, retries, epoch, seq };
+  }
+  const { breaker, severity, value, bound, reason, query, lookbackMs, streak } = cause;
+  return {
+    backend,
+    name,
+    breaker,
+    severity,
+    value,
+    bound,
+    reason,
+    streak: `${streak.anomalous} of ${streak.of}`,
+    ...(query === undefined ? {} : { query }),
+    lookbackMs,
+    retries,
+    epoch,
+    seq,
+  };
+}

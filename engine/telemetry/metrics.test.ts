@@ -1,0 +1,291 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { backend, backendIdOf, breaker, policyOf, type Story, tell } from '../../test/telemetry/story.ts';
+import { serviceKey } from '../model.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+
+/** Series of our own, as `name{labels} value` without the labels of the Service. */
+async function series(metrics: Metrics, ...names: readonly string[]): Promise<readonly string[]> {
+  const text = await metrics.render();
+  return text
+    .split('\n')
+    .filter((line) =>
+      names.some((name) => line.startsWith(`kubervisor_${name}{`) || line.startsWith(`kubervisor_${name} `)),
+    )
+    .map((line) => line.replace('namespace="shop",service="pricer"', '').replace('kubervisor_', '').replace('{,', '{'));
+}
+
+function watching(story: Story, options: { readonly maxBackendSeries?: number } = {}): Metrics {
+  const metrics = createMetrics({ version: '1.2.3', ...options });
+  metrics.readFrom({ states: () => [story.state()] });
+  return metrics;
+}
+
+function count(metrics: Metrics, story: Story): void {
+  for (const effect of story.effects()) metrics.effect(effect, story.state());
+}
+
+const all = (values: Readonly<Record<number, number>>): Readonly<Record<number, number>> => ({
+  ...{ 1: 0, 2: 0, 3: 0, 4: 0, 5: 0, 6: 0 },
+  ...values,
+});
+
+describe('the present of a Service', () => {
+  test('backends by state, and what the budget still allows', async () => {
+    const story = tell({ size: 6 });
+    story.setFleet([
+      ...story.state().fleet.backends.slice(0, 5),
+      backend(6, { ready: false }),
+      backend(7, { terminating: true }),
+    ]);
+    const metrics = watching(story);
+    expect(await series(metrics, 'endpoints', 'budget_min_available', 'budget_ejections_allowed')).toEqual([
+      'endpoints{state="serving"} 5',
+      'endpoints{state="unready"} 1',
+      'endpoints{state="ejected"} 0',
+      'endpoints{state="probing"} 0',
+      'endpoints{state="ramping"} 0',
+      'endpoints{state="paused"} 0',
+      'endpoints{state="evicted"} 0',
+      'budget_min_available{} 3',
+      'budget_ejections_allowed{} 1',
+    ]);
+    story.judge(all({ 3: 25, 6: 0 }));
+    const [serving, , ejected] = await series(metrics, 'endpoints');
+    expect([serving, ejected]).toEqual(['endpoints{state="serving"} 4', 'endpoints{state="ejected"} 1']);
+    expect(await series(metrics, 'budget_ejections_allowed')).toEqual(['budget_ejections_allowed{} 0']);
+  });
+
+  test('value and bound of each backend, and the time of the evaluation', async () => {
+    const story = tell({ size: 2 });
+    story.judge({ 1: 4, 2: 6 });
+    expect(
+      await series(watching(story), 'breaker_value', 'breaker_threshold', 'breaker_last_evaluation_timestamp_seconds'),
+    ).toEqual([
+      `breaker_last_evaluation_timestamp_seconds{breaker="errors"} ${story.now() / 1000}`,
+      'breaker_value{breaker="errors",backend="pricer-1"} 4',
+      'breaker_value{breaker="errors",backend="pricer-2"} 6',
+      'breaker_threshold{breaker="errors",backend="pricer-1"} 10',
+      'breaker_threshold{breaker="errors",backend="pricer-2"} 10',
+    ]);
+  });
+
+  test('of a large installation only the conspicuous backends', async () => {
+    const story = tell({ size: 6 });
+    story.judge(all({ 3: 25 }));
+    story.judge({ 1: 0, 2: 0, 4: 30, 5: 0, 6: 0 });
+    expect(await series(watching(story, { maxBackendSeries: 12 }), 'breaker_value')).toHaveLength(5);
+    expect(await series(watching(story, { maxBackendSeries: 9 }), 'breaker_value')).toEqual([
+      'breaker_value{breaker="errors",backend="pricer-4"} 30',
+    ]);
+  });
+});
+
+describe('what happened is counted', () => {
+  test('an ejection, its failed retry and its return', async () => {
+    const story = tell({ size: 6 });
+    const metrics = watching(story);
+    story.judge(all({ 3: 25 }));
+    story.wait(10_000);
+    story.judge(all({ 3: 25 }));
+    story.wait(20_000);
+    story.wait(2000);
+    story.judge(all({}));
+    count(metrics, story);
+    expect(await series(metrics, 'ejections_total', 'readmissions_total')).toEqual([
+      'ejections_total{breaker="errors",enforced="true"} 2',
+      'readmissions_total{outcome="rebroken",enforced="true"} 1',
+      'readmissions_total{outcome="recovered",enforced="true"} 1',
+    ]);
+  });
+
+  test('an ejection once, however it goes on', async () => {
+    const eject = { how: 'Drain', closeAfterMs: 1000, then: 'Evict' } as const;
+    const story = tell({ size: 6, policy: { eject } });
+    const metrics = watching(story);
+    story.judge(all({ 3: 25 }));
+    story.wait(1000);
+    count(metrics, story);
+    expect((await series(metrics, 'endpoints')).at(-1)).toBe('endpoints{state="evicted"} 1');
+    expect(await series(metrics, 'ejections_total')).toEqual(['ejections_total{breaker="errors",enforced="true"} 1']);
+  });
+
+  test('what an observing breaker would have done, apart', async () => {
+    const story = tell({ size: 6, policy: { enforcement: 'Observe' } });
+    const metrics = watching(story);
+    story.judge(all({ 3: 25 }));
+    count(metrics, story);
+    expect(await series(metrics, 'ejections_total')).toEqual(['ejections_total{breaker="errors",enforced="false"} 1']);
+    expect((await series(metrics, 'endpoints'))[0]).toBe('endpoints{state="serving"} 6');
+  });
+
+  test('ejections that the budget refused', async () => {
+    const story = tell({ size: 6 });
+    const metrics = watching(story);
+    story.judge(all({ 1: 20, 2: 30, 3: 40 }));
+    count(metrics, story);
+    expect(await series(metrics, 'ejections_suppressed_total')).toEqual([
+      'ejections_suppressed_total{breaker="errors",cause="budget",enforced="true"} 1',
+    ]);
+  });
+
+  test('what people asked for, and what they were refused', async () => {
+    const story = tell({ size: 6 });
+    const metrics = watching(story);
+    const who = { actor: 'ada', reason: 'test' };
+    story.command({ verb: 'pause', backend: backendIdOf(2), forMs: 60_000, force: false, ...who });
+    story.command({ verb: 'restore', backend: backendIdOf(2), ramp: false, ...who });
+    story.command({ verb: 'eject', backend: backendIdOf(99), forMs: 60_000, force: false, ...who });
+    story.command({ verb: 'suspend', ...who });
+    story.command({ verb: 'resume', ...who });
+    count(metrics, story);
+    expect(await series(metrics, 'manual_actions_total', 'ejections_total')).toEqual([
+      'ejections_total{breaker="",enforced="true"} 1',
+      'manual_actions_total{verb="pause",result="done"} 1',
+      'manual_actions_total{verb="restore",result="done"} 1',
+      'manual_actions_total{verb="eject",result="unknown-backend"} 1',
+      'manual_actions_total{verb="suspend",result="done"} 1',
+      'manual_actions_total{verb="resume",result="done"} 1',
+    ]);
+  });
+
+  test('evaluations by result, and how long they take', async () => {
+    const story = tell({ size: 6 });
+    const metrics = watching(story);
+    metrics.evaluated(breaker, story.judge(all({})), 20, story.state());
+    metrics.evaluated(breaker, { kind: 'unusable', reason: 'down' }, 80, story.state());
+    expect(await series(metrics, 'breaker_evaluations_total')).toEqual([
+      'breaker_evaluations_total{breaker="errors",result="judged"} 1',
+      'breaker_evaluations_total{breaker="errors",result="unusable"} 1',
+    ]);
+    expect(await series(metrics, 'breaker_evaluation_duration_seconds_sum')).toEqual([
+      'breaker_evaluation_duration_seconds_sum{detector="threshold"} 0.1',
+    ]);
+  });
+
+  test('xDS, and the way from a verdict to its acknowledgement', async () => {
+    const metrics = createMetrics({ version: '0' });
+    metrics.xds.clients(3);
+    metrics.xds.clients(2);
+    metrics.xds.pushed('eds');
+    metrics.xds.pushed('eds');
+    metrics.xds.nacked('cds');
+    metrics.xds.unknownName();
+    metrics.enforced(4);
+    expect(
+      await series(metrics, 'xds_clients', 'xds_pushes_total', 'xds_nacks_total', 'xds_unknown_names_total'),
+    ).toEqual([
+      'xds_clients 2',
+      'xds_pushes_total{type="eds"} 2',
+      'xds_nacks_total{type="cds"} 1',
+      'xds_unknown_names_total 1',
+    ]);
+    expect(await series(metrics, 'enforcement_latency_seconds_sum')).toEqual(['enforcement_latency_seconds_sum 0.004']);
+  });
+});
+
+/** A Service with every kind of series. */
+function storyWithEverything(): { readonly story: Story; readonly metrics: Metrics; gone: boolean } {
+  const story = tell({ size: 6 });
+  const metrics = createMetrics({ version: '0' });
+  const world = { story, metrics, gone: false };
+  metrics.readFrom({ states: () => (world.gone ? [] : [story.state()]) });
+  metrics.evaluated(breaker, story.judge(all({ 1: 20, 2: 30, 3: 40 })), 1, story.state());
+  story.command({ verb: 'restore', backend: backendIdOf(3), ramp: false, actor: 'ada', reason: 'x' });
+  count(metrics, story);
+  return world;
+}
+
+describe('series vanish', () => {
+  test('all of them, when their Service is gone', async () => {
+    const world = storyWithEverything();
+    expect(await world.metrics.render()).toContain('service="pricer"');
+    world.gone = true;
+    expect(await world.metrics.render()).not.toContain('service="pricer"');
+  });
+
+  test('those of a breaker, when its policy is gone or has it no more', async () => {
+    for (const policy of [
+      undefined,
+      policyOf(serviceKey('shop', 'pricer'), { breakers: [{ ...breaker, name: 'other' }] }),
+    ]) {
+      const { story, metrics } = storyWithEverything();
+      expect(await metrics.render()).toContain('breaker="errors"');
+      story.setPolicy(policy);
+      expect(await metrics.render()).not.toContain('breaker="errors"');
+    }
+  });
+
+  test('those of a backend, when its pod is gone', async () => {
+    const { story, metrics } = storyWithEverything();
+    expect(await metrics.render()).toContain('backend="pricer-6"');
+    story.setFleet(story.state().fleet.backends.filter(({ name }) => name !== 'pricer-6'));
+    expect(await metrics.render()).not.toContain('backend="pricer-6"');
+  });
+
+  test('and a Service that comes back starts at zero', async () => {
+    const world = storyWithEverything();
+    world.gone = true;
+    await world.metrics.render();
+    world.gone = false;
+    expect(await series(world.metrics, 'ejections_total')).toEqual([]);
+    world.story.wait(10_000);
+    world.story.judge(all({ 2: 30 }));
+    count(world.metrics, world.story);
+    expect(await series(world.metrics, 'ejections_total')).not.toEqual([]);
+  });
+});
+
+test('the health of our sources', async () => {
+  const metrics = createMetrics({ version: '0' });
+  metrics.readFrom({
+    sourceProblems: () => [{ code: 'KV0201', severity: 'error', message: 'bad' }],
+    metricSources: () => [
+      { name: 'default', lastSuccessMs: 1_700_000_000_000, skewMs: -1500 },
+      { name: 'fresh', skewMs: 0 },
+    ],
+  });
+  expect(
+    await series(
+      metrics,
+      'source_problems',
+      'metric_source_last_success_timestamp_seconds',
+      'metric_source_clock_skew_seconds',
+    ),
+  ).toEqual([
+    'source_problems{severity="error"} 1',
+    'source_problems{severity="warning"} 0',
+    'metric_source_last_success_timestamp_seconds{source="default"} 1700000000',
+    'metric_source_clock_skew_seconds{source="default"} -1.5',
+    'metric_source_clock_skew_seconds{source="fresh"} 0',
+  ]);
+});
+
+test('docs/metrics.md lists every metric with its type, labels and help, and no other', async () => {
+  const { metrics } = storyWithEverything();
+  metrics.readFrom({ metricSources: () => [{ name: 'default', lastSuccessMs: 1, skewMs: 0 }] });
+  metrics.xds.pushed('eds');
+  metrics.xds.nacked('eds');
+  metrics.store.failed('full');
+  const text = await metrics.render();
+
+  const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+  const documented = page.matchAll(/^\| `(kubervisor_\w+)` *\| (\w+) *\| ([^|]*?) *\| ([^|]*?) *\|$/gm);
+  const rows = [...documented].map(([, name, type, labels, help]) => ({ name, type, labels, help }));
+  const own = [...text.matchAll(/^# HELP (kubervisor_\w+) (.*)\n# TYPE \w+ (\w+)$/gm)].map(([, name, help, type]) => ({
+    name,
+    type,
+    labels: labelsIn(text, name ?? ''),
+    help,
+  }));
+  const byName = (one: { readonly name?: string | undefined }, other: typeof one): number =>
+    (one.name ?? '') < (other.name ?? '') ? -1 : 1;
+  expect(rows.sort(byName)).toEqual(own.sort(byName));
+});
+
+/** `` `a`, `b` `` from the first series of the metric; `le` belongs to every histogram and is not told. */
+function labelsIn(text: string, name: string): string {
+  const labels = new RegExp(`^${name}(?:_bucket)?(?:{(.*)})? \\S+$`, 'm').exec(text)?.[1] ?? '';
+  const names = [...labels.matchAll(/(\w+)="/g)].map(([, label]) => label).filter((label) => label !== 'le');
+  return names.map((label) => `\`${label}\``).join(', ');
+}

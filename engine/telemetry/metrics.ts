@@ -1,0 +1,161 @@
+/**
+ * Our own metrics. Callers see functions, never metric objects, so that names and labels are decided here and in
+ * docs/metrics.md only. What describes the present is read from the state when somebody scrapes: such series cannot go
+ * stale and vanish with their Service.
+ */
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Judgement } from '../breakers/verdict.ts';
+import type { MetricSourceHealth } from '../metrics/source.ts';
+import type { ServiceKey } from '../model.ts';
+import type { Breaker } from '../policy/policy.ts';
+import type { Problem } from '../problem.ts';
+import type { Effect } from '../rotation/event.ts';
+import type { ServiceState } from '../rotation/state.ts';
+import { createDecisionCounters } from './decision-counters.ts';
+import { createServiceGauges } from './service-gauges.ts';
+import { createSourceGauges } from './source-gauges.ts';
+import { createTally } from './tally.ts';
+
+export interface Metrics {
+  readonly contentType: string;
+  /** What `/metrics` answers. */
+  render(): Promise<string>;
+  /** Where the present is read from at each scrape. Until it is called, and for what it lacks, there are no series. */
+  readFrom(inputs: Partial<MetricInputs>): void;
+  /** Counts ejections, refusals, returns and manual acts. */
+  effect(effect: Effect, state: ServiceState): void;
+  /** One evaluation of a breaker, the query included. */
+  evaluated(breaker: Breaker, judgement: Judgement, durationMs: number, state: ServiceState): void;
+  /** From a verdict to the last acknowledgement of the assignment it led to. */
+  enforced(latencyMs: number): void;
+  readonly store: StoreMetrics;
+  readonly xds: XdsMetrics;
+}
+
+export interface MetricInputs {
+  states(): readonly ServiceState[];
+  /** What is wrong with the input, as the source says. */
+  sourceProblems(): readonly Problem[];
+  metricSources(): readonly MetricSourceHealth[];
+  /** Services of which nothing new can be persisted, and so nobody new ejected. */
+  frozen(): number;
+}
+
+export interface StoreMetrics {
+  saved(durationMs: number): void;
+  failed(kind: 'full' | 'failed' | 'conflict'): void;
+}
+
+export interface XdsMetrics {
+  /** Streams that are connected now. */
+  clients(count: number): void;
+  /** `type` is the short name of the resource type: `eds`, `cds`. */
+  pushed(type: string): void;
+  nacked(type: string): void;
+  /** Somebody asked for a name that no Service has. */
+  unknownName(): void;
+}
+
+export interface MetricsOptions {
+  /** Of Kubervisor. */
+  readonly version: string;
+  /** Series per backend in all, beyond which only conspicuous backends are shown. Default 10,000. */
+  readonly maxBackendSeries?: number;
+}
+
+export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'kubervisor_build_info',
+    help: 'Always 1; the version of Kubervisor is a label',
+    labelNames: ['version'],
+    registers: [registry],
+  }).set({ version }, 1);
+  const services = createServiceGauges(registry, maxBackendSeries);
+  const sources = createSourceGauges(registry);
+  const decisions = createDecisionCounters(registry);
+  const frozen = new Gauge({
+    name: 'kubervisor_decisions_frozen',
+    help: 'Services of which nothing can be stored right now, so that nobody new is ejected',
+    registers: [registry],
+  });
+  const enforcement = new Histogram({
+    name: 'kubervisor_enforcement_latency_seconds',
+    help: 'From a verdict to the last acknowledgement of the assignment it led to',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
+  let inputs: Partial<MetricInputs> = {};
+
+  return {
+    contentType: registry.contentType,
+    async render() {
+      const states = inputs.states?.() ?? [];
+      services.show(states);
+      decisions.retain(new Map<ServiceKey, ServiceState>(states.map((state) => [state.service, state])));
+      sources.show(inputs.sourceProblems?.() ?? [], inputs.metricSources?.() ?? []);
+      frozen.set(inputs.frozen?.() ?? 0);
+      return registry.metrics();
+    },
+    readFrom(given) {
+      inputs = { ...inputs, ...given };
+    },
+    effect: decisions.effect,
+    evaluated: decisions.evaluated,
+    enforced: (latencyMs) => enforcement.observe(latencyMs / 1000),
+    store: createStoreMetrics(registry),
+    xds: createXdsMetrics(registry),
+  };
+}
+
+function createStoreMetrics(registry: Registry): StoreMetrics {
+  const durations = new Histogram({
+    name: 'kubervisor_store_save_duration_seconds',
+    help: 'Time until a decision is durable',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers: [registry],
+  });
+  const failures = createTally({
+    registry,
+    name: 'kubervisor_store_failures_total',
+    help: 'Decisions that could not be stored, by kind: full, failed, conflict',
+    labels: ['kind'],
+  });
+  return {
+    saved: (durationMs) => durations.observe(durationMs / 1000),
+    failed: (kind) => failures.add({ kind }),
+  };
+}
+
+function createXdsMetrics(registry: Registry): XdsMetrics {
+  const clients = new Gauge({
+    name: 'kubervisor_xds_clients',
+    help: 'xDS streams that are connected',
+    registers: [registry],
+  });
+  const pushes = createTally({
+    registry,
+    name: 'kubervisor_xds_pushes_total',
+    help: 'xDS responses sent, by resource type',
+    labels: ['type'],
+  });
+  const nacks = createTally({
+    registry,
+    name: 'kubervisor_xds_nacks_total',
+    help: 'xDS responses that a client refused, by resource type',
+    labels: ['type'],
+  });
+  const unknownNames = createTally({
+    registry,
+    name: 'kubervisor_xds_unknown_names_total',
+    help: 'Resource names asked for that no Service has',
+    labels: [],
+  });
+  return {
+    clients: (count) => clients.set(count),
+    pushed: (type) => pushes.add({ type }),
+    nacked: (type) => nacks.add({ type }),
+    unknownName: () => unknownNames.add({}),
+  };
+}

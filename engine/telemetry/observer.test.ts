@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { createManualClock } from '../../test/support/manual-clock.ts';
+import { breaker, tell } from '../../test/telemetry/story.ts';
+import type { Judgement } from '../breakers/verdict.ts';
+import { createAudit } from './audit.ts';
+import { createLog } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import { createObserver } from './observer.ts';
+
+function observed() {
+  const written: string[] = [];
+  const { log } = createLog({ level: 'info', sink: { write: (line) => void written.push(line) } });
+  const metrics = createMetrics({ version: '0' });
+  const observer = createObserver({ log, audit: createAudit(log), metrics, clock: createManualClock() });
+  const lines = (): readonly Record<string, unknown>[] => written.splice(0).map((line) => JSON.parse(line));
+  return { observer, metrics, lines };
+}
+
+test('an effect reaches the audit and the counters', async () => {
+  const { observer, metrics, lines } = observed();
+  const story = tell({ size: 6 });
+  story.judge({ 1: 0, 2: 0, 3: 25, 4: 0, 5: 0, 6: 0 });
+  for (const effect of story.effects()) observer.effect(effect, story.state());
+  expect(lines()).toMatchObject([{ audit: true, message: 'eject', name: 'pricer-3' }]);
+  metrics.readFrom({ states: () => [story.state()] });
+  expect(await metrics.render()).toContain(
+    'kubervisor_ejections_total{namespace="shop",service="pricer",breaker="errors",enforced="true"} 1',
+  );
+});
+
+test('a breaker that goes blind says so once, and once when it sees again', () => {
+  const { observer, lines } = observed();
+  const state = tell({ size: 3 }).state();
+  const blind: Judgement = { kind: 'unusable', reason: 'connection refused' };
+  const seeing: Judgement = { kind: 'judged', verdicts: new Map() };
+  const moved: Judgement = { kind: 'fleet-wide', reason: 'the median is zero', verdicts: new Map() };
+  for (const judgement of [seeing, blind, blind, blind, moved, moved, seeing, seeing]) {
+    observer.evaluated(breaker, judgement, 5, state);
+  }
+  expect(lines()).toMatchObject([
+    { level: 'warn', breaker: 'errors', service: 'shop/pricer', reason: 'connection refused' },
+    { level: 'warn', reason: 'the median is zero' },
+    { level: 'info', message: 'the breaker judges again' },
+  ]);
+});
+
+test('a Service that comes back is told about anew', () => {
+  const { observer, lines } = observed();
+  const { service } = tell({ size: 3 }).state();
+  const state = tell({ size: 3 }).state();
+  const blind: Judgement = { kind: 'unusable', reason: 'connection refused' };
+  observer.evaluated(breaker, blind, 5, state);
+  observer.gone(service);
+  observer.evaluated(breaker, blind, 5, state);
+  expect(lines().map(({ level }) => level)).toEqual(['warn', 'info', 'warn']);
+});
+
+test('a problem is logged with its code', () => {
+  const { observer, lines } = observed();
+  observer.problem({ code: 'KV0407', severity: 'error', message: 'no room' });
+  expect(lines()).toMatchObject([{ level: 'error', code: 'KV0407', message: 'no room' }]);
+});

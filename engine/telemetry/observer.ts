@@ -1,0 +1,59 @@
+/** Tells log, audit and metrics what the engine does. */
+import type { Clock } from '../clock.ts';
+import type { EngineObserver } from '../loop.ts';
+import type { ServiceKey } from '../model.ts';
+import { type Audit, auditRecord } from './audit.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface ObserverOptions {
+  readonly log: Log;
+  readonly audit: Audit;
+  readonly metrics: Pick<Metrics, 'effect' | 'evaluated'>;
+  readonly clock: Clock;
+}
+
+type Sight = 'judged' | 'fleet-wide' | 'unusable';
+
+export function createObserver({ log, audit, metrics, clock }: ObserverOptions): EngineObserver {
+  /** By Service and breaker: only changes are worth a line, an outage of an hour is not 720 of them. */
+  const sights = new Map<ServiceKey, Map<string, Sight>>();
+
+  return {
+    effect(effect, state) {
+      audit.write(auditRecord(effect, state, clock.now()));
+      metrics.effect(effect, state);
+    },
+    evaluated(breaker, judgement, durationMs, state) {
+      metrics.evaluated(breaker, judgement, durationMs, state);
+      const { service } = state;
+      const known = sights.get(service) ?? new Map<string, Sight>();
+      const before = known.get(breaker.name) ?? 'judged';
+      sights.set(service, known.set(breaker.name, judgement.kind));
+      if (before === judgement.kind) return;
+      const fields = { service, breaker: breaker.name };
+      switch (judgement.kind) {
+        case 'judged':
+          log.info('the breaker judges again', fields);
+          break;
+        case 'fleet-wide':
+          log.warn('the breaker sees the whole fleet moved: nobody is ejected for it', {
+            ...fields,
+            reason: judgement.reason,
+          });
+          break;
+        case 'unusable':
+          log.warn('the breaker cannot judge: nothing changes until it can', { ...fields, reason: judgement.reason });
+          break;
+      }
+    },
+    changed() {
+      // The present is read at each scrape.
+    },
+    gone(service) {
+      sights.delete(service);
+      log.info('the Service is gone', { service });
+    },
+    problem: (problem) => log.problem(problem),
+  };
+}

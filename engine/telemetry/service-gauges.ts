@@ -1,0 +1,93 @@
+/** The present of every Service, as its state has it at the moment of a scrape. */
+import { Gauge, type Registry } from 'prom-client';
+import { type Backend, members, splitServiceKey } from '../model.ts';
+import { budgetOfService, servingIn } from '../rotation/capacity.ts';
+import { isOut } from '../rotation/decision.ts';
+import type { ServiceState } from '../rotation/state.ts';
+
+export interface ServiceGauges {
+  show(states: readonly ServiceState[]): void;
+}
+
+const backendStates = ['serving', 'unready', 'ejected', 'probing', 'ramping', 'paused', 'evicted'] as const;
+type BackendState = (typeof backendStates)[number];
+
+export function createServiceGauges(registry: Registry, maxBackendSeries: number): ServiceGauges {
+  const gauge = <Label extends string>(name: string, help: string, ...labels: readonly Label[]) =>
+    new Gauge({ name, help, labelNames: ['namespace', 'service', ...labels], registers: [registry] });
+  const endpoints = gauge('kubervisor_endpoints', 'Backends by state; every state but serving counts as out', 'state');
+  const minAvailable = gauge('kubervisor_budget_min_available', 'Backends that must stay ready and serving');
+  const allowed = gauge('kubervisor_budget_ejections_allowed', 'Backends that may still be taken out');
+  const lastEvaluation = gauge(
+    'kubervisor_breaker_last_evaluation_timestamp_seconds',
+    'When the breaker was evaluated last, usable or not',
+    'breaker',
+  );
+  const values = gauge('kubervisor_breaker_value', 'What the breaker saw of the backend', 'breaker', 'backend');
+  const thresholds = gauge(
+    'kubervisor_breaker_threshold',
+    'The bound that the value of the backend was compared with',
+    'breaker',
+    'backend',
+  );
+  const all = [endpoints, minAvailable, allowed, lastEvaluation, values, thresholds];
+
+  function showBreakers(state: ServiceState, onlyConspicuous: boolean): void {
+    const names = new Map(state.fleet.backends.map(({ id, name }) => [id, name]));
+    for (const [breaker, { last }] of state.breakers) {
+      if (last === undefined) continue;
+      lastEvaluation.set({ ...splitLabels(state), breaker }, last.receivedAtMs / 1000);
+      for (const [id, verdict] of last.verdicts) {
+        const backend = names.get(id);
+        if (backend === undefined || (verdict.kind !== 'normal' && verdict.kind !== 'anomalous')) continue;
+        const isConspicuous = verdict.kind === 'anomalous' || isOut(state.enforced.decisions.get(id));
+        if (onlyConspicuous && !isConspicuous) continue;
+        const labels = { ...splitLabels(state), breaker, backend };
+        values.set(labels, verdict.value);
+        thresholds.set(labels, verdict.bound);
+      }
+    }
+  }
+
+  return {
+    show(states) {
+      for (const each of all) each.reset();
+      const onlyConspicuous = countVerdicts(states) * 2 > maxBackendSeries;
+      for (const state of states) {
+        const labels = splitLabels(state);
+        const counts = countStates(state);
+        for (const each of backendStates) endpoints.set({ ...labels, state: each }, counts.get(each) ?? 0);
+        const { floor, base, maxOut } = budgetOfService(state);
+        const out = base - servingIn(state, 'enforced').length;
+        minAvailable.set(labels, floor);
+        allowed.set(labels, Math.max(0, maxOut - out));
+        showBreakers(state, onlyConspicuous);
+      }
+    },
+  };
+}
+
+function splitLabels({ service }: ServiceState): { readonly namespace: string; readonly service: string } {
+  const { namespace, name } = splitServiceKey(service);
+  return { namespace, service: name };
+}
+
+function countStates(state: ServiceState): ReadonlyMap<BackendState, number> {
+  const counts = new Map<BackendState, number>();
+  for (const backend of members(state.fleet)) {
+    const its = stateOf(state, backend);
+    counts.set(its, (counts.get(its) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function stateOf(state: ServiceState, { id, ready }: Backend): BackendState {
+  const decided = state.enforced.decisions.get(id)?.state ?? 'serving';
+  return decided === 'serving' && !ready ? 'unready' : decided;
+}
+
+function countVerdicts(states: readonly ServiceState[]): number {
+  let count = 0;
+  for (const { breakers } of states) for (const { last } of breakers.values()) count += last?.verdicts.size ?? 0;
+  return count;
+}
