@@ -1,0 +1,49 @@
+/** The metric sources by name. */
+import type { Clock } from '../clock.ts';
+import type { PrometheusSettings } from './config.ts';
+import { createPrometheusSource } from './prometheus.ts';
+import { createSharedSource } from './shared.ts';
+import type { MetricSource, MetricSourceHealth } from './source.ts';
+import { createWarmingSource, prometheusWitness } from './warming.ts';
+
+export interface MetricSources {
+  /** A name that the serving config lacks gives a source whose every answer is the error `unknown-source`. */
+  get(name: string): MetricSource;
+  /** In the order of the config. */
+  health(): readonly MetricSourceHealth[];
+  close(): void;
+}
+
+export interface MetricSourcesOptions {
+  readonly sources: ReadonlyMap<string, PrometheusSettings>;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+export function createMetricSources({ sources, clock, random }: MetricSourcesOptions): MetricSources {
+  const byName = new Map<string, MetricSource>();
+  const closers: (() => void)[] = [];
+  for (const [name, settings] of sources) {
+    const prometheus = createPrometheusSource({ name, settings, clock, random });
+    const warming = createWarmingSource(prometheus, { clock, witness: prometheusWitness });
+    // Sharing is outermost, so that the history of a query that many breakers use is looked up once as well.
+    byName.set(name, createSharedSource(warming, clock));
+    closers.push(() => prometheus.close());
+  }
+  return {
+    get: (name) => byName.get(name) ?? unknownSource(name, [...byName.keys()]),
+    health: () => [...byName.values()].map((source) => source.health()),
+    close: () => {
+      for (const close of closers) close();
+    },
+  };
+}
+
+function unknownSource(name: string, known: readonly string[]): MetricSource {
+  const there = known.length === 0 ? 'there is none' : `there is ${known.join(', ')}`;
+  const message = `metric source ${name} is not in the serving config; ${there}`;
+  return {
+    query: async () => ({ kind: 'error', cause: 'unknown-source', message }),
+    health: () => ({ name, skewMs: 0 }),
+  };
+}
