@@ -1,0 +1,36 @@
+import { defineConfig } from 'vitest/config';
+
+/** What starts real programs; everything else is fast and may run side by side. */
+const integration = [
+  'test/envoy/**/*.test.ts',
+  'test/prometheus/**/*.test.ts',
+  'test/cluster/**/*.test.ts',
+  'test/e2e/**/*.test.ts',
+];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{proto,engine,xds,cli,demo,scripts,test}/**/*.test.ts'],
+          exclude: ['proto/gen/**', ...integration],
+          maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: integration,
+          // One file at a time, after the unit tests: real programs that starve each other fail for reasons of their own.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
