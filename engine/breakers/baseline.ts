@@ -24,8 +24,8 @@ export interface Observation {
   /** Values of the reference backends; never empty. */
   readonly values: readonly number[];
   readonly median: number;
-  /** Every backend that could be a reference has a value. A backend that fell silent may be the healthy minority. */
-  readonly complete: boolean;
+  /** How many backends could be a reference; those without a value may be the healthy ones. */
+  readonly eligible: number;
   /** Allowed relative deviation, 0.3 = 30 %. */
   readonly allowed: number;
   /** The breaker has seen its `settle` evaluations. */
@@ -38,10 +38,12 @@ export function isAway(level: number, observation: Observation): boolean {
 
 export function updateBaseline(baseline: Baseline, observation: Observation): Baseline {
   if (baseline.level === undefined) {
-    return observation.settled ? { level: observation.median, agreements: 0 } : baseline;
+    const isMajority = 2 * observation.values.length > observation.eligible;
+    return observation.settled && isMajority ? { level: observation.median, agreements: 0 } : baseline;
   }
+  const complete = observation.values.length >= observation.eligible;
   const agreed =
-    observation.complete &&
+    complete &&
     observation.values.every(
       (value) => Math.abs(relativeDeviation(value, observation.median)) <= observation.allowed / 2,
     );
@@ -49,7 +51,7 @@ export function updateBaseline(baseline: Baseline, observation: Observation): Ba
     return agreed ? { level: observation.median, agreements: 0 } : { ...baseline, agreements: 0 };
   }
   // An incomplete evaluation neither confirms nor refutes the new level; a disagreement refutes it.
-  if (!agreed) return observation.complete ? { ...baseline, agreements: 0 } : baseline;
+  if (!agreed) return complete ? { ...baseline, agreements: 0 } : baseline;
   const agreements = baseline.agreements + 1;
   return agreements >= agreementsForNewLevel
     ? { level: observation.median, agreements: 0 }

@@ -1,7 +1,7 @@
 /**
  * `continuousValueDeviation`: one number per backend, compared with its peers and with the fleet's own past.
  *
- * A backend is anomalous only if it deviates beyond the allowed deviation, in the same direction, from BOTH
+ * A backend is anomalous only if it deviates beyond the allowed deviation from BOTH
  *  - the leave-one-out median: the median of the other reference backends. Leaving the suspect out keeps it from masking
  *    itself; a median keeps a second bad backend from moving the reference;
  *  - the baseline (baseline.ts), without which a majority that turns bad would eject the healthy minority.
@@ -40,8 +40,7 @@ export function judgeDeviation(
   let baseline = before;
   let fleetWide: string | undefined;
   if (fleetMedian !== undefined && values.length >= minPeers) {
-    const complete = reference.size === eligible.length;
-    const observation = { values, median: fleetMedian, complete, allowed, settled };
+    const observation = { values, median: fleetMedian, eligible: eligible.length, allowed, settled };
     baseline = updateBaseline(before, observation);
     if (baseline.level !== undefined && isAway(baseline.level, observation)) {
       fleetWide =
@@ -79,9 +78,9 @@ function judgeValue(detector: Deviation, value: number, peers: readonly number[]
   const fromBaseline = relativeDeviation(value, level);
   // The bound is shown on the side the value is on; it is the peers' one, the baseline only confirms.
   const bound = peerMedian + (fromPeers < 0 ? -1 : 1) * allowed * Math.abs(peerMedian);
-  const sameSide = Math.sign(fromPeers) === Math.sign(fromBaseline);
-  const beyond = sameSide && isBeyond(detector, fromPeers) && isBeyond(detector, fromBaseline);
-  if (!beyond) return { kind: 'normal', value, bound };
+  // Beyond both means beyond them to the same side: a value between a low fleet and a high baseline has a fleet median
+  // beyond the baseline too, and that is fleet-wide.
+  if (!isBeyond(detector, fromPeers) || !isBeyond(detector, fromBaseline)) return { kind: 'normal', value, bound };
   return {
     kind: 'anomalous',
     severity: severityOf(fromPeers, allowed),

@@ -24,9 +24,15 @@ export function judgeDiscrete(detector: Discrete, samples: readonly Sample[]): V
   for (const sample of samples) {
     const reading = numericReading(sample);
     if (reading.kind === 'invalid') return { kind: 'error', reason: reading.reason };
-    if (reading.kind === 'missing') continue;
+    // The share of the rest would be a guess.
+    if (reading.kind === 'missing') return { kind: 'insufficient', reason: reading.reason };
     if (reading.value < 0) return { kind: 'error', reason: `activity ${human(reading.value)} is negative` };
-    const isListed = listed.has(sample.labels[detector.key] ?? '');
+    const label = sample.labels[detector.key];
+    // A query that aggregates the label away would make every backend bad; an empty label must be meant.
+    if (label === undefined && !listed.has('')) {
+      return { kind: 'error', reason: `a sample has no label ${detector.key}; keep it in the query` };
+    }
+    const isListed = listed.has(label ?? '');
     if (isListed === (detector.list.kind === 'good')) good += reading.value;
     else bad += reading.value;
   }

@@ -1,0 +1,337 @@
+/**
+ * A Service, its policy and a clock in a test's hands. Feeds samples through the same judge -> step as the engine does,
+ * so that a test reads like the rule it proves: `w.evaluate(w.all(0, { p3: 9 }))`, then look who is out.
+ */
+import { assign } from '../../engine/assignment/assign.ts';
+import type { Assignment } from '../../engine/assignment/assignment.ts';
+import { noBaseline } from '../../engine/breakers/baseline.ts';
+import { type Evidence, judge } from '../../engine/breakers/judge.ts';
+import { type Backend, backendId, type EpochMs, type Fleet, serviceKey } from '../../engine/model.ts';
+import type { Sample } from '../../engine/metrics/source.ts';
+import type { ActivatorPolicy, Breaker, BudgetPolicy, Detector, Policy } from '../../engine/policy/policy.ts';
+import { defaultTiming, type StepContext } from '../../engine/rotation/context.ts';
+import type { Decision, RotationState } from '../../engine/rotation/decision.ts';
+import type { Command, Effect, RotationEvent } from '../../engine/rotation/event.ts';
+import { subjectsOf } from '../../engine/rotation/roles.ts';
+import { type Held, initialState, type ServiceState, type TrackName } from '../../engine/rotation/state.ts';
+import { step } from '../../engine/rotation/step.ts';
+import { nextWakeMs } from '../../engine/rotation/time.ts';
+import { guidanceOf } from '../../engine/rotation/unguided.ts';
+import { trackOf } from '../../engine/rotation/work.ts';
+
+export const service = serviceKey('shop', 'pricer');
+
+/** What a backend's series says: a number, something that is no number, several series, or nothing at all. */
+export type Value = number | 'NaN' | '+Inf' | '-Inf' | 'histogram' | readonly Sample[] | undefined;
+export type Values = Readonly<Record<string, Value>>;
+
+export function backendOf(name: string, change: Partial<Backend> = {}): Backend {
+  const index = Number(name.replace(/\D/g, '')) || 0;
+  return {
+    id: backendId(name),
+    name,
+    podName: name,
+    podUid: name,
+    ready: true,
+    serving: true,
+    terminating: false,
+    endpoints: [{ portName: 'http', address: `10.0.${index >> 8}.${index & 255}`, port: 8080 }],
+    ...change,
+  };
+}
+
+export function fleetOf(backends: number | readonly Backend[]): Fleet {
+  const list =
+    typeof backends === 'number'
+      ? Array.from({ length: backends }, (_, index) => backendOf(`p${index + 1}`))
+      : backends.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return { service, ports: [{ name: 'http', number: 80 }], backends: list };
+}
+
+/** `errors > 5` is anomalous; confirmed by 2 of 3, evaluated every 5 s over the last 5 s. */
+export function breakerOf(change: Partial<Breaker> = {}): Breaker {
+  return {
+    name: 'errors',
+    enforcement: 'Enforce',
+    evaluationPeriodMs: 5_000,
+    confirm: { of: 3, atLeast: 2 },
+    onNoData: 'Hold',
+    source: 'default',
+    match: { label: 'pod', by: 'PodName', namespaceLabel: 'namespace' },
+    detector: { kind: 'threshold', query: 'errors', operator: '>', value: 5 },
+    lookbackMs: 5_000,
+    fingerprint: `${change.name ?? 'errors'}-1`,
+    ...change,
+  };
+}
+
+export function deviationOf(change: Partial<Extract<Detector, { kind: 'continuousValueDeviation' }>> = {}): Detector {
+  return { kind: 'continuousValueDeviation', query: 'price', maxDeviationPercent: 50, direction: 'Both', ...change };
+}
+
+export type PolicyChange = Partial<Omit<Policy, 'budget' | 'activator'>> & {
+  readonly budget?: Partial<BudgetPolicy>;
+  readonly activator?: Partial<ActivatorPolicy>;
+};
+
+/** The documented defaults, but acting at once: no settling, no warm-up. Every edit has its own fingerprint. */
+export function policyOf(change: PolicyChange = {}): Policy {
+  const { budget, activator, ...rest } = change;
+  const meaning = {
+    enforcement: 'Enforce' as const,
+    settle: 0,
+    eject: { how: 'Drain', then: 'None' } as const,
+    proximity: 'None' as const,
+    warmUpMs: 0,
+    breakers: [breakerOf()],
+    ...rest,
+    budget: {
+      minAvailableCount: 1,
+      minAvailableRatioPercent: 50,
+      maxEjectedPercent: 34,
+      velocity: { count: 3, percent: 10 },
+      holdAbovePercent: 50,
+      onBreach: 'Readmit' as const,
+      ...budget,
+    },
+    activator: {
+      mode: 'periodic' as const,
+      periodMs: 30_000,
+      maxRetryCount: 3,
+      maxPauseCount: 1,
+      resetAfterMs: 600_000,
+      maxEvictionsPerHour: 2,
+      ramp: { weights: [5, 25, 50, 100], stepPeriodMs: 10_000 },
+      ...activator,
+    },
+  };
+  return { namespace: 'shop', name: 'pricer', service, fingerprint: JSON.stringify(meaning), ...meaning };
+}
+
+/** A budget that lets everything go: what then stays in was kept in by another rule. */
+export const generousBudget: BudgetPolicy = {
+  minAvailableCount: 0,
+  minAvailableRatioPercent: 0,
+  maxEjectedPercent: 100,
+  velocity: { count: 1000, percent: 100 },
+  holdAbovePercent: 100,
+  onBreach: 'Readmit',
+};
+
+export function samplesOf(name: string, value: Value): readonly Sample[] {
+  const labels = { pod: name };
+  if (value === undefined) return [];
+  if (typeof value === 'number') return [{ labels, value: { kind: 'number', value } }];
+  if (value === 'NaN') return [{ labels, value: { kind: 'nan' } }];
+  if (value === '+Inf') return [{ labels, value: { kind: 'infinite', sign: 1 } }];
+  if (value === '-Inf') return [{ labels, value: { kind: 'infinite', sign: -1 } }];
+  if (value === 'histogram') return [{ labels, value: { kind: 'histogram' } }];
+  return value;
+}
+
+export function evidenceOf(values: Values): Extract<Evidence, { kind: 'samples' }> {
+  const byBackend = new Map(
+    Object.entries(values).map(([name, value]) => [backendId(name), samplesOf(name, value)] as const),
+  );
+  return { kind: 'samples', samples: { byBackend, ambiguous: new Map() } };
+}
+
+export function assignmentOf(state: ServiceState): Assignment {
+  const { eject, activator, proximity } = guidanceOf(state);
+  const { fleet, clamp, enforced } = state;
+  return assign({
+    fleet,
+    decisions: enforced.decisions,
+    eject,
+    ramp: activator.ramp,
+    proximity,
+    ...(clamp === undefined ? {} : { clamp }),
+  });
+}
+
+/** Evaluates one breaker as the engine does and gives the event; undefined when the state knows no such breaker. */
+export function judgementOf(
+  state: ServiceState,
+  name: string,
+  evidence: Evidence,
+  now: EpochMs,
+  evaluatedAtMs = now,
+): Extract<RotationEvent, { kind: 'judgement' }> | undefined {
+  const { policy } = state;
+  const breaker = policy?.breakers.find((candidate) => candidate.name === name);
+  if (policy === undefined || breaker === undefined) return undefined;
+  const known = state.breakers.get(name);
+  const { judgement, baseline } = judge(
+    {
+      breaker,
+      subjects: subjectsOf(state, policy, trackOf(policy, breaker) ?? 'shadow', now),
+      baseline: known?.baseline ?? noBaseline,
+      settled: (known?.evaluations ?? 0) + 1 >= policy.settle,
+    },
+    evidence,
+  );
+  return { kind: 'judgement', breaker: name, judgement, baseline, evaluatedAtMs, lookbackMs: breaker.lookbackMs };
+}
+
+export interface World {
+  readonly state: ServiceState;
+  readonly now: EpochMs;
+  /** Everything that was told since the last `forgetEffects`. */
+  readonly effects: readonly Effect[];
+  /** What a step is told besides; changes last. */
+  context: Omit<StepContext, 'now'>;
+  step(event: RotationEvent): readonly Effect[];
+  /** Time passes; what is due happens when it is due. */
+  pass(ms: number): void;
+  /** The clock is set, forward or back, without time passing. */
+  setClock(now: EpochMs): void;
+  /** One period of the breaker later, it sees these values. */
+  evaluate(values: Values | Evidence, breaker?: string): readonly Effect[];
+  evaluations(count: number, values: Values | Evidence, breaker?: string): void;
+  /** The breaker sees these values without any time passing. */
+  evaluateNow(values: Values | Evidence, breaker?: string): readonly Effect[];
+  /** The same value for everyone, but these. */
+  all(value: Value, but?: Values): Values;
+  policy(policy: Policy | undefined): readonly Effect[];
+  fleet(backends: number | readonly Backend[]): readonly Effect[];
+  /** Changes one backend. */
+  change(name: string, change: Partial<Backend>): readonly Effect[];
+  remove(...names: readonly string[]): readonly Effect[];
+  command(command: Command): readonly Effect[];
+  eject(name: string, change?: Partial<Extract<Command, { verb: 'eject' | 'pause' }>>): readonly Effect[];
+  restore(name: string, ramp?: boolean): readonly Effect[];
+  decision(name: string, track?: TrackName): Decision | undefined;
+  stateOf(name: string, track?: TrackName): RotationState;
+  /** Names of those that are out, in order. */
+  out(track?: TrackName): readonly string[];
+  held(name: string, track?: TrackName): Held['cause'] | undefined;
+  /** What clients get: `100`, a smaller weight, `DRAINING`, `UNHEALTHY`, or absent. */
+  served(): Readonly<Record<string, string>>;
+  forgetEffects(): void;
+}
+
+export interface WorldOptions {
+  readonly fleet?: number | readonly Backend[];
+  readonly policy?: Policy | undefined;
+  readonly context?: Partial<Omit<StepContext, 'now'>>;
+}
+
+const startMs = Date.UTC(2026, 0, 1);
+
+export function world(options: WorldOptions = {}): World {
+  let now = startMs;
+  let effects: Effect[] = [];
+  let state = initialState(fleetOf([]));
+  const policy = 'policy' in options ? options.policy : policyOf();
+
+  const w: World = {
+    get state() {
+      return state;
+    },
+    get now() {
+      return now;
+    },
+    get effects() {
+      return effects;
+    },
+    context: {
+      epoch: 1,
+      canReduce: true,
+      globalVelocity: Number.POSITIVE_INFINITY,
+      globallySuspended: false,
+      timing: defaultTiming,
+      ...options.context,
+    },
+    step(event) {
+      const result = step(state, event, { ...w.context, now });
+      state = result.state;
+      effects = [...effects, ...result.effects];
+      return result.effects;
+    },
+    pass(ms) {
+      const endMs = now + ms;
+      let tickedAtMs: EpochMs | undefined;
+      for (;;) {
+        const wakeMs = nextWakeMs(state, w.context.timing);
+        if (wakeMs === undefined || wakeMs > endMs) break;
+        now = Math.max(now, wakeMs);
+        // What is due and does not happen would wake the engine again and again, without a pause.
+        if (now === tickedAtMs) throw new Error(`still due after the tick at ${now - startMs} ms`);
+        tickedAtMs = now;
+        w.step({ kind: 'tick' });
+      }
+      now = endMs;
+    },
+    setClock(to) {
+      now = to;
+    },
+    evaluate(values, name) {
+      w.pass(breakerNamed(state, name).evaluationPeriodMs);
+      return w.evaluateNow(values, name);
+    },
+    evaluateNow(values, name) {
+      const evidence = isEvidence(values) ? values : evidenceOf(values);
+      const event = judgementOf(state, breakerNamed(state, name).name, evidence, now);
+      return event === undefined ? [] : w.step(event);
+    },
+    evaluations(count, values, name) {
+      for (let index = 0; index < count; index++) w.evaluate(values, name);
+    },
+    all(value, but = {}) {
+      return { ...Object.fromEntries(state.fleet.backends.map(({ name }) => [name, value])), ...but };
+    },
+    policy: (next) => w.step({ kind: 'policy', policy: next }),
+    fleet: (backends) => w.step({ kind: 'fleet', fleet: fleetOf(backends) }),
+    change: (name, change) =>
+      w.fleet(state.fleet.backends.map((backend) => (backend.name === name ? { ...backend, ...change } : backend))),
+    remove: (...names) => w.fleet(state.fleet.backends.filter((backend) => !names.includes(backend.name))),
+    command: (command) => w.step({ kind: 'command', command }),
+    eject: (name, change) =>
+      w.command({
+        verb: 'eject',
+        backend: backendId(name),
+        forMs: 900_000,
+        actor: 'ana',
+        reason: 'disk',
+        force: false,
+        ...change,
+      }),
+    restore: (name, ramp = false) =>
+      w.command({ verb: 'restore', backend: backendId(name), actor: 'ana', reason: 'fixed', ramp }),
+    decision: (name, track = 'enforced') => state[track].decisions.get(backendId(name)),
+    stateOf: (name, track) => w.decision(name, track)?.state ?? 'serving',
+    out: (track) => state.fleet.backends.map(({ name }) => name).filter((name) => w.stateOf(name, track) !== 'serving'),
+    held: (name, track = 'enforced') => state[track].held.get(backendId(name))?.cause,
+    served() {
+      const names = new Map(state.fleet.backends.map(({ id, name }) => [id, name]));
+      const endpoints = assignmentOf(state).ports.flatMap(({ localities }) =>
+        localities.flatMap((locality) => locality.endpoints),
+      );
+      return Object.fromEntries(
+        endpoints.map(({ backend, status, weight }) => [
+          names.get(backend),
+          status === 'HEALTHY' ? String(weight) : status,
+        ]),
+      );
+    },
+    forgetEffects() {
+      effects = [];
+    },
+  };
+
+  w.fleet(options.fleet ?? 6);
+  if (policy !== undefined) w.policy(policy);
+  w.forgetEffects();
+  return w;
+}
+
+function isEvidence(values: Values | Evidence): values is Evidence {
+  return 'kind' in values && typeof values['kind'] === 'string' && values['kind'] !== 'NaN';
+}
+
+function breakerNamed(state: ServiceState, name: string | undefined): Breaker {
+  const breakers = state.policy?.breakers ?? [];
+  const breaker = name === undefined ? breakers[0] : breakers.find((candidate) => candidate.name === name);
+  if (breaker === undefined) throw new Error(`no breaker ${name ?? 'at all'}`);
+  return breaker;
+}
