@@ -14,19 +14,19 @@ import type { Judgement } from './breakers/verdict.ts';
 import type { Clock } from './clock.ts';
 import type { EpochMs, Fleet, ServiceKey } from './model.ts';
 import type { Breaker } from './policy/policy.ts';
-import { formatProblem, type Problem } from './problem.ts';
+import type { Problem } from './problem.ts';
 import type { Timing } from './rotation/context.ts';
 import { servable } from './rotation/durable.ts';
-import type { Command, CommandRefusal, Effect, RotationEvent } from './rotation/event.ts';
+import type { Effect, RotationEvent } from './rotation/event.ts';
 import { subjectsOf } from './rotation/roles.ts';
-import type { ServiceState, Suspension } from './rotation/state.ts';
+import type { ServiceState } from './rotation/state.ts';
 import { step } from './rotation/step.ts';
 import { nextWakeMs } from './rotation/time.ts';
 import { guidanceOf } from './rotation/unguided.ts';
 import { trackOf } from './rotation/work.ts';
-import { createRuntimes, type Runtime } from './runtime.ts';
+import type { Runtime, Runtimes } from './runtime.ts';
 import { everyPeriod } from './schedule.ts';
-import type { Source, SourceChange } from './sources/source.ts';
+import type { Source } from './sources/source.ts';
 import type { Store } from './store/store.ts';
 
 /** Where assignments go. */
@@ -68,39 +68,31 @@ export interface EngineOptions {
   readonly maxEjectionsPerMinute: number;
 }
 
-export type CommandOutcome =
-  | { readonly kind: 'done'; readonly state: ServiceState }
-  | { readonly kind: 'refused'; readonly cause: CommandRefusal | 'unknown-service'; readonly message: string };
-
-export interface Engine {
-  /** Resolves when every input was read once and the first assignments are published. */
-  start(signal: AbortSignal): Promise<void>;
-  states(): readonly ServiceState[];
-  suspension(): Suspension | undefined;
-  command(service: ServiceKey, command: Command): Promise<CommandOutcome>;
-  /** Break-glass for everything, manual acts included. Needs neither metrics nor a store. */
-  suspendAll(suspension: Suspension | undefined): void;
-  stop(): Promise<void>;
+export interface Pipeline {
+  /** Lets an event happen, serves what may be served, and writes down what must be. */
+  apply(runtime: Runtime, event: RotationEvent): readonly Effect[];
+  /** Lets an event happen, and no more: for batches. */
+  advance(runtime: Runtime, event: RotationEvent): readonly Effect[];
+  /** Publishes, in one batch, the assignments whose inputs changed. */
+  serve(changed: readonly Runtime[]): void;
+  /** Starts the breakers of the policy in force, in place of those before. */
+  schedule(runtime: Runtime): void;
 }
 
-export function createEngine(options: EngineOptions): Engine {
-  const { clock, source, gather, publisher, observer, timing } = options;
-  const stopping = new AbortController();
-  const runtimes = createRuntimes({ ...options, serve: (runtime) => serve([runtime]) });
+export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopping: AbortSignal): Pipeline {
+  const { clock, gather, publisher, observer, timing } = options;
   let ejections: readonly EpochMs[] = [];
-  /** Until the whole input was read once, a policy on record that the source does not show may still be there. */
-  let isLoading = true;
 
   /** One turn of the pipeline for one breaker. */
   async function evaluate(runtime: Runtime, breaker: Breaker, atMs: EpochMs): Promise<void> {
     if (isSuspended(runtime.state)) return;
     const startedMs = clock.now();
-    const gathered = await gather(breaker, runtime.state.fleet, atMs, stopping.signal);
+    const gathered = await gather(breaker, runtime.state.fleet, atMs, stopping);
 
     const { policy } = runtime.state;
     const known = runtime.state.breakers.get(breaker.name);
     // While we waited the policy may have been edited: the answer belongs to a question nobody asks any more.
-    if (policy === undefined || known?.fingerprint !== breaker.fingerprint || stopping.signal.aborted) return;
+    if (policy === undefined || known?.fingerprint !== breaker.fingerprint || stopping.aborted) return;
     const subjects = subjectsOf(runtime.state, policy, trackOf(policy, breaker) ?? 'shadow', clock.now());
     const settled = known.evaluations + 1 >= policy.settle;
     const { judgement, baseline } = judge(
@@ -113,7 +105,6 @@ export function createEngine(options: EngineOptions): Engine {
     observer.evaluated(breaker, judgement, clock.now() - startedMs, runtime.state);
   }
 
-  /** Lets an event happen, serves what may be served, and writes down what must be. */
   function apply(runtime: Runtime, event: RotationEvent): readonly Effect[] {
     const effects = advance(runtime, event);
     serve([runtime]);
@@ -142,7 +133,6 @@ export function createEngine(options: EngineOptions): Engine {
     return effects;
   }
 
-  /** Publishes, in one batch, the assignments whose inputs changed. */
   function serve(changed: readonly Runtime[]): void {
     const assignments: Assignment[] = [];
     for (const runtime of changed) {
@@ -163,7 +153,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   function wakeLater(runtime: Runtime): void {
     runtime.cancelWake();
-    const atMs = stopping.signal.aborted ? undefined : nextWakeMs(runtime.state, timing);
+    const atMs = stopping.aborted ? undefined : nextWakeMs(runtime.state, timing);
     runtime.cancelWake =
       atMs === undefined ? () => undefined : clock.at(atMs, () => void apply(runtime, { kind: 'tick' }));
   }
@@ -182,90 +172,5 @@ export function createEngine(options: EngineOptions): Engine {
     );
   }
 
-  /** A batch of changes of the input: all of it happens before anything of it is served. */
-  function onChanges(changes: readonly SourceChange[]): void {
-    const touched = new Set<Runtime>();
-    for (const change of changes) {
-      const runtime = runtimes.of(
-        change.kind === 'fleet'
-          ? change.fleet.service
-          : change.kind === 'policy'
-            ? change.policy.service
-            : change.service,
-      );
-      touched.add(runtime);
-      switch (change.kind) {
-        case 'fleet':
-          runtime.hasFleet = true;
-          advance(runtime, { kind: 'fleet', fleet: change.fleet });
-          break;
-        case 'fleet-gone':
-          runtime.hasFleet = false;
-          delete runtime.served;
-          advance(runtime, { kind: 'fleet', fleet: { service: change.service, ports: [], backends: [] } });
-          publisher.remove(change.service);
-          break;
-        case 'policy':
-          runtime.hasPolicy = true;
-          advance(runtime, { kind: 'policy', policy: change.policy });
-          schedule(runtime);
-          break;
-        case 'policy-gone':
-          runtime.hasPolicy = false;
-          advance(runtime, { kind: 'policy', policy: undefined });
-          schedule(runtime);
-          break;
-        case 'policy-invalid':
-          runtime.hasPolicy = true;
-          // The last accepted policy came back with the record and stays in force.
-          for (const problem of change.problems) observer.problem(problem);
-          if (runtime.schedules.length === 0) schedule(runtime);
-          break;
-      }
-    }
-    serve([...touched]);
-    for (const runtime of touched) void runtimes.persist(runtime);
-    if (isLoading && source.isComplete?.() !== false) {
-      isLoading = false;
-      const gone = runtimes.policiesNotSeen();
-      if (gone.length > 0) onChanges(gone.map((service) => ({ kind: 'policy-gone', service })));
-    }
-    if (!isLoading) for (const service of runtimes.dropUnused()) observer.gone(service);
-  }
-
-  return {
-    async start(signal) {
-      signal.addEventListener('abort', () => stopping.abort(signal.reason), { once: true });
-      await runtimes.load(signal);
-      await source.start(onChanges, stopping.signal);
-    },
-    states: () => runtimes.all().map(({ state }) => state),
-    suspension: () => runtimes.suspension(),
-    async command(service, command) {
-      const runtime = runtimes.find(service);
-      if (runtime === undefined) return { kind: 'refused', cause: 'unknown-service', message: `no Service ${service}` };
-      const refused = apply(runtime, { kind: 'command', command }).find((effect) => effect.kind === 'refused');
-      if (refused !== undefined) return { kind: 'refused', cause: refused.cause, message: refused.message };
-      const isReduction = command.verb === 'eject' || command.verb === 'pause';
-      const problem = isReduction ? await runtimes.persist(runtime) : undefined;
-      if (problem !== undefined) return { kind: 'refused', cause: 'store-down', message: formatProblem(problem) };
-      return { kind: 'done', state: runtime.state };
-    },
-    suspendAll(suspension) {
-      const wasSuspended = runtimes.suspension() !== undefined;
-      runtimes.suspendAll(suspension);
-      for (const runtime of runtimes.all()) {
-        const resumed = wasSuspended && suspension === undefined;
-        apply(runtime, resumed ? { kind: 'resumed' } : { kind: 'tick' });
-      }
-    },
-    async stop() {
-      stopping.abort();
-      for (const runtime of runtimes.all()) {
-        runtime.cancelWake();
-        for (const cancel of runtime.schedules) cancel();
-      }
-      await runtimes.close();
-    },
-  };
+  return { apply, advance, serve, schedule };
 }

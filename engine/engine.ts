@@ -1,0 +1,119 @@
+/** The engine as the rest of the process sees it: it starts, takes commands, tells its state, and stops. */
+import { createPipeline, type EngineOptions } from './loop.ts';
+import type { ServiceKey } from './model.ts';
+import { formatProblem } from './problem.ts';
+import type { Command, CommandRefusal } from './rotation/event.ts';
+import type { ServiceState, Suspension } from './rotation/state.ts';
+import { createRuntimes, type Runtime } from './runtime.ts';
+import type { SourceChange } from './sources/source.ts';
+
+export type CommandOutcome =
+  | { readonly kind: 'done'; readonly state: ServiceState }
+  | { readonly kind: 'refused'; readonly cause: CommandRefusal | 'unknown-service'; readonly message: string };
+
+export interface Engine {
+  /** Resolves when every input was read once and the first assignments are published. */
+  start(signal: AbortSignal): Promise<void>;
+  states(): readonly ServiceState[];
+  suspension(): Suspension | undefined;
+  command(service: ServiceKey, command: Command): Promise<CommandOutcome>;
+  /** Break-glass for everything, manual acts included. Needs neither metrics nor a store. */
+  suspendAll(suspension: Suspension | undefined): void;
+  stop(): Promise<void>;
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  const { source, publisher, observer } = options;
+  const stopping = new AbortController();
+  const runtimes = createRuntimes({ ...options, serve: (runtime) => pipeline.serve([runtime]) });
+  const pipeline = createPipeline(options, runtimes, stopping.signal);
+  /** Until the whole input was read once, a policy on record that the source does not show may still be there. */
+  let isLoading = true;
+
+  /** A batch of changes of the input: all of it happens before anything of it is served. */
+  function onChanges(changes: readonly SourceChange[]): void {
+    const touched = new Set<Runtime>();
+    for (const change of changes) {
+      const runtime = runtimes.of(
+        change.kind === 'fleet'
+          ? change.fleet.service
+          : change.kind === 'policy'
+            ? change.policy.service
+            : change.service,
+      );
+      touched.add(runtime);
+      switch (change.kind) {
+        case 'fleet':
+          runtime.hasFleet = true;
+          pipeline.advance(runtime, { kind: 'fleet', fleet: change.fleet });
+          break;
+        case 'fleet-gone':
+          runtime.hasFleet = false;
+          delete runtime.served;
+          pipeline.advance(runtime, { kind: 'fleet', fleet: { service: change.service, ports: [], backends: [] } });
+          publisher.remove(change.service);
+          break;
+        case 'policy':
+          runtime.hasPolicy = true;
+          pipeline.advance(runtime, { kind: 'policy', policy: change.policy });
+          pipeline.schedule(runtime);
+          break;
+        case 'policy-gone':
+          runtime.hasPolicy = false;
+          pipeline.advance(runtime, { kind: 'policy', policy: undefined });
+          pipeline.schedule(runtime);
+          break;
+        case 'policy-invalid':
+          runtime.hasPolicy = true;
+          // The last accepted policy came back with the record and stays in force.
+          for (const problem of change.problems) observer.problem(problem);
+          if (runtime.schedules.length === 0) pipeline.schedule(runtime);
+          break;
+      }
+    }
+    pipeline.serve([...touched]);
+    for (const runtime of touched) void runtimes.persist(runtime);
+    if (isLoading && source.isComplete?.() !== false) {
+      isLoading = false;
+      const gone = runtimes.policiesNotSeen();
+      if (gone.length > 0) onChanges(gone.map((service) => ({ kind: 'policy-gone', service })));
+    }
+    if (!isLoading) for (const service of runtimes.dropUnused()) observer.gone(service);
+  }
+
+  return {
+    async start(signal) {
+      signal.addEventListener('abort', () => stopping.abort(signal.reason), { once: true });
+      await runtimes.load(signal);
+      await source.start(onChanges, stopping.signal);
+    },
+    states: () => runtimes.all().map(({ state }) => state),
+    suspension: () => runtimes.suspension(),
+    async command(service, command) {
+      const runtime = runtimes.find(service);
+      if (runtime === undefined) return { kind: 'refused', cause: 'unknown-service', message: `no Service ${service}` };
+      const refused = pipeline.apply(runtime, { kind: 'command', command }).find((effect) => effect.kind === 'refused');
+      if (refused !== undefined) return { kind: 'refused', cause: refused.cause, message: refused.message };
+      const isReduction = command.verb === 'eject' || command.verb === 'pause';
+      const problem = isReduction ? await runtimes.persist(runtime) : undefined;
+      if (problem !== undefined) return { kind: 'refused', cause: 'store-down', message: formatProblem(problem) };
+      return { kind: 'done', state: runtime.state };
+    },
+    suspendAll(suspension) {
+      const wasSuspended = runtimes.suspension() !== undefined;
+      runtimes.suspendAll(suspension);
+      for (const runtime of runtimes.all()) {
+        const resumed = wasSuspended && suspension === undefined;
+        pipeline.apply(runtime, resumed ? { kind: 'resumed' } : { kind: 'tick' });
+      }
+    },
+    async stop() {
+      stopping.abort();
+      for (const runtime of runtimes.all()) {
+        runtime.cancelWake();
+        for (const cancel of runtime.schedules) cancel();
+      }
+      await runtimes.close();
+    },
+  };
+}
