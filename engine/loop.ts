@@ -125,8 +125,12 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
     });
     runtime.state = state;
     for (const effect of effects) {
-      if (effect.kind === 'transition' && effect.why === 'anomalous' && effect.track === 'enforced')
-        ejections = [...ejections, now];
+      const isNewEjection =
+        effect.kind === 'transition' &&
+        effect.track === 'enforced' &&
+        effect.from === 'serving' &&
+        effect.why !== 'manual';
+      if (isNewEjection) ejections = [...ejections, now];
       observer.effect(effect, state);
     }
     wakeLater(runtime);
@@ -153,17 +157,27 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
 
   function wakeLater(runtime: Runtime): void {
     runtime.cancelWake();
-    const atMs = stopping.aborted ? undefined : nextWakeMs(runtime.state, timing);
-    runtime.cancelWake =
-      atMs === undefined ? () => undefined : clock.at(atMs, () => void apply(runtime, { kind: 'tick' }));
+    const dueMs = stopping.aborted ? undefined : nextWakeMs(runtime.state, timing);
+    if (dueMs === undefined) return;
+    // Should something stay due although its time has come, we look again soon, not without pause.
+    const atMs = Math.max(dueMs, clock.now() + 1);
+    runtime.cancelWake = clock.at(atMs, () => void apply(runtime, { kind: 'tick' }));
   }
 
   function schedule(runtime: Runtime): void {
     for (const cancel of runtime.schedules) cancel();
     const breakers = runtime.state.policy?.breakers ?? [];
     runtime.schedules = breakers.map((breaker) =>
-      everyPeriod(clock, breaker, (atMs) => evaluate(runtime, breaker, atMs)),
+      everyPeriod(clock, breaker, (atMs) =>
+        evaluate(runtime, breaker, atMs).catch((error) => reportBug(breaker, error)),
+      ),
     );
+  }
+
+  /** A defect of ours in judging one breaker must not end the serving of all. */
+  function reportBug({ name }: Breaker, error: unknown): void {
+    const message = `evaluating breaker ${name} failed: ${error instanceof Error ? error.stack : String(error)}`;
+    observer.problem({ code: 'KV0001', severity: 'error', message, remedy: 'this is a defect; please report it' });
   }
 
   function isSuspended(state: ServiceState): boolean {
