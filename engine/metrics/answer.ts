@@ -135,7 +135,8 @@ function readElement(element: unknown): Element | undefined {
   const { metric: labels, value, histogram } = element;
   const point = value ?? histogram;
   if (!Array.isArray(point) || point.length !== 2 || (value !== undefined && histogram !== undefined)) return undefined;
-  const [seconds, content]: readonly unknown[] = point;
+  const pair: readonly unknown[] = point;
+  const [seconds, content] = pair;
   if (typeof seconds !== 'number' || !Number.isFinite(seconds)) return undefined;
   const atMs = Math.round(seconds * 1000);
   if (histogram !== undefined) return { labels, atMs, value: { kind: 'histogram' } };

@@ -105,7 +105,7 @@ export const prometheusConfigSchema = Type.Object(
   shut,
 );
 
-export const metricSourceConfigSchema = Type.Object({ prometheus: prometheusConfigSchema }, shut);
+const metricSourceConfigSchema = Type.Object({ prometheus: prometheusConfigSchema }, shut);
 
 /** `metricSources` of the serving config: name to source. */
 export const metricSourcesConfigSchema = Type.Record(
@@ -114,8 +114,6 @@ export const metricSourcesConfigSchema = Type.Record(
 );
 
 export type PrometheusConfig = Static<typeof prometheusConfigSchema>;
-export type MetricSourceConfig = Static<typeof metricSourceConfigSchema>;
-export type MetricSourcesConfig = Readonly<Record<string, MetricSourceConfig>>;
 
 /** A source as the engine uses it: checked, every default applied. */
 export interface PrometheusSettings {

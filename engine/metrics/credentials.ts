@@ -105,7 +105,7 @@ async function readText(file: string): Promise<string> {
 }
 
 function createAgent(settings: PrometheusSettings, material: TlsMaterial | undefined): HttpAgent {
-  const pool = { keepAlive: true, maxSockets: settings.concurrency, maxFreeSockets: settings.concurrency };
+  const pool = { keepAlive: true };
   if (!settings.url.startsWith('https:')) return new HttpAgent(pool);
   return new HttpsAgent({
     ...pool,

@@ -27,8 +27,8 @@ const explanations: Readonly<Record<QueryErrorCause, Explanation>> = {
   'unknown-source': { code: 'KV0332', remedy: 'add it to metricSources of the serving config, or correct the policy' },
 };
 
-/** The stable code behind an answer that is an error. */
-export function queryProblem(cause: QueryErrorCause, message: string): Problem {
+/** The stable code behind an error of a source. */
+function queryProblem(cause: QueryErrorCause, message: string): Problem {
   return { severity: 'error', message, ...explanations[cause] };
 }
 
