@@ -75,7 +75,7 @@ export function createAudit(log: Log, file?: LineSink): Audit {
       const { time: _, ...fields } = record;
       // Nothing happens after an `ask-eviction` unless somebody reads it.
       const write = record.action === 'ask-eviction' ? log.warn : log.info;
-      write(record.action, { audit: true, ...fields });
+      write({ audit: true, ...fields }, record.action);
       file?.write(`${JSON.stringify(record)}\n`);
     },
   };

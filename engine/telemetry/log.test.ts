@@ -9,7 +9,7 @@ function capture(level: LogLevel): ReturnType<typeof createLog> & { readonly lin
 
 test('a line is one JSON object with level, time, message and fields', () => {
   const { log, lines } = capture('info');
-  log.info('policy accepted', { service: 'shop/pricer', breakers: 2 });
+  log.info({ service: 'shop/pricer', breakers: 2 }, 'policy accepted');
   expect(lines()).toEqual([
     {
       level: 'info',
@@ -23,7 +23,7 @@ test('a line is one JSON object with level, time, message and fields', () => {
 
 test('an error is written with message and stack', () => {
   const { log, lines } = capture('info');
-  log.error('failed', { err: new TypeError('no') });
+  log.error({ err: new TypeError('no') }, 'failed');
   expect(lines()).toMatchObject([
     { err: { type: 'TypeError', message: 'no', stack: expect.stringContaining('log.test') } },
   ]);
@@ -48,19 +48,19 @@ describe('the level', () => {
     ['silent', []],
   ] as const)('%s writes %j', (level, written) => {
     const { log, lines } = capture(level);
-    for (const each of ['debug', 'info', 'warn', 'error'] as const) log[each]('x');
+    for (const each of ['debug', 'info', 'warn', 'error'] as const) log[each]({}, 'x');
     expect(lines().map((line) => (line as { level: string }).level)).toEqual(written);
   });
 
   test('changes at run time, for derived logs too', () => {
     const { log, level, setLevel, lines } = capture('warn');
     const derived = log.with({ service: 'shop/pricer' });
-    derived.info('unheard');
+    derived.info({}, 'unheard');
     setLevel('info');
     expect(level()).toBe('info');
-    derived.info('heard');
+    derived.info({}, 'heard');
     setLevel('warn');
-    derived.info('unheard again');
+    derived.info({}, 'unheard again');
     expect(lines()).toMatchObject([{ message: 'heard', service: 'shop/pricer' }]);
   });
 });

@@ -10,14 +10,14 @@ export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 /** An `err` that is an Error is written with its stack. Keys in use: see docs/metrics.md, "Log and audit". */
-export type LogFields = Readonly<Record<string, unknown>>;
+export type LogFields = object;
 
-/** What the rest of the engine sees. Messages are constant texts; what varies goes into the fields. */
+/** What the rest of the engine sees, in pino's order. Messages are constant texts; what varies goes into the fields. */
 export interface Log {
-  debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
   /** At the level of its severity, with code, place and remedy as keys. */
   problem(problem: Problem, fields?: LogFields): void;
   /** The same log, with these fields on every line. */
@@ -62,17 +62,16 @@ type Writing = Exclude<LogLevel, 'silent'>;
 
 /** The level is kept here and not in pino, whose children do not follow their parent. */
 function toLog(logger: pino.Logger, current: { readonly level: LogLevel }): Log {
-  const write = (level: Writing, message: string, fields: LogFields | undefined): void => {
-    if (logLevels.indexOf(level) < logLevels.indexOf(current.level)) return;
-    logger[level](fields ?? {}, message);
+  const write = (level: Writing, fields: LogFields, message: string): void => {
+    if (logLevels.indexOf(level) >= logLevels.indexOf(current.level)) logger[level](fields, message);
   };
   return {
-    debug: (message, fields) => write('debug', message, fields),
-    info: (message, fields) => write('info', message, fields),
-    warn: (message, fields) => write('warn', message, fields),
-    error: (message, fields) => write('error', message, fields),
+    debug: (fields, message) => write('debug', fields, message),
+    info: (fields, message) => write('info', fields, message),
+    warn: (fields, message) => write('warn', fields, message),
+    error: (fields, message) => write('error', fields, message),
     problem: ({ severity, message, ...rest }, fields) =>
-      write(severity === 'error' ? 'error' : 'warn', message, { ...rest, ...fields }),
+      write(severity === 'error' ? 'error' : 'warn', { ...rest, ...fields }, message),
     with: (fields) => toLog(logger.child(fields), current),
   };
 }

@@ -34,16 +34,16 @@ export function createObserver({ log, audit, metrics, clock }: ObserverOptions):
       const fields = { service, breaker: breaker.name };
       switch (judgement.kind) {
         case 'judged':
-          log.info('the breaker judges again', fields);
+          log.info(fields, 'the breaker judges again');
           break;
         case 'fleet-wide':
-          log.warn('the breaker sees the whole fleet moved: nobody is ejected for it', {
-            ...fields,
-            reason: judgement.reason,
-          });
+          log.warn(
+            { ...fields, reason: judgement.reason },
+            'the breaker sees the whole fleet moved: nobody is ejected for it',
+          );
           break;
         case 'unusable':
-          log.warn('the breaker cannot judge: nothing changes until it can', { ...fields, reason: judgement.reason });
+          log.warn({ ...fields, reason: judgement.reason }, 'the breaker cannot judge: nothing changes until it can');
           break;
       }
     },
@@ -52,7 +52,7 @@ export function createObserver({ log, audit, metrics, clock }: ObserverOptions):
     },
     gone(service) {
       sights.delete(service);
-      log.info('the Service is gone', { service });
+      log.info({ service }, 'the Service is gone');
     },
     problem: (problem) => log.problem(problem),
   };

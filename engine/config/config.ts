@@ -1,0 +1,62 @@
+/** The serving config as the rest uses it: checked, every default applied, times in milliseconds, paths absolute. */
+import type { PrometheusSettings } from '../metrics/config.ts';
+import type { Problem } from '../problem.ts';
+import type { Timing } from '../rotation/context.ts';
+import type { LogLevel } from '../telemetry/log.ts';
+import type { ListenAddress } from './listen.ts';
+
+export interface Config {
+  /** Where it was read from. */
+  readonly file: string;
+  readonly xds: XdsListener;
+  readonly http: AdminListener;
+  /** Its auth is that of `http` unless it has its own. */
+  readonly grpcAdmin: AdminListener;
+  readonly source: { readonly kind: 'files'; readonly directory: string };
+  readonly metricSources: ReadonlyMap<string, PrometheusSettings>;
+  readonly stateDirectory: string;
+  readonly defaultEnforcement: 'Enforce' | 'Observe';
+  readonly maxEjectionsPerMinute: number;
+  readonly log: {
+    readonly level: LogLevel;
+    /** Where audit records go beside the log. */
+    readonly auditFile?: string;
+  };
+  readonly timing: ServingTiming;
+  /** What is odd but possible. */
+  readonly warnings: readonly Problem[];
+}
+
+/** Plain text. Not reachable from other machines, unless the config says that this is meant. */
+export interface XdsListener {
+  readonly address: ListenAddress;
+  readonly limits: XdsLimits;
+}
+
+export interface XdsLimits {
+  /** New streams admitted per second; more of them wait. */
+  readonly streamsPerSecond: number;
+  /** Size of one request; a larger one ends its stream. */
+  readonly maxRequestBytes: number;
+  /** Resource names one stream may ask for; more end it. */
+  readonly maxNamesPerStream: number;
+}
+
+/** Loopback, or with `auth`. */
+export interface AdminListener {
+  readonly address: ListenAddress;
+  readonly auth?: AdminAuth;
+}
+
+export type AdminAuth =
+  /** Requests carry a token that the file has, one a line. */
+  | { readonly kind: 'bearer'; readonly file: string }
+  /** Clients have a certificate of this authority; the server shows its own. */
+  | { readonly kind: 'mtls'; readonly caFile: string; readonly certFile: string; readonly keyFile: string };
+
+export interface ServingTiming extends Timing {
+  /** How long endpoints that vanished without explanation are kept until a second look confirms it. */
+  readonly confirmVanishedMs: number;
+  /** How long an xDS client may leave a response unread until its stream is closed. */
+  readonly streamStallMs: number;
+}

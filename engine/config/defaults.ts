@@ -1,0 +1,24 @@
+/** Every default of the serving config, as a person would write it. `source` has none: what to obey must be said. */
+export const configDefaults = {
+  xds: {
+    listen: '127.0.0.1:18000',
+    insecure: false,
+    limits: { streamsPerSecond: 2000, maxRequestBytes: 4 * 1024 * 1024, maxNamesPerStream: 10_000 },
+  },
+  http: { listen: '127.0.0.1:18080' },
+  grpcAdmin: { listen: '127.0.0.1:18081' },
+  metricSources: { default: { prometheus: { url: 'http://127.0.0.1:9090' } } },
+  state: './state',
+  defaultEnforcement: 'Enforce',
+  maxEjectionsPerMinute: 10,
+  log: { level: 'info' },
+  timing: {
+    baseWindow: '10m',
+    breachDelay: '60s',
+    recentEjection: '5m',
+    velocityWindow: '10m',
+    maxOut: '30m',
+    confirmVanished: '1s',
+    streamStall: '30s',
+  },
+} as const;

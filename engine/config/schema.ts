@@ -1,0 +1,98 @@
+/**
+ * The serving config as a person writes it. One schema: types, validation and what an error says was expected. The
+ * defaults stand in defaults.ts and, with an explanation each, in docs/serving-config.md.
+ */
+import { type Static, type TSchema, Type } from 'typebox';
+import { metricSourcesConfigSchema } from '../metrics/config.ts';
+import { type DurationText, durationPattern } from '../policy/duration.ts';
+import { logLevels } from '../telemetry/log.ts';
+
+/** What the schema says beyond JSON Schema; shape.ts reads it. */
+export interface Words {
+  /** What a correct value is, as the end of the sentence "must be ...". */
+  readonly expected?: string;
+  /** Bounds of a duration. */
+  readonly durationMs?: { readonly min: number; readonly max: number };
+  /** Known, but not available in this version: refused by name. */
+  readonly unavailable?: true;
+}
+
+function object<Properties extends Record<string, TSchema>>(properties: Properties) {
+  return Type.Object(properties, { additionalProperties: false });
+}
+
+const optional = Type.Optional;
+
+function duration(min: number, max: number, expected: string) {
+  return optional(
+    Type.Unsafe<DurationText>({
+      type: ['integer', 'string'],
+      pattern: durationPattern,
+      minimum: 0,
+      durationMs: { min, max },
+      expected: `a duration ${expected}`,
+    } satisfies Words & Record<string, unknown>),
+  );
+}
+
+function integer(minimum: number, maximum: number) {
+  return optional(Type.Integer({ minimum, maximum, expected: `an integer from ${minimum} to ${maximum}` }));
+}
+
+function path() {
+  return Type.String({ minLength: 1, maxLength: 4096, expected: 'a path' });
+}
+
+function choice<const Value extends string>(...values: readonly Value[]) {
+  return Type.Unsafe<Value>({ type: 'string', enum: [...values], expected: `one of ${values.join(', ')}` });
+}
+
+const unavailable = optional(Type.Unsafe<never>({ unavailable: true } satisfies Words));
+const listen = optional(
+  Type.String({ expected: 'host:port, such as 127.0.0.1:18080 or [::1]:18080; port 0 is any free one' }),
+);
+
+const auth = object({
+  bearerFile: optional(path()),
+  mtls: optional(object({ caFile: path(), certFile: path(), keyFile: path() })),
+});
+
+export const configSchema = object({
+  xds: optional(
+    object({
+      listen,
+      insecure: optional(Type.Boolean({ expected: 'true or false' })),
+      limits: optional(
+        object({
+          streamsPerSecond: integer(1, 1_000_000),
+          maxRequestBytes: integer(1024, 64 * 1024 * 1024),
+          maxNamesPerStream: integer(1, 1_000_000),
+        }),
+      ),
+      tls: unavailable,
+      identity: unavailable,
+    }),
+  ),
+  http: optional(object({ listen, auth: optional(auth) })),
+  grpcAdmin: optional(object({ listen, auth: optional(auth) })),
+  source: object({ files: optional(path()), kubernetes: unavailable }),
+  metricSources: optional(metricSourcesConfigSchema),
+  state: optional(path()),
+  defaultEnforcement: optional(choice('Enforce', 'Observe')),
+  maxEjectionsPerMinute: integer(0, 100_000),
+  log: optional(object({ level: optional(choice(...logLevels)), auditFile: optional(path()) })),
+  timing: optional(
+    object({
+      baseWindow: duration(1000, 86_400_000, 'from 1s to 24h'),
+      breachDelay: duration(0, 3_600_000, 'from 0s to 1h'),
+      recentEjection: duration(1000, 86_400_000, 'from 1s to 24h'),
+      velocityWindow: duration(1000, 86_400_000, 'from 1s to 24h'),
+      maxOut: duration(1000, 86_400_000, 'from 1s to 24h'),
+      confirmVanished: duration(0, 60_000, 'from 0s to 60s'),
+      streamStall: duration(100, 3_600_000, 'from 100ms to 1h'),
+    }),
+  ),
+});
+
+export type ConfigFile = Static<typeof configSchema>;
+export type AuthConfig = Static<typeof auth>;
