@@ -63,8 +63,9 @@ describeWith(['prometheus'], 'a real Prometheus', ({ prometheus: executable }) =
     afterAll(() => sources.close());
 
     it('gives numbers, NaN and infinities as what they are', async () => {
-      expect(valuesOf(await ask(sources, 'sort_desc(price{pod!="b"}) or price'))).toEqual(
-        expect.arrayContaining([
+      const values = new Map(valuesOf(await ask(sources, 'price')) as [string, unknown][]);
+      expect(values).toEqual(
+        new Map<string, unknown>([
           ['a', 99.5],
           ['b', { kind: 'nan' }],
           ['c', { kind: 'infinite', sign: 1 }],
