@@ -11,8 +11,8 @@ export function checkIdentity(object: unknown): Finding | undefined {
   if (!isFields(object)) {
     return { code: codes.foreign, path: [], at: 'value', message: `must be a ${kind}; found ${shown(object)}` };
   }
-  const given = object['apiVersion'];
-  const [givenGroup, givenVersion] = typeof given === 'string' ? given.split('/') : [];
+  const given = typeof object['apiVersion'] === 'string' ? object['apiVersion'] : undefined;
+  const [givenGroup, givenVersion] = given?.split('/') ?? [];
   const identity = (path: string, message: string, remedy: string): Finding => {
     return { code: codes.foreign, path: [path], at: 'value', message, remedy };
   };
@@ -31,7 +31,7 @@ export function checkIdentity(object: unknown): Finding | undefined {
   if (givenGroup === group && /^v[0-9]/.test(givenVersion ?? '')) {
     return identity('apiVersion', `${given} is not a version this Kubervisor knows`, `upgrade it, or write ${version}`);
   }
-  return identity('apiVersion', `must be ${apiVersion}; found ${shown(given)}`, `write ${apiVersion}`);
+  return identity('apiVersion', `must be ${apiVersion}; found ${shown(object['apiVersion'])}`, `write ${apiVersion}`);
 }
 
 /** Readable even from a policy that is refused: the last accepted one of that Service stays in force. */

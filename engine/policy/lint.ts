@@ -28,7 +28,7 @@ export function lint(policy: Policy, spec: PolicySpec, fleetSize?: number): read
 }
 
 /** For a fleet of this many backends: can the budget let anybody go at all? */
-export function lintFleetSize(policy: Policy, fleetSize: number): readonly Finding[] {
+function lintFleetSize(policy: Policy, fleetSize: number): readonly Finding[] {
   const { minAvailableCount, minAvailableRatioPercent, maxEjectedPercent } = policy.budget;
   if (fleetSize === 0 || neverEjects(policy).length > 0) return [];
   const floor = Math.max(minAvailableCount, Math.ceil((fleetSize * minAvailableRatioPercent) / 100));

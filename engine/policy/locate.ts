@@ -29,7 +29,7 @@ function offsetOf({ document, text, root }: YamlText, finding: Parameters<Locate
     const step = stepInto(resolve(node, document), part);
     if (step === undefined) return place;
     const wantsKey = depth === path.length - 1 && finding.at === 'key';
-    place = (wantsKey ? step.key : step.value)?.range?.[0] ?? step.key?.range?.[0] ?? place;
+    place = (wantsKey ? (step.key ?? step.value) : (step.value ?? step.key))?.range?.[0] ?? place;
     if (!wantsKey) node = step.value;
     // What is missing inside a map is told at the name of the map: its own value starts a line later.
     if (depth < path.length - 1 && isMap(step.value) && step.key !== undefined) place = step.key.range?.[0] ?? place;

@@ -30,7 +30,8 @@ export function normalise(object: PolicyObject, options: NormaliseOptions): Poli
     breakers: breakerSpecs(spec).map((breaker) => normaliseBreaker(breaker, enforcement)),
     activator: activatorOf(spec),
   };
-  const createdAtMs = Date.parse(String(metadata.creationTimestamp));
+  const { creationTimestamp } = metadata;
+  const createdAtMs = typeof creationTimestamp === 'string' ? Date.parse(creationTimestamp) : Number.NaN;
   return {
     namespace,
     name: metadata.name,

@@ -2,7 +2,7 @@
  * From what somebody wrote to a policy in force, or to everything that is wrong with it. Nothing partly valid comes
  * out: a policy whose floor was misspelt must not run without a floor.
  */
-import { type Document, isNode, LineCounter, parseAllDocuments, type YAMLError } from 'yaml';
+import { type Document, isNode, isScalar, LineCounter, parseAllDocuments, type YAMLError } from 'yaml';
 import type { ServiceKey } from '../model.ts';
 import type { Problem } from '../problem.ts';
 import { codes } from './codes.ts';
@@ -121,12 +121,17 @@ export function createPolicyParser(options: PolicyParserOptions = {}): PolicyPar
         return [refused(undefined, [toProblem(unreadable(error), file)])];
       }
       return documents
-        .filter((document) => document.errors.length > 0 || document.contents !== null)
+        .filter((document) => document.errors.length > 0 || !isEmpty(document))
         .map((document) => parseDocument(document, { text, lines, ...(file === undefined ? {} : { file }) }));
     },
     parseDocument,
     parseObject: (object) => judge(object),
   };
+}
+
+/** Separators at the start or end of a file make documents of nothing. */
+function isEmpty({ contents }: Document.Parsed): boolean {
+  return contents === null || (isScalar(contents) && contents.value === null);
 }
 
 function yamlProblem(error: YAMLError, lines: LineCounter, file?: string): Problem {

@@ -29,12 +29,15 @@ function rulesOf(node: SchemaNode, value: unknown, path: Path): readonly Finding
   return findings;
 }
 
-function unavailable(node: SchemaNode, value: unknown, path: Path): readonly Finding[] {
-  const { unavailable } = node;
-  if (unavailable === undefined || (unavailable !== true && !unavailable.includes(String(value)))) return [];
-  const name = unavailable === true ? `${path.at(-1)}` : `${path.at(-1)}: ${value}`;
-  const message = `${name} is not available in this version`;
-  return [{ code: codes.unavailable, path, at: unavailable === true ? 'key' : 'value', message }];
+function unavailable({ unavailable: what }: SchemaNode, value: unknown, path: Path): readonly Finding[] {
+  if (what === undefined) return [];
+  const name = `${path.at(-1)}`;
+  if (what === true) return [notAvailable(name, path, 'key')];
+  return what.filter((item) => item === value).map((item) => notAvailable(`${name}: ${item}`, path, 'value'));
+}
+
+function notAvailable(name: string, path: Path, at: Finding['at']): Finding {
+  return { code: codes.unavailable, path, at, message: `${name} is not available in this version` };
 }
 
 /** The pattern has accepted the text; its amount is checked here, since a pattern cannot compare. */
@@ -72,7 +75,7 @@ function chosen(choice: Choice, value: Fields, path: Path): readonly Finding[] {
 
 function isSet(value: unknown, names: readonly string[]): boolean {
   const [name, ...rest] = names;
-  if (name === undefined) return true;
+  if (name === undefined) return value !== undefined;
   return isFields(value) && Object.hasOwn(value, name) && isSet(value[name], rest);
 }
 
@@ -86,7 +89,7 @@ function above(rule: NotAbove, value: Fields, path: Path): readonly Finding[] {
 }
 
 function rises(end: number, list: readonly unknown[], path: Path): readonly Finding[] {
-  const falls = list.findIndex((item, index) => index > 0 && Number(item) < Number(list[index - 1]));
+  const falls = list.findIndex((item, index) => isBelow(item, list[index - 1]));
   if (falls > 0) {
     const message = `must never fall from step to step; found ${shown(list[falls])} after ${shown(list[falls - 1])}`;
     return [{ code: codes.contradiction, path: [...path, falls], at: 'value', message }];
@@ -94,6 +97,10 @@ function rises(end: number, list: readonly unknown[], path: Path): readonly Find
   if (list.length === 0 || list.at(-1) === end) return [];
   const message = `must end in ${end}; found ${shown(list.at(-1))} at its end`;
   return [{ code: codes.contradiction, path: [...path, list.length - 1], at: 'value', message }];
+}
+
+function isBelow(value: unknown, other: unknown): boolean {
+  return typeof value === 'number' && typeof other === 'number' && value < other;
 }
 
 function duplicates(node: SchemaNode, list: readonly unknown[], path: Path): readonly Finding[] {

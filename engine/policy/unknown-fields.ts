@@ -35,7 +35,7 @@ function unknownIn(node: SchemaNode, value: Fields, path: Path, places: Places):
   const known = Object.keys(properties);
   const findings: Finding[] = [];
   for (const name of Object.keys(value)) {
-    if (Object.hasOwn(properties, name)) continue;
+    if (Object.hasOwn(properties, name) || value[name] === undefined) continue;
     const near = nearest(name, known);
     const elsewhere = places.get(name) ?? [];
     const remedy =

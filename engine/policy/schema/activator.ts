@@ -60,7 +60,8 @@ export const Activator = Type.Object(
               {
                 description:
                   'Percent of the full weight at each step of the way back; the first is the probe. ' +
-                  'Each step up needs a fresh normal verdict. Never falls, ends in 100.',
+                  'Each step up needs a fresh normal verdict. Never falls, ends in 100. ' +
+                  `Default: ${defaults.activator.ramp.weights.join(', ')}.`,
                 minItems: 1,
                 maxItems: 10,
                 'x-kubernetes-list-type': 'atomic',

@@ -82,7 +82,7 @@ const Threshold = Type.Object(
     operator: choice(['>', '>=', '<', '<=', '==', '!='], {
       description: 'The relation of value to bound that is anomalous: with ">" a value above the bound is.',
     }),
-    value: decimalNumber({ min: -1_000_000_000_000, max: 1_000_000_000_000 }, { description: 'The bound.' }),
+    value: decimalNumber({ min: -999_999_999_999, max: 999_999_999_999 }, { description: 'The bound.' }),
   },
   { description: 'Anomalous: the value is beyond a fixed bound.' },
 );

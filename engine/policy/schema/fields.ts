@@ -47,7 +47,8 @@ export function duration(limits: { readonly min: string; readonly max: string },
 }
 
 export function decimalNumber(bounds: Bounds, options: FieldOptions<DecimalText>) {
-  const range = bounds.max < 1e12 ? ` from ${bounds.min} to ${bounds.max}` : '';
+  // The widest bounds are those of the notation, and tell a reader nothing.
+  const range = bounds.max < 999_999_999_999 ? ` from ${bounds.min} to ${bounds.max}` : '';
   const expected = `a number${range}: an integer, or decimals in quotes such as "7.5"`;
   const shape = intOrString(Math.ceil(bounds.min), Math.floor(bounds.max), decimalPattern);
   return Type.Unsafe<DecimalText>(leaf({ ...shape, decimal: bounds }, options, expected));
@@ -92,20 +93,20 @@ function intOrString(minimum: number, maximum: number, pattern: string) {
   return { 'x-kubernetes-int-or-string': true, minimum, maximum, maxLength: 32, pattern };
 }
 
-function leaf<Shape extends object, Value>(shape: Shape, options: FieldOptions<Value>, expected: string) {
+function leaf<Shape extends object>(shape: Shape, options: FieldOptions<string | number>, expected: string) {
   const { whenAbsent, ...words } = options;
   return { ...shape, ...words, expected, description: describe(options, expected) };
 }
 
-function describe(options: FieldOptions<unknown>, expected: string): string {
+function describe(options: FieldOptions<string | number>, expected: string): string {
   const value = `${expected.charAt(0).toUpperCase()}${expected.slice(1)}.`;
   const absence = options.default ?? options.whenAbsent;
-  const missing = absence === undefined ? '' : ` Default: ${Array.isArray(absence) ? absence.join(', ') : absence}.`;
+  const missing = absence === undefined ? '' : ` Default: ${absence}.`;
   const later = options.unavailable === undefined ? '' : ` ${notYet(options.unavailable)}`;
   return `${options.description} ${value}${missing}${later}`;
 }
 
-export function notYet(unavailable: true | readonly string[]): string {
+function notYet(unavailable: true | readonly string[]): string {
   return unavailable === true
     ? 'Not available in this version.'
     : `Not available in this version: ${unavailable.join(', ')}.`;

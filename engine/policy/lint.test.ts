@@ -1,0 +1,219 @@
+import { describe, expect, test } from 'vitest';
+import { formatProblem } from '../problem.ts';
+import { createPolicyParser } from './parse.ts';
+
+const errors = `  breakers:
+  - name: errors
+    evaluationPeriod: 1m
+    threshold: {query: 'rate(errors[1m])', operator: '>', value: 5}
+`;
+
+/** The fields of the spec begin at line 6, after the service; without `fleetSize` nothing is known of the fleet. */
+function warningsOf(spec: string, fleetSize?: number): readonly string[] {
+  const text = `apiVersion: breaker.kubervisor.io/v1\nkind: KubervisorService\nmetadata: {name: p}\nspec:\n  service: a\n${spec}`;
+  const parser = createPolicyParser(fleetSize === undefined ? {} : { fleetSize: () => fleetSize });
+  const [outcome] = parser.parseText(text);
+  if (outcome?.kind !== 'accepted') throw new Error(outcome?.problems.map(formatProblem).join('\n'));
+  return outcome.warnings.map(formatProblem);
+}
+
+function breaker(fields: string): string {
+  return `  breakers:\n  - name: x\n    evaluationPeriod: 10m\n${fields}`;
+}
+
+test('an ordinary policy has nothing to be said about', () => {
+  expect(warningsOf(errors, 6)).toEqual([]);
+});
+
+describe('a warning, with its place and remedy', () => {
+  test.each([
+    [
+      'retries without effect',
+      `${errors}  activator: {mode: periodic, maxRetryCount: 2}\n`,
+      '10:31: warning KV0151 spec.activator.maxRetryCount: has no effect with mode periodic (it needs mode retryAndPause or retryAndKill)',
+    ],
+    [
+      'pauses without effect',
+      `${errors}  activator: {mode: retryAndKill, maxPauseCount: 2}\n`,
+      '10:35: warning KV0151 spec.activator.maxPauseCount: has no effect with mode retryAndKill (it needs mode retryAndPause)',
+    ],
+    [
+      'an eviction limit where nothing evicts',
+      `${errors}  activator: {maxEvictionsPerHour: 2}\n`,
+      '10:15: warning KV0151 spec.activator.maxEvictionsPerHour: has no effect with mode periodic (it needs mode retryAndPause or retryAndKill)',
+    ],
+    [
+      'a breaker that would enforce in a policy that does not',
+      `  enforcement: Observe\n${errors}    enforcement: Enforce\n`,
+      "11:5: warning KV0151 spec.breakers[0].enforcement: has no effect while the policy is Observe (set the policy's enforcement to Enforce)",
+    ],
+    [
+      'a metric source for a custom service',
+      '  breaker: {customService: "s:1", source: other}\n',
+      '6:35: warning KV0151 spec.breaker.source: has no effect with customService (it is for detectors with a query)',
+    ],
+    [
+      'windows that overlap',
+      breaker(`    threshold: {query: 'rate(errors[20m])', operator: '>', value: 5}\n`),
+      '8:5: warning KV0152 spec.breakers[0].evaluationPeriod: evaluations every 10m share most of a window of 20m: one bad moment may confirm itself (lengthen evaluationPeriod, shorten the window, or accept it for speed)',
+    ],
+    [
+      'all must stay available',
+      `${errors}  budget: {minAvailableRatio: 100}\n`,
+      '10:12: warning KV0150 spec.budget.minAvailableRatio: all backends must stay: nobody can ever be ejected (to watch without acting, write enforcement: Observe)',
+    ],
+    [
+      'no share may be out',
+      `${errors}  budget: {maxEjectedPercent: 0}\n`,
+      '10:12: warning KV0150 spec.budget.maxEjectedPercent: no share of the fleet may be out: nobody can ever be ejected (to watch without acting, write enforcement: Observe)',
+    ],
+    [
+      'every anomaly holds',
+      `${errors}  budget: {holdAbovePercent: 0}\n`,
+      '10:12: warning KV0150 spec.budget.holdAbovePercent: a single anomaly already holds all: nobody can ever be ejected (to watch without acting, write enforcement: Observe)',
+    ],
+    [
+      'no velocity',
+      `${errors}  budget: {velocity: {count: 0, percent: 0}}\n`,
+      '10:12: warning KV0150 spec.budget.velocity: no ejection is allowed in any 10 minutes: nobody can ever be ejected (to watch without acting, write enforcement: Observe)',
+    ],
+    [
+      'a return without a probe',
+      `${errors}  activator: {ramp: {weights: [100]}}\n`,
+      '10:22: warning KV0156 spec.activator.ramp.weights: a backend comes back with all its traffic at once, before anything has proven it healthy (start with a small weight, such as 5)',
+    ],
+    [
+      'a then that never comes',
+      `${errors}  eject: {then: Evict}\n`,
+      '10:11: warning KV0157 spec.eject.then: then: Evict never happens without closeAfter (set closeAfter)',
+    ],
+    [
+      'a closeAfter after which nothing happens',
+      `${errors}  eject: {closeAfter: 2m, then: None}\n`,
+      '10:27: warning KV0157 spec.eject.then: nothing happens 2m after the ejection: then is None (remove closeAfter, or set then)',
+    ],
+    [
+      'a closeAfter after Remove',
+      `${errors}  eject: {how: Remove, closeAfter: 2m}\n`,
+      '10:24: warning KV0157 spec.eject.closeAfter: nothing is left to remove 2m after the ejection: how is Remove already (set how: Drain, or then: Evict)',
+    ],
+    [
+      'a tolerance of everything',
+      breaker(`    discreteValueOutOfList: {query: 'rate(a[1m])', key: c, goodValues: [x], tolerancePercent: 100}\n`),
+      '9:77: warning KV0155 spec.breakers[0].discreteValueOutOfList.tolerancePercent: no share of bad values is above 100 %: no backend is ever anomalous (lower it)',
+    ],
+    [
+      'a deviation that zero does not reach',
+      breaker(`    continuousValueDeviation: {query: 'rate(a[1m])', maxDeviationPercent: 100}\n`),
+      '9:54: warning KV0155 spec.breakers[0].continuousValueDeviation.maxDeviationPercent: even a value of 0 deviates by 100 % only, so 100 % never finds a value too low (go below 100, or set direction: Above)',
+    ],
+    [
+      'a query that loses the backend',
+      breaker(`    threshold: {query: 'sum by (code) (rate(a[1m]))', operator: '>', value: 1}\n`),
+      '9:17: warning KV0158 spec.breakers[0].threshold.query: the result has no label "pod": no sample can be assigned to a backend (keep it: by (pod))',
+    ],
+    [
+      'an activity that loses the backend',
+      breaker(
+        `    activity: {query: 'sum(rate(a[1m]))', min: 1}\n    threshold: {query: 'rate(a[1m])', operator: '>', value: 1}\n`,
+      ),
+      '9:16: warning KV0158 spec.breakers[0].activity.query: the result has no label "pod": no sample can be assigned to a backend (keep it: by (pod))',
+    ],
+    [
+      'a query that loses the key',
+      breaker(`    discreteValueOutOfList: {query: 'sum by (pod) (rate(a[1m]))', key: code, goodValues: [x]}\n`),
+      '9:30: warning KV0158 spec.breakers[0].discreteValueOutOfList.query: the result has no label "code": no sample can be judged (keep it: by (pod, code))',
+    ],
+    [
+      'a bare metric',
+      breaker(`    threshold: {query: queue_depth, operator: '>', value: 1}\n`),
+      '9:17: warning KV0159 spec.breakers[0].threshold.query: a bare metric may be up to 5 minutes old, so each step back into rotation waits 5m (use a range such as [30s], or set activity)',
+    ],
+    [
+      'a look into the future',
+      breaker(`    threshold: {query: 'rate(a[1m] offset -5m)', operator: '>', value: 1}\n`),
+      '9:17: warning KV0160 spec.breakers[0].threshold.query: a negative offset looks into the future, where a live query finds nothing (remove the offset)',
+    ],
+  ])('%s', (_, spec, warning) => {
+    expect(warningsOf(spec)).toEqual([warning]);
+  });
+});
+
+describe('no warning', () => {
+  test.each([
+    [
+      'for retries that have an effect',
+      `${errors}  activator: {mode: retryAndPause, maxRetryCount: 2, maxPauseCount: 1}\n`,
+    ],
+    [
+      'for an eviction limit where eject evicts',
+      `${errors}  eject: {closeAfter: 1m, then: Evict}\n  activator: {maxEvictionsPerHour: 1}\n`,
+    ],
+    [
+      'for overlapping windows of a single look',
+      breaker(`    confirm: {of: 1}\n    threshold: {query: 'rate(a[20m])', operator: '>', value: 1}\n`),
+    ],
+    [
+      'for a bare metric with activity',
+      breaker(`    activity: {query: 'rate(n[1m])', min: 1}\n    threshold: {query: depth, operator: '>', value: 1}\n`),
+    ],
+    ['for a velocity of percent alone', `${errors}  budget: {velocity: {count: 0}}\n`],
+    [
+      'for a large deviation above',
+      breaker(`    continuousValueDeviation: {query: 'rate(a[1m])', maxDeviationPercent: 300, direction: Above}\n`),
+    ],
+    [
+      'for another label that is kept',
+      breaker(
+        `    match: {label: instance, by: Address}\n    threshold: {query: 'sum by (instance) (rate(a[1m]))', operator: '>', value: 1}\n`,
+      ),
+    ],
+  ])('%s', (_, spec) => {
+    expect(warningsOf(spec)).toEqual([]);
+  });
+});
+
+describe('with the size of the fleet', () => {
+  test.each([
+    [
+      1,
+      '',
+      '4:1: warning KV0154 spec.budget.minAvailableCount: the floor of 1 leaves nothing of 1 backend: nobody can ever be ejected (lower the floor or add backends)',
+    ],
+    [
+      2,
+      '',
+      '4:1: warning KV0153 spec.budget.maxEjectedPercent: 34 % of 2 backends is less than one: nobody can ever be ejected (with 2 backends it takes 50 or more)',
+    ],
+    [
+      6,
+      '  budget: {minAvailableCount: 6}\n',
+      '10:12: warning KV0154 spec.budget.minAvailableCount: the floor of 6 leaves nothing of 6 backends: nobody can ever be ejected (lower the floor or add backends)',
+    ],
+    [
+      3,
+      '  budget: {minAvailableRatio: 70}\n',
+      '10:12: warning KV0154 spec.budget.minAvailableRatio: the floor of 3 leaves nothing of 3 backends: nobody can ever be ejected (lower the floor or add backends)',
+    ],
+    [
+      9,
+      '  budget: {maxEjectedPercent: 10}\n',
+      '10:12: warning KV0153 spec.budget.maxEjectedPercent: 10 % of 9 backends is less than one: nobody can ever be ejected (with 9 backends it takes 12 or more)',
+    ],
+  ])('%i backends and "%s"', (fleetSize, budget, warning) => {
+    expect(warningsOf(errors + budget, fleetSize)).toEqual([warning]);
+  });
+
+  test.each([
+    [3, ''],
+    [2, '  budget: {maxEjectedPercent: 50}\n'],
+    [10, '  budget: {maxEjectedPercent: 10}\n'],
+    [0, ''],
+  ])('%i backends and "%s" are fine', (fleetSize, budget) => {
+    expect(warningsOf(errors + budget, fleetSize)).toEqual([]);
+  });
+
+  test('a budget that is impossible anyway is told once', () => {
+    expect(warningsOf(`${errors}  budget: {maxEjectedPercent: 0}\n`, 6)).toHaveLength(1);
+  });
+});
