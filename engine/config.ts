@@ -12,7 +12,7 @@ import { byPlace, fieldOf, type Locate } from './policy/finding.ts';
 import { type Problem, ProblemError } from './problem.ts';
 
 export type { AdminAuth, AdminListener, Config, ServingTiming, XdsLimits, XdsListener } from './config/config.ts';
-export { formatListen, isLoopback, type ListenAddress, parseListen } from './config/listen.ts';
+export type { ListenAddress } from './config/listen.ts';
 
 /** @throws ProblemError when the file cannot be read, or {@link parseConfig} throws. */
 export async function loadConfig(file: string, signal: AbortSignal): Promise<Config> {

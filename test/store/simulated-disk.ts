@@ -22,7 +22,7 @@ export type Fault =
   /** A failing operation does half of its work where it can, then reports the error. */
   | { readonly kind: 'error'; readonly at: number; readonly errno: string };
 
-export class PowerCut extends Error {}
+class PowerCut extends Error {}
 
 interface Inode {
   content: string;
@@ -134,7 +134,7 @@ export function createSimulatedDisk(initial: DiskContent = new Map(), fault?: Fa
         for (const apply of changes) apply(survivors);
         for (const torn of [(i: Inode) => i.synced, (i: Inode) => halfWritten(i), (i: Inode) => i.content]) {
           const state = [...survivors].map(([path, inode]) => [path, torn(inode)] as const);
-          states.set(JSON.stringify(state.toSorted()), new Map(state));
+          states.set(JSON.stringify(state.toSorted(([one], [other]) => (one < other ? -1 : 1))), new Map(state));
         }
       }
       return [...states.values()];
