@@ -76,6 +76,9 @@ async function buildTypes(protos: string, out: string): Promise<void> {
   }
 }
 
+// `npm run gen`; before other commands only what git ignores is built, and the checked files stay as they are.
 if (import.meta.main) {
   await generate();
+  const { writeGenerated } = await import('./generated.ts');
+  writeGenerated();
 }

@@ -52,6 +52,6 @@ function readProto(root: string, file: string): string {
   return source.replace(missingRule.after, `${missingRule.after}\n    ${missingRule.field}`);
 }
 
-export function importsOf(source: string): string[] {
+function importsOf(source: string): string[] {
   return [...source.matchAll(/^\s*import\s+(?:public\s+|weak\s+)?"([^"]+)"\s*;/gm)].flatMap((match) => match[1] ?? []);
 }

@@ -17,7 +17,7 @@ export function describeWith<Name extends PartName>(
     throw new Error(`${title}: ${missing.join(', ')} is not in the parts cache; ${remedy}`);
   }
   const executables = Object.fromEntries(needed.map((name) => [name, findPart(name, process.env) ?? '']));
-  describe.skipIf(missing.length > 0)(missing.length > 0 ? `${title} (needs: ${remedy})` : title, () =>
-    suite(executables as Record<Name, string>),
-  );
+  describe.skipIf(missing.length > 0)(missing.length > 0 ? `${title} (needs: ${remedy})` : title, () => {
+    suite(executables as Record<Name, string>);
+  });
 }
