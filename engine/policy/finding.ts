@@ -54,7 +54,7 @@ export function byPlace(a: Problem, b: Problem): number {
 /** A value as a person recognises it, on one line and short. */
 export function shown(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value === 'object') return 'a map';
   if (typeof value !== 'string')
     return typeof value === 'number' || typeof value === 'boolean' ? `${value}` : typeof value;

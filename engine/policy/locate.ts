@@ -28,11 +28,10 @@ function offsetOf({ document, text, root }: YamlText, finding: Parameters<Locate
   for (const [depth, part] of path.entries()) {
     const step = stepInto(resolve(node, document), part);
     if (step === undefined) return place;
-    const wantsKey = depth === path.length - 1 && finding.at === 'key';
-    place = (wantsKey ? (step.key ?? step.value) : (step.value ?? step.key))?.range?.[0] ?? place;
-    if (!wantsKey) node = step.value;
-    // What is missing inside a map is told at the name of the map: its own value starts a line later.
-    if (depth < path.length - 1 && isMap(step.value) && step.key !== undefined) place = step.key.range?.[0] ?? place;
+    // A field is told by its name, and so is one that is missing: by the name of the object that lacks it.
+    const isValue = depth === path.length - 1 && finding.at === 'value';
+    place = (isValue ? (step.value ?? step.key) : (step.key ?? step.value))?.range?.[0] ?? place;
+    node = step.value;
   }
   const target = resolve(node, document);
   if (finding.offset !== undefined && isScalar(target)) return offsetInScalar(target, text, finding.offset);

@@ -271,7 +271,7 @@ describe('every error has its place, what was expected and what was found', () =
       policy(
         `  service: a\n  breakers:\n${[...'abcdefghi'].map((name) => `  - {name: ${name}, customService: 's:1'}\n`).join('')}`,
       ),
-      '7:3: error KV0104 spec.breakers: must be a list of 1 to 8 breakers; found a list',
+      '7:3: error KV0104 spec.breakers: must be a list of 1 to 8 breakers; found a list of 9',
     ],
     [
       'no breaker at all',
