@@ -159,7 +159,7 @@ function conditionsOf({ conditions }: SliceEndpoint): { ready: boolean; serving:
 }
 
 export function uniqueEndpoints(endpoints: readonly Endpoint[]): readonly Endpoint[] {
-  const unique = new Map(endpoints.map((endpoint) => [JSON.stringify(Object.values(endpoint)), endpoint]));
+  const unique = new Map(endpoints.map((each) => [`${each.portName} ${each.address} ${each.port}`, each]));
   return [...unique.values()].sort(
     (a, b) => compareText(a.portName, b.portName) || compareText(a.address, b.address) || a.port - b.port,
   );

@@ -1,6 +1,7 @@
 /** Services, slices and pods of the inventory become fleets; what a reload removes passes the guard. */
 import type { Backend, BackendId, EpochMs, Fleet, ServiceKey } from '../../model.ts';
 import type { Problem } from '../../problem.ts';
+import type { AddressOwners } from '../guard.ts';
 import { addressOwners, guardRemovals, hasChangedHands } from '../guard.ts';
 import { fleetOf } from '../kubernetes-fleet.ts';
 import type { PodObject } from '../kubernetes-objects.ts';
@@ -40,8 +41,12 @@ export function updateFleets(previous: FleetsState | undefined, input: FleetsInp
   if (previous === undefined) return { fleets: listed, doubts: new Map(), problems };
 
   const { now, confirmAfterMs } = input;
-  const ownersBefore = addressOwners(previous.fleets.values());
-  const ownersNow = addressOwners(listed.values());
+  // Rarely needed, and not cheap: only when something has vanished.
+  let owners: { readonly before: AddressOwners; readonly now: AddressOwners } | undefined;
+  const hasNewOwner = (backend: Backend): boolean => {
+    owners ??= { before: addressOwners(previous.fleets.values()), now: addressOwners(listed.values()) };
+    return hasChangedHands(backend, owners.before, owners.now);
+  };
   const absentAddresses = addressesOf(input.confirmedAbsent);
   const uncertain = new Set([...input.remembered].map((object) => ('service' in object ? object.service : undefined)));
   const fleets = new Map<ServiceKey, Fleet>();
@@ -53,7 +58,7 @@ export function updateFleets(previous: FleetsState | undefined, input: FleetsInp
     const since = uncertain.has(service) ? undefined : previous.doubts.get(service);
     const isExplained = (backend: Backend): boolean =>
       isReplaced(backend, pods(namespace, backend.podName ?? '')) ||
-      hasChangedHands(backend, ownersBefore, ownersNow) ||
+      hasNewOwner(backend) ||
       backend.endpoints.some(({ address }) => absentAddresses.has(`${service} ${address}`)) ||
       now - (since?.get(backend.id) ?? now) >= confirmAfterMs;
     const { fleet, held } = before === undefined ? { fleet: next, held: [] } : guardRemovals(before, next, isExplained);
