@@ -2,7 +2,7 @@
  * The few file operations the store is made of. They are a port so that a test can fail, or cut the power at, each one
  * of them; the store may rely on nothing but what is promised here.
  */
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 export interface FileOps {
@@ -26,16 +26,7 @@ export interface WritableFile {
 }
 
 export const nodeFileOps: FileOps = {
-  async makeDirectory(path) {
-    const first = await mkdir(path, { recursive: true, mode: 0o700 });
-    if (first === undefined) return;
-    // Each new directory is an entry of its parent: unless that is durable too, a power cut forgets everything below.
-    const top = dirname(first);
-    for (let parent = dirname(path); parent.length >= top.length; parent = dirname(parent)) {
-      await syncDirectory(parent);
-      if (parent === top) return;
-    }
-  },
+  makeDirectory,
   list: (directory) => readdir(directory),
   read: (path) => readFile(path, 'utf8'),
   async create(path, how) {
@@ -50,6 +41,29 @@ export const nodeFileOps: FileOps = {
   unlink,
   syncDirectory,
 };
+
+/** Node's own recursion never ends where a parent exists but takes no entries, as in /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EEXIST' && (await isDirectory(path))) return;
+    if (errno !== 'ENOENT' || (await isDirectory(dirname(path)))) throw error;
+    await makeDirectory(dirname(path));
+    await mkdir(path, { mode: 0o700 });
+  }
+  // An entry of its parent: unless that is durable too, a power cut forgets everything below.
+  await syncDirectory(dirname(path));
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
 
 async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r');

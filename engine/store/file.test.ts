@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -285,6 +285,16 @@ describe('a directory that cannot be used is one clear problem', () => {
     await mkdir(join(parent, 'deep'));
     await writeFile(directory, '');
     await expect(life()).rejects.toMatchObject({ problem: { code: 'KV0401', file: directory } });
+  });
+
+  test('its parent takes no directories, or a link leads nowhere', async () => {
+    const link = join(parent, 'link');
+    await symlink(join(parent, 'nowhere', 'else'), link);
+    for (const impossible of ['/proc/kubervisor', '/dev/null/state', link, join(link, 'state')]) {
+      await expect(createFileStore({ directory: impossible }).load(never), impossible).rejects.toMatchObject({
+        problem: { code: 'KV0401', file: impossible },
+      });
+    }
   });
 
   test.each(['EACCES', 'EROFS', 'ENOSPC'])('%s', async (errno) => {
