@@ -8,6 +8,7 @@
  */
 import { type PartName, isPartName, parts } from '../demo/world/parts.ts';
 import { generate } from './gen.ts';
+import { installPart } from './parts.ts';
 
 const args = process.argv.slice(2);
 const optional = args.includes('--if-possible') && process.env['CI'] !== 'true';
@@ -15,7 +16,6 @@ const names = args.filter((arg) => arg !== '--if-possible');
 
 async function install(name: PartName): Promise<boolean> {
   try {
-    const { installPart } = await import('./parts.ts');
     await installPart(name, process.env);
     return true;
   } catch (error) {
@@ -27,7 +27,8 @@ async function install(name: PartName): Promise<boolean> {
 
 const unknown = names.filter((name) => !isPartName(name));
 if (unknown.length > 0) {
-  throw new Error(`unknown part ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}`);
+  console.error(`kubervisor: unknown part ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}`);
+  process.exit(64);
 }
 await generate();
 const installed = await Promise.all(names.filter(isPartName).map(install));

@@ -12,7 +12,8 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const node = join(root, 'node_modules/.bin/node');
+const bin = join(root, 'node_modules/.bin');
+const node = join(bin, 'node');
 
 function fail(message) {
   console.error(`kubervisor: ${message}`);
@@ -40,7 +41,10 @@ function readLock(file) {
   }
 }
 
-/** npm writes down what it has installed; a package may be missing only where the lockfile calls it optional. */
+/**
+ * npm writes down what it has installed. Optional packages are those of one platform each: whether they are there, and
+ * whether the lockfile could name them, differs from machine to machine.
+ */
 function dependenciesInStep() {
   const wanted = readLock('package-lock.json');
   const installed = readLock('node_modules/.package-lock.json');
@@ -50,33 +54,33 @@ function dependenciesInStep() {
   if (installed === undefined || !existsSync(node)) {
     return false;
   }
-  const same = ([path, { version, integrity, optional }]) =>
+  const asLocked = ([path, { version, integrity, optional }]) =>
     path === '' ||
     (installed[path] === undefined
       ? optional === true
       : installed[path].version === version && installed[path].integrity === integrity);
-  return Object.entries(wanted).every(same) && Object.keys(installed).every((path) => wanted[path] !== undefined);
+  const known = ([path, { optional }]) => wanted[path] !== undefined || optional === true;
+  return Object.entries(wanted).every(asLocked) && Object.entries(installed).every(known);
 }
 
 function installDependencies() {
   const startedMs = Date.now();
-  console.error('kubervisor: installing the dependencies (npm ci, without their install scripts)');
+  console.error('kubervisor: installing the dependencies as locked (npm, without their install scripts)');
   // Not on the Node inside node_modules, which this is about to replace.
-  const outside = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.endsWith('node_modules/.bin'));
-  const npm = spawnSync(
-    'npm',
-    ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'],
-    {
-      cwd: root,
-      env: { ...process.env, PATH: outside.join(delimiter) },
-      stdio: ['ignore', 2, 2],
-    },
-  );
+  const outside = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== bin);
+  // Not `npm ci`, which refuses a lockfile that lacks the optional packages of some platform. With --no-save the lockfile
+  // is read and never written, and what was installed is compared with it below.
+  const install = ['install', '--no-save', '--ignore-scripts', '--include=dev', '--include=optional'];
+  const npm = spawnSync('npm', [...install, '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    env: { ...process.env, PATH: outside.join(delimiter) },
+    stdio: ['ignore', 2, 2],
+  });
   if (npm.error !== undefined) {
     fail(`npm cannot be started (${npm.error.message}): install npm 10 or later`);
   }
   if (npm.status !== 0 || !dependenciesInStep()) {
-    fail('npm ci did not install what package-lock.json names: see its message above, then run this command again');
+    fail('npm did not install what package-lock.json names: see above, remove node_modules and run this command again');
   }
   console.error(`kubervisor: dependencies installed in ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
 }
