@@ -219,10 +219,12 @@ describe('the loop', () => {
     expect(statuses()['10.0.0.3']).toBe('HEALTHY');
     expect(effects).toContainEqual(expect.objectContaining({ kind: 'held', cause: 'store-down', name: 'pricer-3' }));
     expect(engine.states()[0]?.enforced.decisions.size).toBe(0);
+    expect(effects.filter(({ kind }) => kind === 'transition')).toEqual([]);
 
     store.answer = 'save';
     await clock.advance(4000);
     expect(statuses()['10.0.0.3']).toBe('DRAINING');
+    expect(effects).toContainEqual(expect.objectContaining({ kind: 'transition', to: 'ejected', name: 'pricer-3' }));
     await stop();
   });
 

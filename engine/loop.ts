@@ -131,7 +131,8 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
         effect.from === 'serving' &&
         effect.why !== 'manual';
       if (isNewEjection) ejections = [...ejections, now];
-      observer.effect(effect, state);
+      if (takesOut(effect)) runtime.unwritten = [...runtime.unwritten, effect];
+      else observer.effect(effect, state);
     }
     wakeLater(runtime);
     return effects;
@@ -187,4 +188,11 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
   }
 
   return { apply, advance, serve, schedule };
+}
+
+/** Such effects are told once they are on record; see Runtime.unwritten. */
+function takesOut(effect: Effect): boolean {
+  if (effect.kind === 'evict') return true;
+  if (effect.kind !== 'transition' || effect.track !== 'enforced') return false;
+  return effect.to === 'ejected' || effect.to === 'paused' || effect.to === 'evicted';
 }

@@ -4,6 +4,7 @@ import type { BackendId, Fleet, ServiceKey } from './model.ts';
 import { type Problem, ProblemError } from './problem.ts';
 import type { Decision } from './rotation/decision.ts';
 import { servable } from './rotation/durable.ts';
+import type { Effect } from './rotation/event.ts';
 import { fromRecord, isWorthSaving, recordVersion, type ServiceRecord, toRecord } from './rotation/record.ts';
 import { initialState, type ServiceState, type Suspension } from './rotation/state.ts';
 import { guidanceOf } from './rotation/unguided.ts';
@@ -21,6 +22,8 @@ export interface Runtime {
   saved?: ServiceRecord;
   revision: number;
   saving?: Promise<Problem | undefined>;
+  /** What is told when it is on record: an audit log must not know of ejections that never were. */
+  unwritten: readonly Effect[];
   /** Set while the last write failed: nothing new may go out. */
   storeProblem?: Problem;
   /** Inputs of the assignment that was published last. */
@@ -33,7 +36,7 @@ export interface Runtime {
 export interface RuntimesOptions {
   readonly clock: Clock;
   readonly store: Store;
-  readonly observer: { problem(problem: Problem): void };
+  readonly observer: { problem(problem: Problem): void; effect(effect: Effect, state: ServiceState): void };
   /** What was held back until it was written may be served now, or never. */
   readonly serve: (runtime: Runtime) => void;
 }
@@ -84,8 +87,10 @@ export function createRuntimes({ clock, store, observer, serve }: RuntimesOption
     for (let mustWrite = runtime.storeProblem !== undefined; ; mustWrite = false) {
       const record = toRecord(runtime.state, epoch);
       const { decisions } = runtime.state.enforced;
+      const { unwritten } = runtime;
       if (!mustWrite && !isWorthSaving(runtime.saved, record)) {
         runtime.persisted = decisions;
+        tell(runtime, unwritten);
         return undefined;
       }
       const result = await withDeadline(clock, store.save(runtime.service, toJson(record), runtime.revision));
@@ -94,8 +99,14 @@ export function createRuntimes({ clock, store, observer, serve }: RuntimesOption
       runtime.saved = record;
       runtime.persisted = decisions;
       delete runtime.storeProblem;
+      tell(runtime, unwritten);
       serve(runtime);
     }
+  }
+
+  function tell(runtime: Runtime, written: readonly Effect[]): void {
+    runtime.unwritten = runtime.unwritten.filter((effect) => !written.includes(effect));
+    for (const effect of written) observer.effect(effect, runtime.state);
   }
 
   /**
@@ -104,9 +115,10 @@ export function createRuntimes({ clock, store, observer, serve }: RuntimesOption
    */
   function giveUp(runtime: Runtime, result: Exclude<SaveResult, { kind: 'saved' }>): Problem {
     const problem = problemOf(runtime.service, result);
-    if (result.kind === 'conflict' && result.current !== undefined) runtime.revision = result.current.revision;
+    if (result.kind === 'conflict') runtime.revision = result.current?.revision ?? noRevision;
     if (runtime.storeProblem === undefined) observer.problem(problem);
     runtime.storeProblem = problem;
+    runtime.unwritten = [];
     const { state } = runtime;
     const decisions = servable(state.enforced.decisions, runtime.persisted, guidanceOf(state).activator.ramp);
     runtime.state = { ...state, enforced: { ...state.enforced, decisions } };
@@ -177,6 +189,7 @@ function newRuntime(service: ServiceKey, state: ServiceState): Runtime {
     hasFleet: false,
     hasPolicy: false,
     persisted: new Map(),
+    unwritten: [],
     revision: noRevision,
     schedules: [],
     cancelWake: () => undefined,
