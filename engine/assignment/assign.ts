@@ -99,7 +99,7 @@ function assignPort(fleet: Fleet, port: ServicePort, place: (backend: Backend) =
   const isServed = endpoints.some(({ status }) => status === 'HEALTHY');
   return {
     port,
-    localities: byLocality(isServed ? endpoints : listEndpoints(fleet, port, lastResort(fleet, port)), fleet),
+    localities: byLocality(isServed ? endpoints : listEndpoints(fleet, port, lastResort(fleet, port, place)), fleet),
   };
 }
 
@@ -107,10 +107,14 @@ function assignPort(fleet: Fleet, port: ServicePort, place: (backend: Backend) =
  * Nobody would be served: rather everyone that is ready, ejected or not; rather pods that are on their way out but still
  * serve (as kube-proxy does); rather unready ones, marked so, than an empty list, which would mean "no such hosts".
  */
-function lastResort(fleet: Fleet, port: ServicePort): (backend: Backend) => Placement {
+function lastResort(
+  fleet: Fleet,
+  port: ServicePort,
+  place: (backend: Backend) => Placement,
+): (backend: Backend) => Placement {
   const here = fleet.backends.filter((backend) => backend.endpoints.some(({ portName }) => portName === port.name));
   if (here.some((backend) => backend.ready && !backend.terminating)) {
-    return (backend) => (backend.ready && !backend.terminating ? healthy : undefined);
+    return (backend) => (backend.ready && !backend.terminating ? healthy : place(backend));
   }
   if (here.some((backend) => backend.serving && backend.terminating)) {
     return (backend) => (backend.serving && backend.terminating ? healthy : undefined);
@@ -138,13 +142,17 @@ function listEndpoints(fleet: Fleet, port: ServicePort, place: (backend: Backend
         ...(backend.labels === undefined ? {} : { labels: backend.labels }),
         zone: backend.zone ?? '',
       };
-      // An address has one owner. A new pod may already have the address of one that is leaving: the new one counts.
       const other = byAddress.get(key);
-      if (other === undefined || (other.status !== 'HEALTHY' && listed.status === 'HEALTHY'))
-        byAddress.set(key, listed);
+      if (other === undefined || owns(listed, other)) byAddress.set(key, listed);
     }
   }
   return [...byAddress.values()];
+}
+
+/** An address has one owner. A new pod may already have the address of one that is leaving: the one that serves counts. */
+function owns(a: Listed, b: Listed): boolean {
+  const [servesA, servesB] = [a.status === 'HEALTHY', b.status === 'HEALTHY'];
+  return servesA === servesB ? a.backend < b.backend : servesA;
 }
 
 function addressKey({ address, port }: Pick<Endpoint, 'address' | 'port'>): string {

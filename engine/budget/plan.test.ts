@@ -9,7 +9,6 @@ const allowance = (change: Partial<Allowance> = {}): Allowance => ({
   velocity: 9,
   globalVelocity: 9,
   room: 9,
-  guard: () => undefined,
   ...change,
 });
 
@@ -59,7 +58,7 @@ describe('what is refused says why', () => {
     expect(outcome(three.slice(1), change)).toEqual({ granted: ['p2'], held: { p3: cause } });
   });
   it('a guard, before the budget; others may still go', () => {
-    const guard = ({ id }: Candidate) => (id === backendId('p2') ? ('fleet-wide' as const) : undefined);
-    expect(outcome(three, { guard })).toEqual({ granted: ['p3', 'p1'], held: { p2: 'fleet-wide' } });
+    const guarded = three.map((each) => (each.severity === 3 ? { ...each, guard: 'fleet-wide' as const } : each));
+    expect(outcome(guarded)).toEqual({ granted: ['p3', 'p1'], held: { p2: 'fleet-wide' } });
   });
 });

@@ -7,6 +7,8 @@ export interface Candidate {
   readonly id: BackendId;
   readonly breaker: string;
   readonly severity: number;
+  /** A guard that stops it, whatever the budget says. */
+  readonly guard?: HeldCause | undefined;
 }
 
 export interface Allowance {
@@ -19,8 +21,6 @@ export interface Allowance {
   readonly globalVelocity: number;
   /** Free places in the Service's record. */
   readonly room: number;
-  /** A guard that stops this candidate, whatever the budget says. */
-  guard(candidate: Candidate): HeldCause | undefined;
 }
 
 export interface Plan<C extends Candidate> {
@@ -36,7 +36,7 @@ export function plan<C extends Candidate>(candidates: readonly C[], allowance: A
   const granted: C[] = [];
   const held: { candidate: C; cause: HeldCause }[] = [];
   for (const candidate of candidates.toSorted(worstFirst)) {
-    const cause = allowance.guard(candidate) ?? exhausted(allowance, granted.length);
+    const cause = candidate.guard ?? exhausted(allowance, granted.length);
     if (cause === undefined) granted.push(candidate);
     else held.push({ candidate, cause });
   }

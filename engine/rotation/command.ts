@@ -7,8 +7,9 @@ import { maxDecisions } from './context.ts';
 import { type Decision, isOut } from './decision.ts';
 import type { Command, CommandRefusal } from './event.ts';
 import { isCorrelated, isYoungFleet, velocityLeft } from './guards.ts';
-import { startProbing, toServing } from './ramp.ts';
-import type { ServiceState } from './state.ts';
+import { rampByTime, toServing } from './ramp.ts';
+import { emptyBreaker, type ServiceState } from './state.ts';
+import { guidanceOf } from './unguided.ts';
 import { forget, put, remember, sortedDecisions, updateTrack, type Work } from './work.ts';
 
 export function onCommand(state: ServiceState, command: Command, work: Work): ServiceState {
@@ -37,18 +38,19 @@ function takeOut(
 
   const { now } = work.context;
   const before = state.enforced.decisions.get(backend.id);
+  const alreadyOut = isOut(before) ? before : undefined;
   const decision: Decision = {
     backend: backend.id,
     name: backend.name,
     state: command.verb === 'eject' ? 'ejected' : 'paused',
     sinceMs: now,
     durationMs: command.forMs,
-    outSinceMs: before !== undefined && isOut(before) ? before.outSinceMs : now,
+    outSinceMs: alreadyOut?.outSinceMs ?? now,
     evidenceFromMs: now,
     step: 0,
     retries: before?.retries ?? 0,
     healthyMs: 0,
-    closed: false,
+    closed: alreadyOut?.closed ?? false,
     cause: { kind: 'manual', verb: command.verb, actor: command.actor, reason: command.reason },
     returning: { kind: 'evidence' },
     ...(backend.incarnation === undefined ? {} : { incarnation: backend.incarnation }),
@@ -69,19 +71,21 @@ function refusalOf(
   const { now, timing, canReduce, globallySuspended } = work.context;
   if (globallySuspended) return { cause: 'suspended', message: 'everything is suspended; resume first' };
   if (!canReduce) return { cause: 'store-down', message: describeHeld('store-down') };
-  const isServing = backend.ready && !isOut(state.enforced.decisions.get(backend.id));
+  const { decisions } = state.enforced;
+  const isFull = !decisions.has(backend.id) && decisions.size >= maxDecisions;
+  if (isFull) return { cause: 'guard', message: describeHeld('store-full') };
+  const isServing = backend.ready && !isOut(decisions.get(backend.id));
   if (!isServing) return undefined;
 
   const budget = budgetOfService(state);
   const serving = servingIn(state, 'enforced').length;
   const arithmetic = describeBudget(budget, serving);
   if (serving - 1 < budget.floor) return { cause: 'floor', message: `it would break the floor: ${arithmetic}` };
-  if (state.enforced.decisions.size >= maxDecisions) return guard('store-full', arithmetic);
   if (command.force) return undefined;
   if (budget.base - (serving - 1) > budget.maxOut) return guard('budget', arithmetic);
+  if (velocityLeft(state, guidanceOf(state), 'enforced', now, timing) <= 0) return guard('velocity', arithmetic);
   const { policy } = state;
   if (policy === undefined) return undefined;
-  if (velocityLeft(state, policy, 'enforced', now, timing) <= 0) return guard('velocity', arithmetic);
   if (isCorrelated(state, policy, 'enforced', now, timing)) return guard('hold-above', arithmetic);
   if (isYoungFleet(state, policy, now)) return guard('young-fleet', arithmetic);
   return undefined;
@@ -98,8 +102,7 @@ function restore(state: ServiceState, command: Extract<Command, { verb: 'restore
   }
   const { now } = work.context;
   if (!command.ramp) return toServing(state, 'enforced', decision, 'manual', work, command.actor);
-  const ramping = startProbing(decision, now, { kind: 'time', note: 'manual-ramp' });
-  return put(state, 'enforced', ramping, 'manual', work, command.actor);
+  return put(state, 'enforced', rampByTime(decision, now, 'manual-ramp'), 'manual', work, command.actor);
 }
 
 /** Break-glass: needs neither metrics nor a store. What people took out stays out, they had their reasons. */
@@ -144,7 +147,9 @@ function resume(
 }
 
 export function observeAnew(breakers: ServiceState['breakers']): ServiceState['breakers'] {
-  return new Map([...breakers].map(([name, breaker]) => [name, { ...breaker, evaluations: 0, streaks: new Map() }]));
+  return new Map(
+    [...breakers].map(([name, { fingerprint, baseline }]) => [name, { ...emptyBreaker(fingerprint), baseline }]),
+  );
 }
 
 function refuse(

@@ -52,7 +52,8 @@ export function convict(
   const why = to === 'ejected' ? (kind === 'new' ? 'anomalous' : 'anomalous-again') : 'retries-exhausted';
   let state = put(before, track, decision, why, work);
   state = updateTrack(state, track, { ejections: [...state[track].ejections, { atMs: now, backend: id, kind }] });
-  if (track === 'enforced') state = remember(state, budgetOfService(state));
+  // One that goes out again takes no new place; today's numbers could be smaller, and let others in at its cost.
+  if (track === 'enforced' && kind === 'new') state = remember(state, budgetOfService(state));
   if (to === 'evicted') askForEviction(track, decision, work);
   for (const surplus of surplusPaused(policy.activator, state[track])) {
     state = evict(state, track, surplus, 'retries-exhausted', work);

@@ -67,6 +67,16 @@ export function isOut(decision: Decision | undefined): boolean {
   return decision !== undefined && decision.state !== 'serving';
 }
 
+/** Gets some traffic again, not yet all of it. */
+export function isReturning(decision: Decision): boolean {
+  return decision.state === 'probing' || decision.state === 'ramping';
+}
+
+/** On its way back, one step for each fresh verdict. */
+export function awaitsEvidence(decision: Decision): boolean {
+  return isReturning(decision) && decision.returning.kind === 'evidence';
+}
+
 /** Manual acts outrank everything a breaker does: a person took it out, so it goes back last. */
 export function severityOf(decision: Decision): number {
   return decision.cause.kind === 'manual' ? Number.POSITIVE_INFINITY : decision.cause.severity;

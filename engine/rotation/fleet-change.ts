@@ -1,28 +1,26 @@
 /** A new fleet: who left takes its record along, who restarted starts anew. */
 import { recordReady } from '../budget/base.ts';
-import { type BackendId, type EpochMs, type Fleet, members, readyMembers } from '../model.ts';
+import { type BackendId, type Fleet, members, readyMembers } from '../model.ts';
 import type { Decision } from './decision.ts';
-import type { ServiceState, TrackName } from './state.ts';
-import { updateTrack, type Work } from './work.ts';
+import type { ServiceState, Track } from './state.ts';
+import type { Work } from './work.ts';
 
 export function onFleet(before: ServiceState, fleet: Fleet, work: Work): ServiceState {
-  const present = new Map(members(fleet).map((backend) => [backend.id, backend] as const));
-  let state: ServiceState = { ...before, fleet, restarts: restartsOf(before, fleet, work.context.now) };
-  for (const track of ['enforced', 'shadow'] as const) {
-    state = updateTrack(state, track, {
-      decisions: survivors(state, track, present, work),
-      held: new Map([...state[track].held].filter(([backend]) => present.has(backend))),
-    });
-  }
-  const breakers = new Map(
-    [...state.breakers].map(([name, breaker]) => {
-      const streaks = [...breaker.streaks].filter(
-        ([id]) => present.has(id) && state.restarts.get(id) !== work.context.now,
-      );
-      return [name, { ...breaker, streaks: new Map(streaks) }] as const;
+  const present = new Set(members(fleet).map(({ id }) => id));
+  const restarted = restartedIn(before, fleet);
+  const evidenceFrom = new Map([...before.evidenceFrom].filter(([id]) => present.has(id)));
+  for (const id of restarted.keys()) evidenceFrom.set(id, work.context.now);
+  return {
+    ...before,
+    fleet,
+    evidenceFrom,
+    enforced: trackOfThose(before.enforced, present, restarted, work),
+    shadow: trackOfThose(before.shadow, present, restarted, work),
+    breakers: mapEntries(before.breakers, (_, breaker) => {
+      const streaks = mapEntries(breaker.streaks, (id, streak) => (present.has(id) ? streak : undefined));
+      return streaks === breaker.streaks ? breaker : { ...breaker, streaks };
     }),
-  );
-  return { ...state, breakers };
+  };
 }
 
 /** Called in every step, since the peak of the last minutes ages without any event. */
@@ -31,48 +29,51 @@ export function observeSize(state: ServiceState, work: Work): ServiceState {
   return { ...state, peaks: recordReady(state.peaks, readyMembers(state.fleet).length, now, timing.baseWindowMs) };
 }
 
-function restartsOf(before: ServiceState, fleet: Fleet, now: EpochMs): ReadonlyMap<BackendId, EpochMs> {
+/** Whose container is another one than the last that was seen, with its new incarnation. */
+function restartedIn(before: ServiceState, fleet: Fleet): ReadonlyMap<BackendId, string> {
   const known = new Map(before.fleet.backends.map((backend) => [backend.id, backend.incarnation] as const));
-  const restarts = new Map<BackendId, EpochMs>();
+  const restarted = new Map<BackendId, string>();
   for (const { id, incarnation } of fleet.backends) {
-    const previous = known.get(id) ?? before.enforced.decisions.get(id)?.incarnation;
-    const isRestarted = previous !== undefined && incarnation !== undefined && previous !== incarnation;
-    const atMs = isRestarted ? now : before.restarts.get(id);
-    if (atMs !== undefined) restarts.set(id, atMs);
+    // After a start of ours nobody was seen yet, but what is on record was.
+    const previous =
+      known.get(id) ?? before.enforced.decisions.get(id)?.incarnation ?? before.shadow.decisions.get(id)?.incarnation;
+    if (previous !== undefined && incarnation !== undefined && previous !== incarnation) restarted.set(id, incarnation);
   }
-  return restarts;
+  return restarted;
+}
+
+function trackOfThose(
+  track: Track,
+  present: ReadonlySet<BackendId>,
+  restarted: ReadonlyMap<BackendId, string>,
+  work: Work,
+): Track {
+  const decisions = mapEntries(track.decisions, (id, decision) => {
+    const incarnation = restarted.get(id);
+    if (!present.has(id)) return undefined;
+    return incarnation === undefined ? decision : afterRestart(decision, incarnation, work);
+  });
+  const held = mapEntries(track.held, (id, each) => (present.has(id) ? each : undefined));
+  return decisions === track.decisions && held === track.held ? track : { ...track, decisions, held };
 }
 
 /**
- * Records of backends that are still there. A restart while out keeps the decision (the new process has proved nothing
- * yet) but voids the strikes; a restart while serving leaves nothing to remember.
+ * A restart while out keeps the decision, since the new process has proved nothing yet, but voids the strikes; a restart
+ * while serving leaves nothing to remember.
  */
-function survivors(
-  state: ServiceState,
-  track: TrackName,
-  present: ReadonlyMap<BackendId, { readonly name: string; readonly incarnation?: string }>,
-  work: Work,
-): ReadonlyMap<BackendId, Decision> {
-  const decisions = new Map<BackendId, Decision>();
-  for (const decision of state[track].decisions.values()) {
-    const backend = present.get(decision.backend);
-    if (backend === undefined) continue;
-    const isRestarted =
-      decision.incarnation !== undefined &&
-      backend.incarnation !== undefined &&
-      decision.incarnation !== backend.incarnation;
-    if (!isRestarted) decisions.set(decision.backend, decision);
-    else if (decision.state !== 'serving') {
-      const { now, epoch } = work.context;
-      decisions.set(decision.backend, {
-        ...decision,
-        retries: 0,
-        evidenceFromMs: now,
-        ...(backend.incarnation === undefined ? {} : { incarnation: backend.incarnation }),
-        epoch,
-        seq: work.seq,
-      });
-    }
+function afterRestart(decision: Decision, incarnation: string, { context, seq }: Work): Decision | undefined {
+  if (decision.state === 'serving') return undefined;
+  return { ...decision, retries: 0, evidenceFromMs: context.now, incarnation, epoch: context.epoch, seq };
+}
+
+/** A copy with changed values and without those that became undefined; the map itself if nothing changed. */
+function mapEntries<K, V>(map: ReadonlyMap<K, V>, change: (key: K, value: V) => V | undefined): ReadonlyMap<K, V> {
+  const next = new Map<K, V>();
+  let isSame = true;
+  for (const [key, value] of map) {
+    const changed = change(key, value);
+    if (changed !== undefined) next.set(key, changed);
+    isSame &&= changed === value;
   }
-  return decisions;
+  return isSame ? map : next;
 }

@@ -5,8 +5,9 @@ import { type BackendId, type EpochMs, members } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { budgetOfService } from './capacity.ts';
 import type { Timing } from './context.ts';
+import { verdictNow } from './evidence.ts';
 import { isYoung } from './roles.ts';
-import { type BreakerState, type LastJudgement, type ServiceState, type TrackName } from './state.ts';
+import type { BreakerState, LastJudgement, ServiceState, TrackName } from './state.ts';
 import { trackOf } from './work.ts';
 
 /** More of the fleet in warm-up than this: the references are too few to be trusted. */
@@ -37,7 +38,7 @@ export function isCorrelated(
     if (ejection.kind !== 'manual' && isRecent && present.has(ejection.backend)) bad.add(ejection.backend);
   }
   for (const { last } of currentJudgements(state, policy, track, now)) {
-    for (const [backend, verdict] of last.verdicts) if (verdict.kind === 'anomalous') bad.add(backend);
+    for (const id of present) if (verdictNow(state, track, last, id)?.kind === 'anomalous') bad.add(id);
   }
   return bad.size * 100 > policy.budget.holdAbovePercent * budgetOfService(state).base;
 }
@@ -48,7 +49,10 @@ export interface CurrentJudgement {
   readonly last: LastJudgement;
 }
 
-/** The latest judgement of each breaker of a track, unless it is too old to speak of now. */
+/**
+ * What each breaker of a track knows: its last usable judgement, unless that is too old to speak of now. A failed query
+ * in between takes nothing back, or an outage of the metrics would lift a guard in the middle of an incident.
+ */
 export function currentJudgements(
   state: ServiceState,
   policy: Policy,
@@ -58,7 +62,7 @@ export function currentJudgements(
   const current: CurrentJudgement[] = [];
   for (const breaker of policy.breakers) {
     const breakerState = state.breakers.get(breaker.name);
-    const last = breakerState?.last;
+    const last = breakerState?.usable;
     if (trackOf(policy, breaker) !== track || breakerState === undefined || last === undefined) continue;
     if (now - last.receivedAtMs > 2 * breaker.evaluationPeriodMs) continue;
     current.push({ breaker, state: breakerState, last });
@@ -69,7 +73,7 @@ export function currentJudgements(
 /** New ejections this Service may still make in the velocity window. */
 export function velocityLeft(
   state: ServiceState,
-  policy: Policy,
+  { budget }: Pick<Policy, 'budget'>,
   track: TrackName,
   now: EpochMs,
   timing: Timing,
@@ -77,16 +81,20 @@ export function velocityLeft(
   const used = state[track].ejections.filter(
     ({ kind, atMs }) => kind !== 'repeated' && now - atMs <= timing.velocityWindowMs,
   ).length;
-  return Math.max(0, velocityLimit(budgetOfService(state).base, policy.budget) - used);
+  return Math.max(0, velocityLimit(budgetOfService(state).base, budget) - used);
+}
+
+/** What holds everyone back at a moment, whichever breaker accuses. */
+export interface Circumstances {
+  readonly correlated: boolean;
+  /** Too much of the fleet is in warm-up: refuses new ejections only. */
+  readonly young: boolean;
+  readonly canReduce: boolean;
 }
 
 /** Guards that stop whatever a breaker wants, in the order in which they are reported. */
-export function guardAgainst(
-  breaker: BreakerState,
-  settle: number,
-  facts: { readonly correlated: boolean; readonly young: boolean; readonly canReduce: boolean },
-): HeldCause | undefined {
-  if (breaker.last?.kind === 'fleet-wide') return 'fleet-wide';
+export function guardAgainst(breaker: BreakerState, settle: number, facts: Circumstances): HeldCause | undefined {
+  if (breaker.usable?.kind === 'fleet-wide') return 'fleet-wide';
   if (breaker.evaluations <= settle) return 'settling';
   if (facts.correlated) return 'hold-above';
   if (facts.young) return 'young-fleet';

@@ -2,13 +2,15 @@
 import type { Verdict } from '../breakers/verdict.ts';
 import type { BackendId } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
-import { ejectConfirmed } from './accusations.ts';
-import { isOut } from './decision.ts';
+import { accusationsIn } from './accusations.ts';
+import { type Decision, isOut } from './decision.ts';
+import { ejectConfirmed } from './ejection.ts';
 import type { RotationEvent } from './event.ts';
-import { isCorrelated } from './guards.ts';
-import { holdThese, type Refusal } from './hold.ts';
-import { startProbing } from './ramp.ts';
-import { type BreakerState, emptyBreaker, type ServiceState, type TrackName } from './state.ts';
+import { evidenceFromMs } from './evidence.ts';
+import { isCorrelated, isYoungFleet } from './guards.ts';
+import { holdThese } from './hold.ts';
+import { rampByTime } from './ramp.ts';
+import { type BreakerState, emptyBreaker, type LastJudgement, type ServiceState, type TrackName } from './state.ts';
 import { updateStreaks } from './streak.ts';
 import { forgiveStrikes, judgeSuspects } from './suspects.ts';
 import { put, sortedDecisions, trackOf, updateTrack, type Work } from './work.ts';
@@ -21,26 +23,22 @@ export function onJudgement(before: ServiceState, event: JudgementEvent, work: W
   if (policy === undefined || breaker === undefined) return before;
   const track = before.suspension === undefined ? trackOf(policy, breaker) : undefined;
 
-  const judged = recordJudgement(before, event, breaker, track, work);
+  const judged = recordJudgement(before, event, breaker, track ?? 'enforced', work);
   if (track === undefined || work.context.globallySuspended || event.judgement.kind === 'unusable') return judged;
 
-  const correlated = isCorrelated(judged, policy, track, work.context.now, work.context.timing);
-  const counted = countHolding(judged, track, breaker, correlated);
-  const suspects = judgeSuspects(counted, track, policy, breaker, correlated, work);
-  const forgiven = forgiveStrikes(suspects.state, track, policy, breaker, work);
-  const accused = ejectConfirmed(forgiven, track, policy, correlated, work);
-  const elsewhere = suspectsHeldByOthers(accused.state, track, breaker);
-  const held = holdThese(accused.state, track, [...elsewhere, ...suspects.refusals, ...accused.refusals], work);
-  return isLasting(held, track, policy) ? returnCorrelated(held, track, work) : held;
-}
-
-/** Refusals about suspects are renewed by the breaker that made them; until then they stand. */
-function suspectsHeldByOthers(state: ServiceState, track: TrackName, breaker: Breaker): readonly Refusal[] {
-  return [...state[track].held].flatMap(([backend, held]) => {
-    const suspect = state[track].decisions.get(backend);
-    const isSuspect = suspect?.state === 'probing' || suspect?.state === 'ramping';
-    return isSuspect && held.breaker !== breaker.name ? [{ backend, ...held }] : [];
-  });
+  const { now, timing, canReduce } = work.context;
+  const facts = {
+    correlated: isCorrelated(judged, policy, track, now, timing),
+    young: isYoungFleet(judged, policy, now),
+    canReduce: canReduce || track === 'shadow',
+  };
+  const accusations = accusationsIn(judged, track, policy, facts, now);
+  const forgiven = forgiveStrikes(judged, track, policy, breaker, work);
+  const suspects = judgeSuspects(forgiven, track, policy, breaker, accusations, facts, work);
+  const ejected = ejectConfirmed(suspects.state, track, policy, breaker, accusations, work);
+  const held = holdThese(ejected.state, track, [...suspects.refusals, ...ejected.refusals], work);
+  const counted = countHolding(held, track, breaker, facts.correlated, work);
+  return isLasting(counted, track, policy) ? returnCorrelated(counted, track, work) : counted;
 }
 
 /** Keeps the verdicts that speak of the present, and extends the streaks. */
@@ -48,55 +46,66 @@ function recordJudgement(
   state: ServiceState,
   event: JudgementEvent,
   breaker: Breaker,
-  track: TrackName | undefined,
+  track: TrackName,
   work: Work,
 ): ServiceState {
   const { now } = work.context;
-  const { judgement } = event;
+  const { judgement, evaluatedAtMs, baseline } = event;
   const before = state.breakers.get(breaker.name) ?? emptyBreaker(breaker.fingerprint);
-  const decisions = state[track ?? 'enforced'].decisions;
-  const windowStartMs = event.evaluatedAtMs - event.lookbackMs;
+  const windowStartMs = evaluatedAtMs - event.lookbackMs;
 
   const verdicts = new Map<BackendId, Verdict>();
   if (judgement.kind !== 'unusable') {
     for (const [backend, verdict] of judgement.verdicts) {
-      const fromMs = Math.max(decisions.get(backend)?.evidenceFromMs ?? 0, state.restarts.get(backend) ?? 0);
-      verdicts.set(
-        backend,
-        windowStartMs >= fromMs
-          ? verdict
-          : { kind: 'insufficient', reason: 'the samples reach back before its present state' },
-      );
+      const isPresent = windowStartMs >= evidenceFromMs(state, track, backend);
+      verdicts.set(backend, isPresent ? verdict : { kind: 'insufficient', reason: tooOld });
     }
   }
-
-  const isServing = (backend: BackendId): boolean => !isOut(decisions.get(backend));
-  const next: BreakerState = {
-    ...before,
-    baseline: event.baseline,
-    evaluations: before.evaluations + (judgement.kind === 'unusable' ? 0 : 1),
-    last: {
-      kind: judgement.kind,
-      ...(judgement.kind === 'judged' ? {} : { reason: judgement.reason }),
-      evaluatedAtMs: event.evaluatedAtMs,
-      receivedAtMs: now,
-      verdicts,
-    },
-    // While the fleet as a whole moves, nobody's streak means anything: it starts anew afterwards.
-    streaks:
-      judgement.kind === 'judged'
-        ? updateStreaks(before.streaks, verdicts, isServing, breaker, now)
-        : judgement.kind === 'fleet-wide'
-          ? new Map()
-          : before.streaks,
+  const last: LastJudgement = {
+    kind: judgement.kind,
+    ...(judgement.kind === 'judged' ? {} : { reason: judgement.reason }),
+    evaluatedAtMs,
+    receivedAtMs: now,
+    windowStartMs,
+    verdicts,
   };
+  const servesSinceMs = (backend: BackendId): number | undefined =>
+    isOut(state[track].decisions.get(backend)) ? undefined : evidenceFromMs(state, track, backend);
+  const moment = { atMs: now, windowStartMs };
+  // While the fleet as a whole moves, nobody's streak means anything: it starts anew afterwards.
+  const streaks =
+    judgement.kind === 'judged' ? updateStreaks(before.streaks, verdicts, servesSinceMs, breaker, moment) : new Map();
+  const next: BreakerState =
+    judgement.kind === 'unusable'
+      ? { ...before, last }
+      : { ...before, baseline, evaluations: before.evaluations + 1, last, usable: last, streaks };
   return { ...state, breakers: new Map(state.breakers).set(breaker.name, next) };
 }
 
-function countHolding(state: ServiceState, track: TrackName, breaker: Breaker, correlated: boolean): ServiceState {
-  if (!correlated) return state[track].holding.size === 0 ? state : updateTrack(state, track, { holding: new Map() });
-  const count = (state[track].holding.get(breaker.name) ?? 0) + 1;
-  return updateTrack(state, track, { holding: new Map(state[track].holding).set(breaker.name, count) });
+const tooOld = 'the samples reach back before its present state';
+
+/**
+ * Counts the evaluations for which holdAbovePercent has held without a break, of those breakers that see some of it or
+ * have taken some of it out. Others may be evaluated far more often, and know nothing of it.
+ */
+function countHolding(
+  state: ServiceState,
+  track: TrackName,
+  breaker: Breaker,
+  correlated: boolean,
+  work: Work,
+): ServiceState {
+  const { holding } = state[track];
+  if (!correlated) return holding.size === 0 ? state : updateTrack(state, track, { holding: new Map() });
+  const verdicts = state.breakers.get(breaker.name)?.usable?.verdicts.values() ?? [];
+  const isInvolved =
+    [...verdicts].some(({ kind }) => kind === 'anomalous') ||
+    [...state[track].decisions.values()].some(
+      (decision) => isRecentVictim(decision, work) && decision.cause.breaker === breaker.name,
+    );
+  if (!isInvolved) return state;
+  const count = (holding.get(breaker.name) ?? 0) + 1;
+  return updateTrack(state, track, { holding: new Map(holding).set(breaker.name, count) });
 }
 
 /** holdAbovePercent has lasted as many evaluations as a confirmation looks at. */
@@ -106,14 +115,18 @@ function isLasting(state: ServiceState, track: TrackName, policy: Policy): boole
 
 /** A failure that arrives staggered ejects its first victims before it is recognised: they come back, without strikes. */
 function returnCorrelated(before: ServiceState, track: TrackName, work: Work): ServiceState {
-  const { now, timing } = work.context;
   let state = before;
   for (const decision of sortedDecisions(before[track])) {
-    const isRecent = now - decision.outSinceMs <= timing.recentEjectionMs;
-    const isOutByBreaker = decision.cause.kind === 'breaker' && isOut(decision) && decision.state !== 'evicted';
-    if (!isRecent || !isOutByBreaker || decision.returning.kind === 'time') continue;
-    const returning = startProbing(decision, now, { kind: 'time', note: 'correlated' });
+    if (!isRecentVictim(decision, work) || decision.returning.kind === 'time') continue;
+    const returning = rampByTime(decision, work.context.now, 'correlated');
     state = put(state, track, { ...returning, state: 'ramping', retries: 0 }, 'correlated', work);
   }
   return state;
+}
+
+type ByBreaker = Decision & { readonly cause: Extract<Decision['cause'], { kind: 'breaker' }> };
+
+function isRecentVictim(decision: Decision, { context: { now, timing } }: Work): decision is ByBreaker {
+  const isOutByBreaker = decision.cause.kind === 'breaker' && isOut(decision) && decision.state !== 'evicted';
+  return isOutByBreaker && now - decision.outSinceMs <= timing.recentEjectionMs;
 }

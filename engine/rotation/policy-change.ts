@@ -1,17 +1,22 @@
 /** A new, edited or removed policy. */
 import type { Breaker, Policy } from '../policy/policy.ts';
-import type { Decision } from './decision.ts';
-import { startProbing } from './ramp.ts';
+import { type Decision, isReturning } from './decision.ts';
+import { rampByTime, weightOf } from './ramp.ts';
 import { type BreakerState, emptyBreaker, type ServiceState, type TrackName } from './state.ts';
-import { forget, put, sortedDecisions, trackOf, updateTrack, type Work } from './work.ts';
+import { guidanceOf } from './unguided.ts';
+import { forget, isJudged, put, sortedDecisions, trackOf, updateTrack, type Work } from './work.ts';
 
 export function onPolicy(before: ServiceState, policy: Policy | undefined, work: Work): ServiceState {
   const { policy: old, ...rest } = before;
   let state: ServiceState = policy === undefined ? rest : { ...rest, policy };
-  state = { ...state, breakers: carryOver(before, old, policy) };
+  // Read again, or after a restart of ours: the same policy is no edit.
+  const isSame = old === undefined || old.fingerprint === policy?.fingerprint;
+  state = { ...state, breakers: carryOver(before, policy, isSame) };
   for (const track of ['enforced', 'shadow'] as const) {
-    state = updateTrack(state, track, { held: new Map(), holding: new Map() });
-    for (const decision of sortedDecisions(state[track])) state = withoutAccuser(state, track, decision, work);
+    if (!isSame) state = updateTrack(state, track, { held: new Map(), holding: new Map() });
+    for (const decision of sortedDecisions(state[track])) {
+      state = withoutAccuser(state, track, onNewRamp(before, state, decision, work), work);
+    }
   }
   return state;
 }
@@ -22,23 +27,43 @@ export function onPolicy(before: ServiceState, policy: Policy | undefined, work:
  */
 function carryOver(
   before: ServiceState,
-  old: Policy | undefined,
   policy: Policy | undefined,
+  isSame: boolean,
 ): ReadonlyMap<string, BreakerState> {
-  const isSamePolicy = old === undefined || old.fingerprint === policy?.fingerprint;
   return new Map(
     policy?.breakers.map(({ name, fingerprint }) => {
       const known = before.breakers.get(name);
       if (known?.fingerprint !== fingerprint) return [name, emptyBreaker(fingerprint)] as const;
-      return [name, isSamePolicy ? known : { ...known, evaluations: 0 }] as const;
+      return [name, isSame ? known : { ...known, evaluations: 0 }] as const;
     }) ?? [],
   );
 }
 
+/**
+ * The place on a ramp is a weight, not the number of a step: on an edited ramp it is the first step with at least the
+ * weight it had, or an edit would take traffic away. What the weight was before says nothing about another one.
+ */
+function onNewRamp(before: ServiceState, state: ServiceState, decision: Decision, work: Work): Decision {
+  const ramp = guidanceOf(state).activator.ramp;
+  const weight = weightOf(decision, guidanceOf(before).activator.ramp);
+  if (!isReturning(decision) || weightOf(decision, ramp) === weight) return decision;
+  const step = ramp.weights.findIndex((each) => each >= weight);
+  const { now, epoch } = work.context;
+  return { ...decision, step, sinceMs: now, evidenceFromMs: now, epoch, seq: work.seq };
+}
+
 /** What a breaker took out comes back when the breaker is gone or may no longer act. */
-function withoutAccuser(state: ServiceState, track: TrackName, decision: Decision, work: Work): ServiceState {
+function withoutAccuser(before: ServiceState, track: TrackName, decision: Decision, work: Work): ServiceState {
+  const state =
+    before[track].decisions.get(decision.backend) === decision
+      ? before
+      : updateTrack(before, track, { decisions: new Map(before[track].decisions).set(decision.backend, decision) });
   const { cause } = decision;
-  if (cause.kind === 'manual') return state;
+  if (cause.kind === 'manual') {
+    return decision.state === 'serving' && !isJudged(state, track)
+      ? forget(state, track, decision, 'breaker-removed', work)
+      : state;
+  }
   const accuser = state.policy?.breakers.find(({ name }) => name === cause.breaker);
   if (isActing(state, track, accuser)) return state;
   // Nothing of the shadow is served, and a policy that only observes or is suspended must not shape traffic at all.
@@ -47,13 +72,8 @@ function withoutAccuser(state: ServiceState, track: TrackName, decision: Decisio
   if (state.policy?.enforcement === 'Observe') return forget(state, track, decision, 'observe', work);
   if (decision.state === 'serving') return forget(state, track, decision, 'breaker-removed', work);
   if (decision.returning.kind === 'time') return state;
-  const { now } = work.context;
-  const isUnderway = decision.state === 'probing' || decision.state === 'ramping';
-  const returning = { kind: 'time', note: 'breaker-removed' } as const;
-  const next: Decision = isUnderway
-    ? { ...decision, returning }
-    : { ...startProbing(decision, now, returning), state: 'ramping' };
-  return put(state, track, next, 'breaker-removed', work);
+  const returning = rampByTime(decision, work.context.now, 'breaker-removed');
+  return put(state, track, { ...returning, state: 'ramping' }, 'breaker-removed', work);
 }
 
 function isActing(state: ServiceState, track: TrackName, accuser: Breaker | undefined): boolean {

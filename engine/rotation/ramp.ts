@@ -1,10 +1,10 @@
 /** The way back: probing at the first weight, then step by step to full weight. */
 import type { EpochMs } from '../model.ts';
 import type { RampPolicy } from '../policy/policy.ts';
-import type { Decision, Returning } from './decision.ts';
+import { type Decision, isReturning, type Returning } from './decision.ts';
 import type { TransitionCause } from './event.ts';
 import type { ServiceState, TrackName } from './state.ts';
-import { forget, put, type Work } from './work.ts';
+import { forget, isJudged, put, type Work } from './work.ts';
 
 /** Percent of the full weight that a backend in this record gets. */
 export function weightOf(decision: Decision, ramp: RampPolicy): number {
@@ -21,6 +21,16 @@ export function weightOf(decision: Decision, ramp: RampPolicy): number {
 export function startProbing(decision: Decision, now: EpochMs, returning: Returning): Decision {
   const { durationMs: _, ...rest } = decision;
   return { ...rest, state: 'probing', sinceMs: now, evidenceFromMs: now, step: 0, closed: false, returning };
+}
+
+/** Back by time alone, from where its ramp is if it is on its way already. */
+export function rampByTime(
+  decision: Decision,
+  now: EpochMs,
+  note: Extract<Returning, { kind: 'time' }>['note'],
+): Decision {
+  const returning = { kind: 'time', note } as const;
+  return isReturning(decision) ? { ...decision, returning } : startProbing(decision, now, returning);
 }
 
 export function stepIsOver(decision: Decision, ramp: RampPolicy, now: EpochMs): boolean {
@@ -77,7 +87,7 @@ export function toServing(
   actor?: string,
 ): ServiceState {
   const blameless = decision.returning.kind === 'time' && decision.returning.note !== 'manual-ramp';
-  if (blameless || (state.policy?.breakers.length ?? 0) === 0) return forget(state, track, decision, why, work, actor);
+  if (blameless || !isJudged(state, track)) return forget(state, track, decision, why, work, actor);
   const { durationMs: _, ...rest } = decision;
   const { now } = work.context;
   // After the last step the samples since that step began already speak of a weight that counts.

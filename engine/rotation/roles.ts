@@ -32,7 +32,10 @@ function roleIn(state: RotationState): Role {
   }
 }
 
-/** Still warming up: caches are cold, counters short. An unknown age is old (see Backend.readySinceMs). */
+/**
+ * Still warming up: caches are cold, counters short. An unknown age is old (see Backend.readySinceMs), and so is one from
+ * further ahead than any warm-up: a clock was set back.
+ */
 export function isYoung(backend: Backend, policy: Policy, now: EpochMs): boolean {
-  return backend.ready && backend.readySinceMs !== undefined && now - backend.readySinceMs < policy.warmUpMs;
+  return backend.ready && backend.readySinceMs !== undefined && Math.abs(now - backend.readySinceMs) < policy.warmUpMs;
 }

@@ -20,8 +20,11 @@ export interface ServiceState {
   /** A person suspended this policy: everyone a breaker took out is back. */
   readonly suspension?: Suspension;
   readonly peaks: readonly Peak[];
-  /** When a container restart was seen: what a backend did before it says nothing about it now. */
-  readonly restarts: ReadonlyMap<BackendId, EpochMs>;
+  /**
+   * Only samples that lie wholly after this moment speak about the backend: its container restarted then, or it was let
+   * back in and its record forgotten. While there is a record, that says it too (Decision.evidenceFromMs).
+   */
+  readonly evidenceFrom: ReadonlyMap<BackendId, EpochMs>;
   /**
    * Base and floor when somebody was last taken out. The last clamp before serving uses these and not today's numbers, so
    * that a fleet that shrinks for its own reasons is left to onBreach and its delay.
@@ -29,6 +32,8 @@ export interface ServiceState {
   readonly clamp?: Clamp;
   /** Since when fewer than the floor are ready and serving. */
   readonly belowFloorSinceMs?: EpochMs;
+  /** The moment of the last step; absent before the first. */
+  readonly asOfMs?: EpochMs;
   readonly seq: number;
 }
 
@@ -72,7 +77,10 @@ export interface BreakerState {
   /** Usable evaluations since the policy was new or edited. */
   readonly evaluations: number;
   readonly baseline: Baseline;
+  /** The last evaluation, for people to see. */
   readonly last?: LastJudgement;
+  /** The last one that could be used: what is known until the next. */
+  readonly usable?: LastJudgement;
   readonly streaks: ReadonlyMap<BackendId, readonly StreakEntry[]>;
 }
 
@@ -81,6 +89,8 @@ export interface LastJudgement {
   readonly reason?: string;
   readonly evaluatedAtMs: EpochMs;
   readonly receivedAtMs: EpochMs;
+  /** How far back it looked. */
+  readonly windowStartMs: EpochMs;
   /** Verdicts as used: those that do not speak of the backend's present are `insufficient`. */
   readonly verdicts: ReadonlyMap<BackendId, Verdict>;
 }
@@ -88,6 +98,7 @@ export interface LastJudgement {
 /** One evaluation that counted: normal or anomalous. */
 export interface StreakEntry {
   readonly atMs: EpochMs;
+  readonly windowStartMs: EpochMs;
   readonly anomalous: boolean;
 }
 
@@ -105,7 +116,7 @@ export function initialState(fleet: Fleet): ServiceState {
     enforced: emptyTrack,
     shadow: emptyTrack,
     peaks: [],
-    restarts: new Map(),
+    evidenceFrom: new Map(),
     seq: 0,
   };
 }

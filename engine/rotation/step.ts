@@ -5,13 +5,14 @@
  * invariants and how a decision can be explained long after.
  */
 import { assertNever } from '../model.ts';
+import { notLaterThan } from './clock-change.ts';
 import { liftDecisions, observeAnew, onCommand } from './command.ts';
 import type { StepContext } from './context.ts';
 import type { Effect, RotationEvent } from './event.ts';
 import { observeSize, onFleet } from './fleet-change.ts';
 import { onJudgement } from './judgement.ts';
 import { onPolicy } from './policy-change.ts';
-import type { ServiceState } from './state.ts';
+import type { ServiceState, Track } from './state.ts';
 import { passTime } from './time.ts';
 import type { Work } from './work.ts';
 
@@ -22,13 +23,23 @@ export interface Step {
 
 export function step(before: ServiceState, event: RotationEvent, context: StepContext): Step {
   const work: Work = { context, seq: before.seq + 1, effects: [] };
-  const withFleet = event.kind === 'fleet' ? onFleet(before, event.fleet, work) : before;
+  const started = notLaterThan(context.now, before);
+  const withFleet = event.kind === 'fleet' ? onFleet(started, event.fleet, work) : started;
   const sized = observeSize(withFleet, work);
   const happened = happen(sized, event, work);
   const state = context.globallySuspended ? liftDecisions(happened, () => true, work) : passTime(happened, work);
-  const changed =
-    state.enforced.decisions !== before.enforced.decisions || state.shadow.decisions !== before.shadow.decisions;
-  return { state: changed ? { ...state, seq: work.seq } : state, effects: work.effects };
+  const wrote = hasWritten(before.enforced, state.enforced, work) || hasWritten(before.shadow, state.shadow, work);
+  return {
+    state: { ...state, asOfMs: context.now, seq: wrote ? work.seq : before.seq },
+    effects: work.effects,
+  };
+}
+
+/** A record of this step bears its seq; one that was forgotten is missing. */
+function hasWritten(before: Track, after: Track, { seq }: Work): boolean {
+  if (before.decisions === after.decisions) return false;
+  if (before.decisions.size !== after.decisions.size) return true;
+  return [...after.decisions.values()].some((decision) => decision.seq === seq);
 }
 
 function happen(state: ServiceState, event: RotationEvent, work: Work): ServiceState {

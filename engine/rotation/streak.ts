@@ -12,33 +12,34 @@ export function addToStreak(
   streak: readonly StreakEntry[],
   verdict: Verdict,
   breaker: Breaker,
-  now: EpochMs,
+  moment: Pick<StreakEntry, 'atMs' | 'windowStartMs'>,
 ): readonly StreakEntry[] {
   if (verdict.kind === 'insufficient' && verdict.clearsStreak === true) return [];
   if (verdict.kind !== 'normal' && verdict.kind !== 'anomalous') return streak;
   const staleMs = 2 * breaker.confirm.of * breaker.evaluationPeriodMs;
-  const fresh = streak.filter((entry) => now - entry.atMs <= staleMs);
-  return [...fresh, { atMs: now, anomalous: verdict.kind === 'anomalous' }].slice(-breaker.confirm.of);
+  const fresh = streak.filter(({ atMs }) => moment.atMs - atMs <= staleMs);
+  return [...fresh, { ...moment, anomalous: verdict.kind === 'anomalous' }].slice(-breaker.confirm.of);
 }
 
 export function anomalousIn(streak: readonly StreakEntry[] | undefined): number {
   return streak?.filter((entry) => entry.anomalous).length ?? 0;
 }
 
-/** Streaks after one evaluation: of serving backends only; whoever is out starts anew when it is back. */
+/** Streaks after one evaluation: of serving backends only, and only of what they did since they serve. */
 export function updateStreaks(
   streaks: ReadonlyMap<BackendId, readonly StreakEntry[]>,
   verdicts: ReadonlyMap<BackendId, Verdict>,
-  isServing: (backend: BackendId) => boolean,
+  servesSinceMs: (backend: BackendId) => EpochMs | undefined,
   breaker: Breaker,
-  now: EpochMs,
+  moment: Pick<StreakEntry, 'atMs' | 'windowStartMs'>,
 ): ReadonlyMap<BackendId, readonly StreakEntry[]> {
   const next = new Map<BackendId, readonly StreakEntry[]>();
   for (const backend of new Set([...streaks.keys(), ...verdicts.keys()])) {
-    if (!isServing(backend)) continue;
+    const sinceMs = servesSinceMs(backend);
+    if (sinceMs === undefined) continue;
     const verdict = verdicts.get(backend);
-    const streak = streaks.get(backend) ?? [];
-    const updated = verdict === undefined ? streak : addToStreak(streak, verdict, breaker, now);
+    const streak = (streaks.get(backend) ?? []).filter(({ windowStartMs }) => windowStartMs >= sinceMs);
+    const updated = verdict === undefined ? streak : addToStreak(streak, verdict, breaker, moment);
     if (updated.length > 0) next.set(backend, updated);
   }
   return next;

@@ -1,9 +1,10 @@
-/** Probing and ramping backends under judgement. */
-import type { BackendId } from '../model.ts';
+/** Probing and ramping backends under judgement, and what becomes of their strikes. */
 import type { Breaker, Policy } from '../policy/policy.ts';
+import { type Accusations, refusalOf } from './accusations.ts';
 import { convict } from './conviction.ts';
-import type { Decision } from './decision.ts';
-import { currentJudgements, guardAgainst } from './guards.ts';
+import { awaitsEvidence, type Decision } from './decision.ts';
+import { verdictNow } from './evidence.ts';
+import type { Circumstances } from './guards.ts';
 import type { Refusal } from './hold.ts';
 import { stepIsOver, stepUp } from './ramp.ts';
 import type { ServiceState, TrackName } from './state.ts';
@@ -17,69 +18,74 @@ export function judgeSuspects(
   before: ServiceState,
   track: TrackName,
   policy: Policy,
-  breaker: Breaker,
-  correlated: boolean,
+  speaker: Breaker,
+  accusations: Accusations,
+  facts: Circumstances,
   work: Work,
 ): { readonly state: ServiceState; readonly refusals: readonly Refusal[] } {
-  const breakerState = before.breakers.get(breaker.name);
+  const judgement = before.breakers.get(speaker.name)?.usable;
+  const { ramp } = policy.activator;
   const refusals: Refusal[] = [];
   let state = before;
   for (const decision of sortedDecisions(before[track])) {
-    const isSuspect = decision.state === 'probing' || decision.state === 'ramping';
-    if (!isSuspect || decision.returning.kind === 'time' || breakerState === undefined) continue;
     const { backend } = decision;
-    const verdict = breakerState.last?.verdicts.get(backend);
-    if (verdict?.kind === 'anomalous') {
-      const canReduce = work.context.canReduce || track === 'shadow';
-      const cause = guardAgainst(breakerState, policy.settle, { correlated, young: false, canReduce });
-      if (cause === undefined) {
-        const conviction = { backend, breaker, verdict, kind: 'repeated', retries: decision.retries + 1 } as const;
-        state = convict(state, track, policy, conviction, work);
-      } else {
-        refusals.push({ backend, breaker: breaker.name, verdict, cause });
-      }
-    } else if (verdict?.kind === 'normal' && breakerState.last?.kind === 'judged' && !correlated) {
-      const accuser = accuserOf(decision, policy, track);
-      const mayAcquit = accuser === undefined || accuser === breaker.name;
-      const isFree = !isAccusedNow(state, policy, track, backend, work.context.now);
-      if (mayAcquit && isFree && stepIsOver(decision, policy.activator.ramp, work.context.now)) {
-        state = stepUp(state, track, decision, policy.activator.ramp, work);
+    if (!awaitsEvidence(decision) || judgement === undefined) continue;
+    const accusation = accusations.get(backend);
+    if (accusation?.guard !== undefined) {
+      refusals.push(refusalOf(accusation, accusation.guard));
+    } else if (accusation?.by.name === speaker.name) {
+      const { verdict } = accusation;
+      const conviction = {
+        backend,
+        breaker: speaker,
+        verdict,
+        kind: 'repeated',
+        retries: decision.retries + 1,
+      } as const;
+      state = convict(state, track, policy, conviction, work);
+    } else if (accusation === undefined && judgement.kind === 'judged' && !facts.correlated) {
+      const isNormal = verdictNow(before, track, judgement, backend)?.kind === 'normal';
+      const mayAcquit = (accuserOf(decision, policy, track) ?? speaker).name === speaker.name;
+      if (isNormal && mayAcquit && stepIsOver(decision, ramp, work.context.now)) {
+        state = stepUp(state, track, decision, ramp, work);
       }
     }
   }
   return { state, refusals };
 }
 
-/** The breaker whose acquittal is needed; `undefined`: any breaker of the track will do (a person took it out). */
-function accuserOf(decision: Decision, policy: Policy, track: TrackName): string | undefined {
-  const { cause } = decision;
+/** The breaker whose acquittal is needed; `undefined`: any of the track will do, a person took it out. */
+function accuserOf({ cause }: Decision, policy: Policy, track: TrackName): Breaker | undefined {
   if (cause.kind === 'manual') return undefined;
-  const accuser = policy.breakers.find(({ name }) => name === cause.breaker);
-  return accuser !== undefined && trackOf(policy, accuser) === track ? accuser.name : undefined;
+  return breakersOf(policy, track).find(({ name }) => name === cause.breaker);
 }
 
-function isAccusedNow(state: ServiceState, policy: Policy, track: TrackName, backend: BackendId, now: number): boolean {
-  return currentJudgements(state, policy, track, now).some(
-    ({ last }) => last.verdicts.get(backend)?.kind === 'anomalous',
-  );
+function breakersOf(policy: Policy, track: TrackName): readonly Breaker[] {
+  return policy.breakers.filter((breaker) => trackOf(policy, breaker) === track);
 }
 
-/** resetAfter: strikes are forgotten after this much judged health. Time without verdicts heals nothing. */
+/**
+ * resetAfter: strikes are forgotten after this much judged health, by the clock of one breaker. Time without verdicts
+ * heals nothing.
+ */
 export function forgiveStrikes(
   before: ServiceState,
   track: TrackName,
   policy: Policy,
-  breaker: Breaker,
+  speaker: Breaker,
   work: Work,
 ): ServiceState {
-  const verdicts = before.breakers.get(breaker.name)?.last?.verdicts;
+  const judgement = before.breakers.get(speaker.name)?.usable;
+  if (judgement === undefined) return before;
   let state = before;
   for (const decision of sortedDecisions(before[track])) {
-    const verdict = verdicts?.get(decision.backend);
-    const accuser = accuserOf(decision, policy, track);
-    if (decision.state !== 'serving' || (accuser !== undefined && accuser !== breaker.name)) continue;
-    if (verdict?.kind !== 'normal' && verdict?.kind !== 'anomalous') continue;
-    const healthyMs = verdict.kind === 'normal' ? decision.healthyMs + breaker.evaluationPeriodMs : 0;
+    if (decision.state !== 'serving') continue;
+    const verdict = verdictNow(before, track, judgement, decision.backend);
+    const healer = accuserOf(decision, policy, track) ?? breakersOf(policy, track)[0];
+    let { healthyMs } = decision;
+    if (verdict?.kind === 'anomalous') healthyMs = 0;
+    else if (verdict?.kind === 'normal' && healer?.name === speaker.name) healthyMs += speaker.evaluationPeriodMs;
+    if (healthyMs === decision.healthyMs) continue;
     state =
       healthyMs >= policy.activator.resetAfterMs
         ? forget(state, track, decision, 'recovered', work)

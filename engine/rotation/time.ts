@@ -1,13 +1,14 @@
 /** What time alone brings about. */
 import type { EpochMs } from '../model.ts';
 import { evict } from './conviction.ts';
-import { type Decision, isOut, leastSevereFirst } from './decision.ts';
+import { type Decision, isOut, isReturning, leastSevereFirst } from './decision.ts';
+import { isCorrelated } from './guards.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import type { Timing } from './context.ts';
 import { startProbing, stepIsOver, stepUp, toServing } from './ramp.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { guidanceOf } from './unguided.ts';
-import { put, sortedDecisions, updateTrack, type Work } from './work.ts';
+import { isJudged, put, sortedDecisions, updateTrack, type Work } from './work.ts';
 
 export function passTime(before: ServiceState, work: Work): ServiceState {
   let state = before;
@@ -30,42 +31,50 @@ function ageDecision(state: ServiceState, track: TrackName, decision: Decision, 
       }
       return closeConnections(state, track, decision, work);
     }
+    case 'evicted':
+      return closeConnections(state, track, decision, work);
     case 'probing':
-    case 'ramping': {
-      // Nobody judges a backend without breakers: a person took it out, and time brings it back.
-      const isByTime = decision.returning.kind === 'time' || (state.policy?.breakers.length ?? 0) === 0;
-      return isByTime && stepIsOver(decision, activator.ramp, now)
+    case 'ramping':
+      return returnsByTime(state, track, decision) && stepIsOver(decision, activator.ramp, now)
         ? stepUp(state, track, decision, activator.ramp, work)
         : state;
-    }
     case 'serving':
-    case 'evicted':
       return state;
   }
 }
 
-/**
- * End of a timed state. A clock that jumped back leaves `sinceMs` in the future; the rest is then at most the whole
- * duration, never more.
- */
+/** Where nobody judges, only people take something out, and no verdict will ever bring it back. */
+function returnsByTime(state: ServiceState, track: TrackName, decision: Decision): boolean {
+  return isReturning(decision) && (decision.returning.kind === 'time' || !isJudged(state, track));
+}
+
+/** End of a timed state; undefined: it has none. */
 export function endOf(decision: Decision): EpochMs | undefined {
   return decision.durationMs === undefined ? undefined : decision.sinceMs + decision.durationMs;
 }
 
 /** closeAfter: DRAINING closes no connection; removing the endpoint closes idle ones, eviction closes all. */
 function closeConnections(state: ServiceState, track: TrackName, decision: Decision, work: Work): ServiceState {
+  const { now, canReduce } = work.context;
   const closeAtMs = closeTimeOf(state, decision);
-  if (closeAtMs === undefined || work.context.now < closeAtMs) return state;
-  if (guidanceOf(state).eject.then === 'Evict' && decision.cause.kind === 'breaker') {
-    return evict(state, track, { ...decision, closed: true }, 'close-after', work);
-  }
-  return put(state, track, { ...decision, closed: true }, 'close-after', work);
+  if (closeAtMs === undefined || now < closeAtMs || (!canReduce && track === 'enforced')) return state;
+  const closed = { ...decision, closed: true };
+  const { cause } = decision;
+  const mustEvict = guidanceOf(state).eject.then === 'Evict' && decision.state !== 'evicted';
+  if (!mustEvict || cause.kind === 'manual') return put(state, track, closed, 'close-after', work);
+  return mayEvict(state, track, cause.breaker, work) ? evict(state, track, closed, 'close-after', work) : state;
+}
+
+/** Not while it looks as if it were not the backend's fault: there is no way back from an eviction. */
+function mayEvict(state: ServiceState, track: TrackName, accuser: string, { context: { now, timing } }: Work): boolean {
+  if (state.policy === undefined || isCorrelated(state, state.policy, track, now, timing)) return false;
+  return state.breakers.get(accuser)?.usable?.kind !== 'fleet-wide';
 }
 
 function closeTimeOf(state: ServiceState, decision: Decision): EpochMs | undefined {
   const { eject } = guidanceOf(state);
-  const isPending = !decision.closed && (decision.state === 'ejected' || decision.state === 'paused');
-  if (!isPending || eject.closeAfterMs === undefined || eject.then === 'None') return undefined;
+  const isDrained = isOut(decision) && !isReturning(decision) && !decision.closed;
+  if (!isDrained || eject.closeAfterMs === undefined || eject.then === 'None') return undefined;
   return decision.outSinceMs + eject.closeAfterMs;
 }
 
@@ -84,13 +93,12 @@ function guardFloor(before: ServiceState, work: Work): ServiceState {
   const { now, timing } = work.context;
   const readmittable = readmittableIn(before);
   const missing = budgetOfService(before).floor - servingIn(before, 'enforced').length;
-  if (missing <= 0 || readmittable.length === 0) {
-    const { belowFloorSinceMs: _, ...rest } = before;
-    return rest;
+  const { belowFloorSinceMs: sinceMs = now, ...rest } = before;
+  let state: ServiceState = rest;
+  if (missing <= 0 || readmittable.length === 0) return state;
+  if (now - sinceMs < timing.breachDelayMs || guidanceOf(before).budget.onBreach === 'Hold') {
+    return { ...state, belowFloorSinceMs: sinceMs };
   }
-  const sinceMs = before.belowFloorSinceMs ?? now;
-  let state: ServiceState = { ...before, belowFloorSinceMs: sinceMs };
-  if (now - sinceMs < timing.breachDelayMs || guidanceOf(before).budget.onBreach === 'Hold') return state;
   for (const decision of readmittable.slice(0, missing)) {
     state = toServing(state, 'enforced', decision, 'readmitted', work);
   }
@@ -109,20 +117,18 @@ function readmittableIn(state: ServiceState): readonly Decision[] {
 /** When the next step by time is due; undefined: not before something else happens. */
 export function nextWakeMs(state: ServiceState, timing: Timing): EpochMs | undefined {
   const { activator, budget } = guidanceOf(state);
-  const times: EpochMs[] = [];
-  for (const track of [state.enforced, state.shadow]) {
-    for (const decision of track.decisions.values()) {
-      const endMs = endOf(decision);
-      const closeAtMs = closeTimeOf(state, decision);
-      if (endMs !== undefined) times.push(endMs);
-      if (closeAtMs !== undefined) times.push(closeAtMs);
-      const isMoving = decision.state === 'probing' || decision.state === 'ramping';
-      const isByTime = decision.returning.kind === 'time' || (state.policy?.breakers.length ?? 0) === 0;
-      if (isMoving && isByTime) times.push(decision.sinceMs + activator.ramp.stepPeriodMs);
+  const times: (EpochMs | undefined)[] = [];
+  for (const track of ['enforced', 'shadow'] as const) {
+    for (const decision of state[track].decisions.values()) {
+      times.push(endOf(decision), closeTimeOf(state, decision));
+      if (returnsByTime(state, track, decision)) times.push(decision.sinceMs + activator.ramp.stepPeriodMs);
     }
   }
   if (state.belowFloorSinceMs !== undefined && budget.onBreach === 'Readmit') {
     times.push(state.belowFloorSinceMs + timing.breachDelayMs);
   }
-  return times.length === 0 ? undefined : Math.min(...times);
+  // What was due at the last step and did not happen waits for something else than time; waking would only spin.
+  const { asOfMs = Number.NEGATIVE_INFINITY } = state;
+  const ahead = times.filter((atMs): atMs is EpochMs => atMs !== undefined && atMs > asOfMs);
+  return ahead.length === 0 ? undefined : Math.min(...ahead);
 }

@@ -16,7 +16,7 @@ export function updateTrack(state: ServiceState, name: TrackName, change: Partia
   return { ...state, [name]: { ...state[name], ...change } };
 }
 
-/** Writes a record and says so when the backend's state changed. */
+/** Writes a record and says so when what the backend gets changed. */
 export function put(
   state: ServiceState,
   track: TrackName,
@@ -27,7 +27,11 @@ export function put(
 ): ServiceState {
   const before = state[track].decisions.get(decision.backend);
   const stamped: Decision = { ...decision, epoch: work.context.epoch, seq: work.seq };
-  if ((before?.state ?? 'serving') !== stamped.state || before?.step !== stamped.step) {
+  if (
+    (before?.state ?? 'serving') !== stamped.state ||
+    before?.step !== stamped.step ||
+    before?.closed !== stamped.closed
+  ) {
     work.effects.push({
       kind: 'transition',
       track,
@@ -43,7 +47,7 @@ export function put(
   return updateTrack(state, track, { decisions: new Map(state[track].decisions).set(stamped.backend, stamped) });
 }
 
-/** Forgets a record: the backend is simply serving. */
+/** Forgets a record: the backend is simply serving, and judged by what it does from now on. */
 export function forget(
   state: ServiceState,
   track: TrackName,
@@ -67,7 +71,9 @@ export function forget(
       ...(actor === undefined ? {} : { actor }),
     });
   }
-  return updateTrack(state, track, { decisions });
+  const forgotten = updateTrack(state, track, { decisions });
+  if (track === 'shadow' || decision.state === 'serving') return forgotten;
+  return { ...forgotten, evidenceFrom: new Map(state.evidenceFrom).set(decision.backend, work.context.now) };
 }
 
 /** Notes base and floor at a moment somebody is taken out, for the last clamp. */
@@ -87,4 +93,14 @@ export function trackOf(
 ): TrackName | undefined {
   if (policy.enforcement === 'Suspended') return undefined;
   return policy.enforcement === 'Enforce' && breaker.enforcement === 'Enforce' ? 'enforced' : 'shadow';
+}
+
+/** Whether any breaker judges in this track. While none does, nobody gives evidence and time alone brings back. */
+export function isJudged(state: ServiceState, track: TrackName): boolean {
+  const { policy, suspension } = state;
+  return (
+    policy !== undefined &&
+    suspension === undefined &&
+    policy.breakers.some((breaker) => trackOf(policy, breaker) === track)
+  );
 }

@@ -192,6 +192,8 @@ export interface World {
   evaluateNow(values: Values | Evidence, breaker?: string): readonly Effect[];
   /** The same value for everyone, but these. */
   all(value: Value, but?: Values): Values;
+  /** Nine errors for these, none for the others. */
+  bad(...names: readonly string[]): Values;
   policy(policy: Policy | undefined): readonly Effect[];
   fleet(backends: number | readonly Backend[]): readonly Effect[];
   /** Changes one backend. */
@@ -205,7 +207,7 @@ export interface World {
   /** Names of those that are out, in order. */
   out(track?: TrackName): readonly string[];
   held(name: string, track?: TrackName): Held['cause'] | undefined;
-  /** What clients get: `100`, a smaller weight, `DRAINING`, `UNHEALTHY`, or absent. */
+  /** What clients get, by identity: `100`, a smaller weight, `DRAINING`, `UNHEALTHY`, or absent. */
   served(): Readonly<Record<string, string>>;
   forgetEffects(): void;
 }
@@ -280,6 +282,7 @@ export function world(options: WorldOptions = {}): World {
     all(value, but = {}) {
       return { ...Object.fromEntries(state.fleet.backends.map(({ name }) => [name, value])), ...but };
     },
+    bad: (...names) => w.all(0, Object.fromEntries(names.map((name) => [name, 9]))),
     policy: (next) => w.step({ kind: 'policy', policy: next }),
     fleet: (backends) => w.step({ kind: 'fleet', fleet: fleetOf(backends) }),
     change: (name, change) =>
@@ -303,16 +306,13 @@ export function world(options: WorldOptions = {}): World {
     out: (track) => state.fleet.backends.map(({ name }) => name).filter((name) => w.stateOf(name, track) !== 'serving'),
     held: (name, track = 'enforced') => state[track].held.get(backendId(name))?.cause,
     served() {
-      const names = new Map(state.fleet.backends.map(({ id, name }) => [id, name]));
-      const endpoints = assignmentOf(state).ports.flatMap(({ localities }) =>
-        localities.flatMap((locality) => locality.endpoints),
-      );
-      return Object.fromEntries(
-        endpoints.map(({ backend, status, weight }) => [
-          names.get(backend),
-          status === 'HEALTHY' ? String(weight) : status,
-        ]),
-      );
+      const served: Record<string, string> = {};
+      for (const { localities } of assignmentOf(state).ports) {
+        for (const { backend, status, weight } of localities.flatMap(({ endpoints }) => endpoints)) {
+          served[backend] = status === 'HEALTHY' ? String(weight) : status;
+        }
+      }
+      return served;
     },
     forgetEffects() {
       effects = [];

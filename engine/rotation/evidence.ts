@@ -1,0 +1,27 @@
+/** Which samples speak about a backend as it is now. */
+import type { Verdict } from '../breakers/verdict.ts';
+import type { BackendId, EpochMs } from '../model.ts';
+import type { LastJudgement, ServiceState, TrackName } from './state.ts';
+
+/**
+ * Samples that reach back before this moment are of another process, of a time without traffic, or of a smaller weight:
+ * they would convict or acquit the backend of its past. What is really out gets no traffic, so that counts for the
+ * shadow too.
+ */
+export function evidenceFromMs(state: ServiceState, track: TrackName, backend: BackendId): EpochMs {
+  return Math.max(
+    state.evidenceFrom.get(backend) ?? 0,
+    state.enforced.decisions.get(backend)?.evidenceFromMs ?? 0,
+    state[track].decisions.get(backend)?.evidenceFromMs ?? 0,
+  );
+}
+
+/** The verdict of a judgement, if the backend is still what was judged. */
+export function verdictNow(
+  state: ServiceState,
+  track: TrackName,
+  judgement: LastJudgement,
+  backend: BackendId,
+): Verdict | undefined {
+  return judgement.windowStartMs >= evidenceFromMs(state, track, backend) ? judgement.verdicts.get(backend) : undefined;
+}
