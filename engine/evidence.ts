@@ -65,7 +65,9 @@ export function createGather(options: GatherOptions): Gather {
       samples,
       ...(did === undefined ? {} : { activity: matchSamples(breaker.match, namespace, fleet.backends, did.samples) }),
     };
-    return { evidence, evaluatedAtMs: answer.evaluatedAtLocalMs, lookbackMs };
+    // The older of the two answers bounds what both speak of.
+    const evaluatedAtMs = Math.min(answer.evaluatedAtLocalMs, did?.evaluatedAtLocalMs ?? answer.evaluatedAtLocalMs);
+    return { evidence, evaluatedAtMs, lookbackMs };
   }
 
   async function askService(

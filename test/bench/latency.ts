@@ -1,0 +1,72 @@
+/**
+ * From an ejection being asked for to Envoy's own view of it, less the time the store took. A manual ejection takes the
+ * way of a verdict from the state machine on: decide, persist, assign, encode, push, apply.
+ */
+import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
+import { findPart } from '../../demo/world/parts.ts';
+import type { Envoy, HostStatus } from '../../demo/world/envoy.ts';
+import type { Figure } from './figures.ts';
+import { startObeyingEnvoy, startServing } from './serving.ts';
+
+const pod = 'pricer-1';
+const address = '127.0.0.11:8080';
+
+export async function benchLatency(runs: number): Promise<readonly Figure[]> {
+  const executable = findPart('envoy', process.env);
+  if (executable === undefined) throw new Error('envoy is not there; fetch it with: npm run setup -- envoy');
+  return inTemporaryFolder('bench', async (folder) => {
+    const serving = await startServing(folder);
+    const envoy = await startObeyingEnvoy(executable, serving);
+    const total: number[] = [];
+    const store: number[] = [];
+    const above: number[] = [];
+    try {
+      const base = `http://127.0.0.1:${serving.ports.http}`;
+      for (let run = 0; run < runs; run++) {
+        const before = await storeSeconds(base);
+        const startedMs = performance.now();
+        const asked = act(base, 'eject', { forSeconds: 600, force: true });
+        await untilSeen(envoy, 'DRAINING');
+        const totalMs = performance.now() - startedMs;
+        await asked;
+        const storeMs = ((await storeSeconds(base)) - before) * 1000;
+        total.push(totalMs);
+        store.push(storeMs);
+        above.push(totalMs - storeMs);
+        await act(base, 'restore', {});
+        await untilSeen(envoy, 'HEALTHY');
+      }
+    } finally {
+      await envoy.stop();
+      await serving.process.stop();
+      await removeFolder(folder);
+    }
+    return [
+      { name: 'ejection: asked to seen by Envoy', unit: 'ms', samples: total },
+      { name: '  of that in the store', unit: 'ms', samples: store },
+      { name: '  above the store', unit: 'ms', samples: above, goal: 'median under 5' },
+    ];
+  });
+}
+
+async function act(base: string, verb: string, more: object): Promise<void> {
+  const response = await fetch(`${base}/api/v1/services/shop/pricer/${verb}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ backend: pod, reason: 'benchmark', actor: 'bench', ...more }),
+  });
+  if (!response.ok) throw new Error(`${verb} answered ${response.status}: ${await response.text()}`);
+}
+
+/** Asked without pause: the resolution is that of one request to Envoy's admin interface. */
+async function untilSeen(envoy: Envoy, health: HostStatus['edsHealth']): Promise<void> {
+  for (;;) {
+    const host = (await envoy.clusters('pricer')).find((status) => status.address === address);
+    if (host?.edsHealth === health) return;
+  }
+}
+
+async function storeSeconds(base: string): Promise<number> {
+  const text = await (await fetch(`${base}/metrics`)).text();
+  return Number(/^kubervisor_store_save_duration_seconds_sum (\S+)/m.exec(text)?.[1] ?? 0);
+}
