@@ -129,7 +129,7 @@ function share(answers: readonly Answer[], pod: string): string {
 /** Wrong answers a second, as a line of bars, and their sum. */
 function wrongLine(title: string, { load }: Contender): string {
   const now = Math.floor(Date.now() / 1000);
-  const perSecond = new Array<number>(sparkSeconds).fill(0);
+  const perSecond = Array.from({ length: sparkSeconds }, () => 0);
   let total = 0;
   for (const { atMs, kind } of load.answers) {
     if (kind !== 'wrong') continue;

@@ -176,7 +176,7 @@ export function createRuntimes({ clock, store, observer, serve }: RuntimesOption
     async close() {
       isClosed = true;
       for (const runtime of runtimes.values()) runtime.cancelRetry();
-      await Promise.all([...runtimes.values()].map(({ saving }) => saving));
+      await Promise.all([...runtimes.values()].flatMap(({ saving }) => saving ?? []));
       await store.close();
     },
   };
