@@ -104,8 +104,8 @@ describe('the reference', () => {
   it('is only those that serve: a suspect is judged against it and is no part of it', () => {
     const { kinds, baseline } = judge([100, 100, ['suspect', 0], ['suspect', 0], ['suspect', 0]]);
     expect(kinds).toEqual({
-      p1: 'insufficient',
-      p2: 'insufficient',
+      p1: 'normal',
+      p2: 'normal',
       p3: 'anomalous',
       p4: 'anomalous',
       p5: 'anomalous',
@@ -116,10 +116,14 @@ describe('the reference', () => {
     const { kinds } = judge([100, 100, 100, ['excluded', 0], ['excluded', 0], ['excluded', 0], ['excluded', 0]]);
     expect(kinds).toEqual({ p1: 'normal', p2: 'normal', p3: 'normal' });
   });
-  it('needs two peers', () => {
-    expect(judge([100, 0]).kinds).toEqual({ p1: 'insufficient', p2: 'insufficient' });
-    expect(judge([100]).kinds).toEqual({ p1: 'insufficient' });
+  it('needs two peers to find anybody anomalous', () => {
+    expect(judge([100, 40]).kinds).toMatchObject({ p2: 'insufficient' });
+    expect(judge([40]).kinds).toEqual({ p1: 'insufficient' });
     expect(judge([]).kinds).toEqual({});
+  });
+  it('needs none to find one normal: who is near the baseline cannot deviate from both', () => {
+    expect(judge([100, 55]).verdicts.get('p2')).toEqual({ kind: 'normal', value: 55, bound: 50 });
+    expect(judge([100, ['suspect', 120]]).kinds).toEqual({ p1: 'normal', p2: 'normal' });
   });
   it('does without the silent and the broken, who get no verdict of their own', () => {
     const { kinds } = judge([100, 100, 0, 'silent', 'broken']);

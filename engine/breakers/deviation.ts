@@ -6,7 +6,7 @@
  *    itself; a median keeps a second bad backend from moving the reference;
  *  - the baseline (baseline.ts), without which a majority that turns bad would eject the healthy minority.
  *
- * It cannot see a fault that all backends share (reported as `fleet-wide`), nor judge without two peers.
+ * It cannot see a fault that all backends share (reported as `fleet-wide`), nor find anybody anomalous without two peers.
  */
 import type { BackendId } from '../model.ts';
 import type { Detector } from '../policy/policy.ts';
@@ -67,17 +67,20 @@ export function judgeDeviation(
 }
 
 function judgeValue(detector: Deviation, value: number, peers: readonly number[], level: number | undefined): Verdict {
+  if (level === undefined) return { kind: 'insufficient', reason: 'no baseline yet: still settling' };
+  const allowed = detector.maxDeviationPercent / 100;
+  const fromBaseline = relativeDeviation(value, level);
   const peerMedian = median(peers);
   if (peerMedian === undefined || peers.length < minPeers) {
-    return { kind: 'insufficient', reason: `${peers.length} peers to compare with, needs ${minPeers}` };
+    // Whoever is near the baseline cannot be beyond both, whatever the peers would say.
+    return isBeyond(detector, fromBaseline)
+      ? { kind: 'insufficient', reason: `${peers.length} peers to compare with, needs ${minPeers}` }
+      : { kind: 'normal', value, bound: boundOf(level, fromBaseline, allowed) };
   }
-  if (level === undefined) return { kind: 'insufficient', reason: 'no baseline yet: still settling' };
 
-  const allowed = detector.maxDeviationPercent / 100;
   const fromPeers = relativeDeviation(value, peerMedian);
-  const fromBaseline = relativeDeviation(value, level);
-  // The bound is shown on the side the value is on; it is the peers' one, the baseline only confirms.
-  const bound = peerMedian + (fromPeers < 0 ? -1 : 1) * allowed * Math.abs(peerMedian);
+  // It is the peers' bound; the baseline only confirms.
+  const bound = boundOf(peerMedian, fromPeers, allowed);
   // Beyond both means beyond them to the same side: a value between a low fleet and a high baseline has a fleet median
   // beyond the baseline too, and that is fleet-wide.
   if (!isBeyond(detector, fromPeers) || !isBeyond(detector, fromBaseline)) return { kind: 'normal', value, bound };
@@ -98,7 +101,7 @@ function judgeAgainstBaseline(detector: Deviation, value: number, level: number 
   if (level === undefined) return { kind: 'insufficient', reason: 'no baseline yet: still settling' };
   const allowed = detector.maxDeviationPercent / 100;
   const deviation = relativeDeviation(value, level);
-  const bound = level + (deviation < 0 ? -1 : 1) * allowed * Math.abs(level);
+  const bound = boundOf(level, deviation, allowed);
   if (!isBeyond(detector, deviation)) return { kind: 'normal', value, bound };
   return {
     kind: 'anomalous',
@@ -114,6 +117,11 @@ function isBeyond(detector: Deviation, deviation: number): boolean {
   return (
     (deviation > allowed && detector.direction !== 'Below') || (deviation < -allowed && detector.direction !== 'Above')
   );
+}
+
+/** The bound on the side that the value is on. */
+function boundOf(reference: number, deviation: number, allowed: number): number {
+  return reference + (deviation < 0 ? -1 : 1) * allowed * Math.abs(reference);
 }
 
 function severityOf(deviation: number, allowed: number): number {

@@ -121,6 +121,18 @@ describe('a failure that is recognised late', () => {
     w.evaluations(2, w.bad('p3', 'p4', 'p5', 'p6'), 'errors');
     expect(w.stateOf('p1')).toBe('ramping');
   });
+  it('does not count evaluations that say nothing', () => {
+    const budget = { ...wide, holdAbovePercent: 0 };
+    const w = world({ policy: policyOf({ activator: { periodMs: 600_000 } }) });
+    w.evaluations(2, w.bad('p1'));
+    expect(w.stateOf('p1')).toBe('ejected');
+    w.policy(policyOf({ budget, activator: { periodMs: 600_000 } }));
+    w.evaluations(9, {});
+    w.evaluations(9, { kind: 'unusable', reason: 'timeout' });
+    expect(w.stateOf('p1')).toBe('ejected');
+    w.evaluations(3, w.bad());
+    expect(w.stateOf('p1')).toBe('ramping');
+  });
   it('begins to count anew when it was over in between', () => {
     const w = late();
     w.evaluations(2, w.bad('p3', 'p4', 'p5', 'p6'));

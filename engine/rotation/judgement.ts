@@ -97,12 +97,12 @@ function countHolding(
 ): ServiceState {
   const { holding } = state[track];
   if (!correlated) return holding.size === 0 ? state : updateTrack(state, track, { holding: new Map() });
-  const verdicts = state.breakers.get(breaker.name)?.usable?.verdicts.values() ?? [];
+  const kinds = [...(state.breakers.get(breaker.name)?.usable?.verdicts.values() ?? [])].map(({ kind }) => kind);
+  const victims = [...state[track].decisions.values()].filter((decision) => isRecentVictim(decision, work));
   const isInvolved =
-    [...verdicts].some(({ kind }) => kind === 'anomalous') ||
-    [...state[track].decisions.values()].some(
-      (decision) => isRecentVictim(decision, work) && decision.cause.breaker === breaker.name,
-    );
+    kinds.includes('anomalous') ||
+    (kinds.includes('normal') &&
+      victims.some(({ cause }) => cause.kind === 'breaker' && cause.breaker === breaker.name));
   if (!isInvolved) return state;
   const count = (holding.get(breaker.name) ?? 0) + 1;
   return updateTrack(state, track, { holding: new Map(holding).set(breaker.name, count) });
@@ -124,9 +124,7 @@ function returnCorrelated(before: ServiceState, track: TrackName, work: Work): S
   return state;
 }
 
-type ByBreaker = Decision & { readonly cause: Extract<Decision['cause'], { kind: 'breaker' }> };
-
-function isRecentVictim(decision: Decision, { context: { now, timing } }: Work): decision is ByBreaker {
+function isRecentVictim(decision: Decision, { context: { now, timing } }: Work): boolean {
   const isOutByBreaker = decision.cause.kind === 'breaker' && isOut(decision) && decision.state !== 'evicted';
   return isOutByBreaker && now - decision.outSinceMs <= timing.recentEjectionMs;
 }
