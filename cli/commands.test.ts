@@ -1,0 +1,390 @@
+/** The program itself against the real admin API: what it prints, and how it ends. */
+import { createServer } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AdminWorld, adminOf, named, onLoopback, serveAdmin, type Wires } from '../test/support/admin.ts';
+import { createAuthority } from '../test/support/certificates.ts';
+import { runCli, startCli } from '../test/support/cli.ts';
+import { backendOf, policyOf, type World, world } from '../test/support/world.ts';
+import { commands } from './commands.ts';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kubervisor-cli-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function file(name: string, text: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return path;
+}
+
+async function served(
+  worlds: readonly World[],
+  run: (wires: Wires, admin: AdminWorld) => Promise<void>,
+): Promise<void> {
+  const admin = adminOf(...worlds);
+  await using wires = await serveAdmin(admin);
+  await run(wires, admin);
+}
+
+function ejectedWorld(): World {
+  const w = world();
+  w.evaluations(2, w.bad('p3'));
+  return w;
+}
+
+describe('get', () => {
+  it('prints one line a Service, names first, no header with a space, no line over 100', async () => {
+    const held = world({ policy: policyOf({ budget: { maxEjectedPercent: 0 } }) });
+    held.evaluations(2, held.bad('p1'));
+    const plain = world({ policy: undefined });
+    await served([ejectedWorld(), named(held, 'shop', 'quotes'), named(plain, 'ops', 'plain')], async ({ url }) => {
+      const { code, stdout, stderr } = await runCli(['get'], url);
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toMatchInlineSnapshot(`
+        "NAME         MODE     READY  SERVING  OUT  HELD  BUDGET-LEFT  STATUS
+        ops/plain    None     6/6    6        0    0     2/2          no policy
+        shop/pricer  Enforce  6/6    5        1    0     1/2          ok
+        shop/quotes  Enforce  6/6    6        0    1     0/0          1 held
+        "
+      `);
+    });
+  });
+
+  it('of one Service adds its breakers', async () => {
+    await served([ejectedWorld()], async ({ url }) => {
+      const { stdout } = await runCli(['get', 'pricer', '-n', 'shop'], url);
+      expect(stdout).toMatch(
+        /^NAME +MODE[^]*\n\nNAME +MODE +OUTCOME +EVALUATED +NORMAL +ANOMALOUS +NO-DATA +BASELINE +WHY\n/,
+      );
+      expect(stdout).toMatch(/\nerrors +Enforce +judged +\S+ +5 +1 +0 +- +-\n$/);
+    });
+  });
+
+  it('-o json is the answer of the API, unchanged', async () => {
+    await served([ejectedWorld()], async ({ url }) => {
+      for (const [args, path] of [
+        [['get'], '/services'],
+        [['get', 'shop/pricer'], '/services/shop/pricer'],
+        [['endpoints', 'shop/pricer'], '/services/shop/pricer'],
+        [['why', 'p3'], '/why?backend=p3'],
+        [['proxies'], '/proxies'],
+      ] as const) {
+        const { stdout } = await runCli([...args, '-o', 'json'], url);
+        expect(JSON.parse(stdout)).toEqual(await (await fetch(`${url}/api/v1${path}`)).json());
+      }
+    });
+  });
+
+  it('says on standard error that everything is suspended', async () => {
+    await served([world()], async ({ url }, { handlers }) => {
+      await handlers.suspend({ namespace: '', name: '', all: true, reason: 'outage', actor: 'ana' }, {});
+      const { stdout, stderr } = await runCli(['get'], url);
+      expect(stderr).toMatch(/^everything is suspended since \S+ by ana: outage\n$/);
+      expect(stdout).toMatch(/shop\/pricer +Suspended .* everything suspended by ana\n$/);
+    });
+  });
+
+  it('-w prints each change into a pipe, and nothing for evaluations that change nothing', async () => {
+    const w = world();
+    w.evaluate(w.all(0));
+    await served([w], async ({ url }, admin) => {
+      const child = startCli(['get', '-w'], url);
+      const lines = linesOf(child.stdout);
+      expect(await lines.take(2)).toEqual([
+        expect.stringMatching(/^NAME/),
+        expect.stringMatching(/^shop\/pricer .* ok$/),
+      ]);
+      w.evaluate(w.all(0));
+      admin.changed(w.state.service);
+      w.evaluations(2, w.bad('p1'));
+      admin.changed(w.state.service);
+      expect(await lines.take(1)).toEqual([expect.stringMatching(/^shop\/pricer +Enforce +6\/6 +5 +1 /)]);
+      child.kill();
+      await new Promise((resolve) => child.on('exit', resolve));
+    });
+  });
+
+  it('-w -o json prints one event a line, and ends with an error when the server does', async () => {
+    const admin = adminOf(world());
+    const wires = await serveAdmin(admin);
+    const child = startCli(['get', 'shop/pricer', '-w', '-o', 'json'], wires.url);
+    const exit = new Promise((resolve) => child.on('exit', resolve));
+    const errors = linesOf(child.stderr);
+    const events = (await linesOf(child.stdout).take(2)).map((line) => JSON.parse(line) as object);
+    expect(events).toMatchObject([{ key: 'shop/pricer', service: { name: 'pricer' } }, { current: true }]);
+    await wires[Symbol.asyncDispose]();
+    expect(await errors.take(1)).toEqual([expect.stringMatching(/^error KV0732 http:\S+ ended the watch/)]);
+    expect(await exit).toBe(1);
+  });
+});
+
+describe('endpoints', () => {
+  it('prints each backend with what was measured and why, cut to 100', async () => {
+    const w = world({ fleet: [...Array.from({ length: 5 }, (_, i) => backendOf(`pricer-7d9c5b6f4-9xk2${i}`))] });
+    w.evaluations(2, w.bad('pricer-7d9c5b6f4-9xk21'));
+    await served([w], async ({ url }) => {
+      const { code, stdout } = await runCli(['endpoints', 'shop/pricer'], url);
+      expect(code).toBe(0);
+      const lines = stdout.trimEnd().split('\n');
+      expect(lines[0]).toMatch(/^NAME +STATE +WEIGHT +VALUE +BOUND +BREAKER +RETRY +SINCE +WHY$/);
+      expect(lines[1]).toMatch(/^pricer-7d9c5b6f4-9xk20 +serving +100 +0 +5 +errors +- +- +-$/);
+      expect(lines[2]).toMatch(/^pricer-7d9c5b6f4-9xk21 +ejected +0 +9 +5 +errors +0\/3 +\S+ +value 9 > 5$/);
+      expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
+    });
+  });
+
+  it('-o wide adds addresses and zones', async () => {
+    await served([ejectedWorld()], async ({ url }) => {
+      const { stdout } = await runCli(['endpoints', 'shop/pricer', '-o', 'wide'], url);
+      expect(stdout).toMatch(/^NAME +ADDRESS +ZONE +STATE/);
+      expect(stdout).toContain('10.0.0.3:8080');
+    });
+  });
+});
+
+describe('why', () => {
+  it('prints the conclusion, then the chain, each stage named once', async () => {
+    await served([ejectedWorld()], async ({ url }) => {
+      const { stdout } = await runCli(['why', '10.0.0.3:8080'], url);
+      const times = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+      expect(stdout.replaceAll(times, 'TIME')).toMatchInlineSnapshot(`
+        "p3 is ejected, breaker errors: value 9 > 5
+
+          backend   p3 of shop/pricer (10.0.0.3:8080): ready
+          policy    shop/pricer: Enforce
+          breaker   errors (Enforce): anomalous, value 9, bound 5: value 9 > 5
+                    errors: window 5s; 2 of the last 2 anomalous, it takes 2 anomalous of 3; evaluated TIME
+                    errors: query errors
+          fleet     no breaker sees the fleet as a whole moved
+          guard     none holds new ejections
+          budget    1 of 6 not serving, at most 2 may be (floor 3)
+                    when it was taken out: 0 of 6 not serving, at most 2 may be (floor 3)
+          rotation  ejected since TIME by breaker errors, 2 of 2 anomalous over 5s: value 9 > 5; retry 0, at most 3; weight 0 %
+          next      probes at 5 % of its weight, not before TIME
+        "
+      `);
+    });
+  });
+
+  it('lists the candidates where a pod stands behind several Services', async () => {
+    await served([world(), named(world(), 'shop', 'canary')], async ({ url }) => {
+      const ambiguous = await runCli(['why', 'p1'], url);
+      expect(ambiguous.code).toBe(1);
+      expect(ambiguous.stderr).toBe(
+        'error KV0704 p1 is in several Services: shop/pricer, shop/canary (name one with --service NAMESPACE/SERVICE)\n',
+      );
+      expect((await runCli(['why', 'p1', '-s', 'shop/canary'], url)).stdout).toContain('p1 of shop/canary');
+    });
+  });
+});
+
+describe('manual acts', () => {
+  it('say what became of the backend, and are told under the name of the user', async () => {
+    await served([world()], async ({ url }, admin) => {
+      const eject = await runCli(['eject', 'shop/pricer', 'p1', '--for', '15m', '--reason', 'heap dump'], url);
+      expect(eject.stdout).toBe('backend/p1 ejected until 2026-01-01T00:15:00.000Z (1 more may go)\n');
+      const pause = await runCli(['pause', 'pricer', 'p2', '-n', 'shop', '--for', '90', '--reason', 'look'], url);
+      expect(pause.stdout).toBe('backend/p2 paused until 2026-01-01T00:01:30.000Z (no more may go)\n');
+      const restore = await runCli(['restore', 'shop/pricer', 'p1', '--reason', 'done'], url);
+      expect(restore.stdout).toBe('backend/p1 restored (serving, weight 100 %)\n');
+      const ramp = await runCli(['restore', 'shop/pricer', 'p2', '--ramp', '--reason', 'done'], url);
+      expect(ramp.stdout).toBe('backend/p2 restored (probing, weight 5 %)\n');
+      const actor = `cli:${userInfo().username}`;
+      expect(admin.acts.map((act) => [act.verb, act.backend, act.actor, act.reason])).toEqual([
+        ['eject', 'p1', actor, 'heap dump'],
+        ['pause', 'p2', actor, 'look'],
+        ['restore', 'p1', actor, 'done'],
+        ['restore', 'p2', actor, 'done'],
+      ]);
+    });
+  });
+
+  it('suspend and resume take one Service, or everything', async () => {
+    await served([world()], async ({ url }) => {
+      expect((await runCli(['suspend', 'shop/pricer', '--reason', 'x'], url)).stdout).toBe(
+        'service/shop/pricer suspended\n',
+      );
+      expect((await runCli(['resume', 'shop/pricer', '--reason', 'x'], url)).stdout).toBe(
+        'service/shop/pricer resumed\n',
+      );
+      expect((await runCli(['suspend', '--reason', 'x'], url)).stdout).toBe('everything suspended\n');
+      expect((await runCli(['resume', '--reason', 'x'], url)).stdout).toBe('everything resumed\n');
+    });
+  });
+
+  it('a namespace alone suspends nothing', async () => {
+    await served([world()], async ({ url }, admin) => {
+      const { code, stderr } = await runCli(['suspend', '-n', 'shop', '--reason', 'x'], url);
+      expect([code, stderr]).toEqual([
+        64,
+        expect.stringMatching(/^error KV0733 suspend takes a Service or everything/),
+      ]);
+      expect(admin.acts).toEqual([]);
+    });
+  });
+
+  it('--force skips a guard, and the refusal says so', async () => {
+    await served([world({ policy: policyOf({ budget: { maxEjectedPercent: 0 } }) })], async ({ url }) => {
+      const args = ['eject', 'shop/pricer', 'p1', '--for', '15m', '--reason', 'x'];
+      const refused = await runCli(args, url);
+      expect([refused.code, refused.stdout]).toEqual([1, '']);
+      expect(refused.stderr).toMatch(/^error KV0706 the budget is used up .*--force skips this guard\n$/);
+      expect((await runCli([...args, '--force'], url)).code).toBe(0);
+    });
+  });
+});
+
+describe('a wrong command line is refused before anything is asked: exit 64', () => {
+  it.each([
+    [[], /Usage: kubervisor/],
+    [['gte'], /^kubervisor: unknown command 'gte' \(Did you mean get\?\)\n$/],
+    [['get', '--wide'], /unknown option '--wide'/],
+    [['get', 'a', 'b'], /too many arguments/],
+    [['get', '-o', 'yaml'], /Allowed choices are table, json/],
+    [['get', 'a/b/c'], /^error KV0733 a\/b\/c is not NAMESPACE\/SERVICE/],
+    [['get', 'pricer'], /write shop\/pricer, or pricer with -n shop/],
+    [['get', 'shop/pricer', '-n', 'ops'], /not in the namespace ops/],
+    [['get', '--server', 'localhost:18080'], /is not an http or https URL/],
+    [['eject', 'shop/pricer', 'p1', '--reason', 'x'], /required option '--for <duration>'/],
+    [['eject', 'shop/pricer', 'p1', '--for', '15m'], /required option '--reason <text>'/],
+    [['eject', 'shop/pricer', 'p1', '--for', 'soon', '--reason', 'x'], /write a duration such as 15m/],
+    [['serve'], /required option '--config <file>'/],
+    [['lint'], /required option '-f, --file/],
+  ])('%j', async (args, message) => {
+    const { code, stdout, stderr } = await runCli(args, 'http://127.0.0.1:1');
+    expect([code, stdout]).toEqual([64, '']);
+    expect(stderr).toMatch(message);
+  });
+});
+
+describe('a server that is not there, or not ours', () => {
+  it('is named, with the way to start one: exit 1', async () => {
+    const { code, stderr } = await runCli(['get'], 'http://127.0.0.1:1');
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      'error KV0730 cannot reach http://127.0.0.1:1: connection refused ' +
+        '(start it with kubervisor serve --config kubervisor.yaml, or name another with --server)\n',
+    );
+  });
+
+  it('--server outranks the environment', async () => {
+    await served([world()], async ({ url }) => {
+      expect((await runCli(['get', '--server', url], 'http://127.0.0.1:1')).code).toBe(0);
+    });
+  });
+
+  it.each([
+    ['200', 'text/html', '<html>'],
+    ['502', 'application/json', '{"error":"bad gateway"}'],
+  ])('that answers %s %s is told from Kubervisor', async (status, type, body) => {
+    const other = createServer((_, response) => {
+      response.writeHead(Number(status), { 'content-type': type }).end(body);
+    });
+    await new Promise<void>((resolve) => void other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    const { code, stderr } = await runCli(['get'], `http://127.0.0.1:${port}`);
+    other.close();
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^error KV0731 .* and not as Kubervisor does/)]);
+  });
+
+  it('a Service that is not there is an error, a value out of bounds bad input', async () => {
+    await served([world()], async ({ url }) => {
+      expect(await runCli(['get', 'shop/none'], url)).toMatchObject({
+        code: 1,
+        stderr: 'error KV0702 there is no Service shop/none (kubervisor get lists the Services)\n',
+      });
+      const long = await runCli(['pause', 'shop/pricer', 'p1', '--for', '5h', '--reason', 'x'], url);
+      expect([long.code, long.stderr]).toEqual([
+        65,
+        expect.stringMatching(/^error KV0701 forSeconds must be 1 to 14400/),
+      ]);
+    });
+  });
+});
+
+describe('authentication', () => {
+  it('by token file', async () => {
+    const tokens = await file('token', 'secret\n');
+    const auth = { kind: 'bearer', file: tokens } as const;
+    await using wires = await serveAdmin(adminOf(world()), { listener: { ...onLoopback, auth } });
+    expect(await runCli(['get'], wires.url)).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error KV0711/) });
+    expect(await runCli(['get', '--token-file', tokens], wires.url)).toMatchObject({ code: 0 });
+    const missing = await runCli(['get', '--token-file', join(folder, 'none')], wires.url);
+    expect([missing.code, missing.stderr]).toEqual([65, expect.stringMatching(/none: error KV0734 cannot be read/)]);
+  });
+
+  it('by client certificate', async () => {
+    const authority = createAuthority();
+    const [server, client] = [authority.issue('kubervisor'), authority.issue('ana')];
+    const caFile = await file('ca.pem', authority.cert);
+    const auth = {
+      kind: 'mtls',
+      caFile,
+      certFile: await file('server.pem', server.cert),
+      keyFile: await file('server.key', server.key),
+    } as const;
+    const ours = [
+      '--cert-file',
+      await file('client.pem', client.cert),
+      '--key-file',
+      await file('client.key', client.key),
+    ];
+    const admin = adminOf(world());
+    await using wires = await serveAdmin(admin, { listener: { ...onLoopback, auth } });
+    const act = ['suspend', 'shop/pricer', '--reason', 'x', '--ca-file', caFile];
+    expect((await runCli(act, wires.url)).stderr).toMatch(/^error KV0711 a client certificate is required/);
+    expect((await runCli([...act, ...ours], wires.url)).code).toBe(0);
+    expect(admin.acts.map(({ actor }) => actor)).toEqual(['ana']);
+  });
+});
+
+describe('help', () => {
+  it.each(commands.map(({ name }) => name))('%s --help has an example that starts with it', async (name) => {
+    const { code, stdout, stderr } = await runCli([name, '--help']);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(new RegExp(`^Usage: kubervisor ${name}`));
+    expect(stdout).toMatch(new RegExp(`Example:\\n +.*kubervisor ${name}`));
+  });
+
+  it('help COMMAND is COMMAND --help', async () => {
+    expect((await runCli(['help', 'why'])).stdout).toBe((await runCli(['why', '--help'])).stdout);
+  });
+});
+
+describe('version and completion', () => {
+  it('version as text and as JSON', async () => {
+    expect((await runCli(['version'])).stdout).toMatch(/^kubervisor \d+\.\d+\.\d+ \(Node v/);
+    expect(JSON.parse((await runCli(['version', '-o', 'json'])).stdout)).toMatchObject({ name: 'kubervisor' });
+    expect((await runCli(['--version'])).stdout).toBe((await runCli(['version'])).stdout);
+  });
+
+  it.each(['bash', 'zsh', 'fish'])('completion for %s knows every command and its options', async (shell) => {
+    const { stdout } = await runCli(['completion', shell]);
+    for (const { name } of commands) expect(stdout).toContain(name);
+    expect(stdout).toMatch(shell === 'fish' ? / -l force/ : / --force/);
+  });
+});
+
+function linesOf(stream: NodeJS.ReadableStream | null): { take(count: number): Promise<readonly string[]> } {
+  const pieces = stream?.setEncoding('utf8')[Symbol.asyncIterator]();
+  let text = '';
+  return {
+    async take(count) {
+      while (text.split('\n').length <= count) {
+        const piece = await pieces?.next();
+        if (piece === undefined || piece.done === true)
+          throw new Error(`the output ended after ${JSON.stringify(text)}`);
+        text += String(piece.value);
+      }
+      const lines = text.split('\n');
+      text = lines.slice(count).join('\n');
+      return lines.slice(0, count);
+    },
+  };
+}

@@ -1,0 +1,20 @@
+/** The world outside a command: handed in, so that no command reads the environment or knows that it is a process. */
+
+export interface Context {
+  /** Of the admin API, where --server does not say. */
+  readonly defaultServer: string;
+  /** Who runs the command, for the audit log. */
+  readonly user: string;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  now(): number;
+  /** Aborts at the first Ctrl-C or SIGTERM after this call; a second one ends the process as ever. */
+  interrupted(): AbortSignal;
+}
+
+export interface Output {
+  write(text: string): void;
+  /** A person looks at it. */
+  readonly isTerminal: boolean;
+  readonly columns: number;
+}

@@ -1,0 +1,48 @@
+/** `kubervisor endpoints`: the backends of a Service. */
+import type { Command } from 'commander';
+import type { BackendView, GetResponse } from '../engine/admin/messages.ts';
+import { connect } from './client.ts';
+import type { Context } from './context.ts';
+import { example, printJson, readService, type ServiceOptions, serviceCommand, servicePath } from './options.ts';
+import { ageText, type Column, defaultWidth, numberText, table } from './table.ts';
+
+type Row = BackendView & { readonly now: number };
+
+const columns: readonly Column<Row>[] = [
+  { header: 'NAME', cell: ({ name }) => name },
+  { header: 'ADDRESS', cell: ({ addresses }) => addresses.join(','), wide: true },
+  { header: 'ZONE', cell: ({ zone }) => zone, wide: true },
+  { header: 'STATE', cell: stateOf },
+  { header: 'WEIGHT', cell: ({ weightPercent }) => String(weightPercent) },
+  { header: 'VALUE', cell: ({ value }) => numberText(value) },
+  { header: 'BOUND', cell: ({ bound }) => numberText(bound) },
+  { header: 'BREAKER', cell: ({ breaker }) => breaker },
+  { header: 'RETRY', cell: retriesOf },
+  { header: 'SINCE', cell: ({ decision, now }) => ageText(decision?.sinceTime, now) },
+  { header: 'WHY', cell: ({ reason }) => reason },
+];
+
+export function endpointsCommand(context: Context): Command {
+  return serviceCommand('endpoints', context, ['table', 'wide', 'json'])
+    .description('Show the backends of a Service: state, weight, what was measured, and why.')
+    .argument('<NAMESPACE/SERVICE>')
+    .addHelpText('after', example('kubervisor endpoints shop/pricer', 'kubervisor endpoints pricer -n shop -o wide'))
+    .action(async (service: string, options: ServiceOptions) => {
+      const client = await connect(options);
+      const response = await client.get<GetResponse>(servicePath(readService(service, options.namespace)));
+      if (options.output === 'json') return printJson(context, response);
+      const rows = response.service.backends.map((backend) => ({ ...backend, now: context.now() }));
+      if (rows.length === 0) context.stderr.write('no backends\n');
+      else context.stdout.write(table(columns, rows, { width: defaultWidth, wide: options.output === 'wide' }));
+    });
+}
+
+/** What Kubernetes keeps out is not in rotation, whatever its record says. */
+function stateOf({ terminating, ready, state }: Row): string {
+  if (terminating) return 'leaving';
+  return ready ? state : `${state},unready`;
+}
+
+function retriesOf({ decision }: Row): string {
+  return decision?.cause === 'breaker' ? `${decision.retries}/${decision.maxRetries}` : '';
+}

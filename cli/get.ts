@@ -1,0 +1,74 @@
+/** `kubervisor get`: Services, one line each. */
+import type { Command } from 'commander';
+import type { GetResponse, ListResponse, ServiceView, WatchResponse } from '../engine/admin/messages.ts';
+import { connect, type Query } from './client.ts';
+import type { Context } from './context.ts';
+import { example, printJson, readService, type ServiceOptions, serviceCommand, servicePath } from './options.ts';
+import { breakersTable, servicesTable } from './service-table.ts';
+
+interface Options extends ServiceOptions {
+  readonly watch?: true;
+}
+
+export function getCommand(context: Context): Command {
+  return serviceCommand('get', context)
+    .description('Show Services: how many of each serve, how many may still go, and what is unusual.')
+    .argument('[NAMESPACE/SERVICE]', 'one Service, with its breakers')
+    .option('-w, --watch', 'go on with each change')
+    .addHelpText('after', example('kubervisor get', 'kubervisor get -n shop -w', 'kubervisor get shop/pricer -o json'))
+    .action((service: string | undefined, options: Options) =>
+      options.watch === true ? watch(service, options, context) : show(service, options, context),
+    );
+}
+
+async function show(service: string | undefined, options: Options, context: Context): Promise<void> {
+  const client = await connect(options);
+  if (service !== undefined) {
+    const response = await client.get<GetResponse>(servicePath(readService(service, options.namespace)));
+    if (options.output === 'json') return printJson(context, response);
+    context.stdout.write(servicesTable([response.service]));
+    context.stdout.write(breakersTable(response.service, context.now()));
+    return;
+  }
+  const response = await client.get<ListResponse>('/services', { namespace: options.namespace });
+  if (options.output === 'json') return printJson(context, response);
+  const { services, suspension } = response;
+  if (suspension !== undefined) {
+    const { actor, sinceTime, reason } = suspension;
+    context.stderr.write(`everything is suspended since ${sinceTime} by ${actor}: ${reason}\n`);
+  }
+  if (services.length === 0) context.stderr.write('no Services\n');
+  else context.stdout.write(servicesTable(services));
+}
+
+async function watch(service: string | undefined, options: Options, context: Context): Promise<void> {
+  const { stdout } = context;
+  const client = await connect(options);
+  const wanted: Query =
+    service === undefined ? { namespace: options.namespace } : { ...readService(service, options.namespace) };
+  const present = new Map<string, ServiceView>();
+  let isComplete = false;
+  for await (const event of client.watch(wanted)) {
+    const previous = present.get(event.key);
+    note(present, event);
+    isComplete ||= event.current;
+    if (options.output === 'json') stdout.write(`${JSON.stringify(event)}\n`);
+    else if (stdout.isTerminal) {
+      // Drawn only once all is there: a screen that fills line by line looks like a fleet that grows.
+      if (isComplete) stdout.write(`\x1b[H\x1b[J${servicesTable([...present.values()], { width: stdout.columns })}`);
+    } else if (event.current) stdout.write(servicesTable([...present.values()]));
+    else if (isComplete) stdout.write(lineOf(event, previous));
+  }
+}
+
+function note(present: Map<string, ServiceView>, { key, service, gone }: WatchResponse): void {
+  if (service !== undefined) present.set(key, service);
+  else if (gone) present.delete(key);
+}
+
+/** For a pipe: what changed, one line each. Evaluations that change nothing on the line are not worth one. */
+function lineOf({ key, service }: WatchResponse, previous: ServiceView | undefined): string {
+  if (service === undefined) return `${key}  gone\n`;
+  const line = servicesTable([service], { header: false });
+  return previous !== undefined && servicesTable([previous], { header: false }) === line ? '' : line;
+}

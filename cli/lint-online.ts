@@ -1,0 +1,139 @@
+/** What the breakers of a policy would see and flag, if they looked now. Nothing is decided and nothing is served. */
+import { noBaseline } from '../engine/breakers/baseline.ts';
+import { judge } from '../engine/breakers/judge.ts';
+import type { Subject } from '../engine/breakers/subject.ts';
+import { systemClock } from '../engine/clock.ts';
+import { loadConfig, parseConfig } from '../engine/config.ts';
+import { createGather } from '../engine/evidence.ts';
+import { createCustomServices, readyAddresses, type ServiceAddresses } from '../engine/metrics/custom-service.ts';
+import { createMetricSources } from '../engine/metrics/registry.ts';
+import type { Sample } from '../engine/metrics/source.ts';
+import { type Fleet, members, type ServiceKey } from '../engine/model.ts';
+import type { Breaker, Policy } from '../engine/policy/policy.ts';
+import type { Problem } from '../engine/problem.ts';
+import type { LintInput } from './lint-input.ts';
+
+export interface OnlineCheck {
+  readonly service: ServiceKey;
+  readonly breaker: string;
+  readonly outcome: 'judged' | 'fleet-wide' | 'unusable';
+  /** Series of the Service's namespace, or backends a custom service spoke of. */
+  readonly series: number;
+  /** Backends with at least one series, out of `backends`. */
+  readonly matched: number;
+  readonly backends: number;
+  /** Series that name no backend. */
+  readonly unmatched: number;
+  /** Anomalous now; confirmation and budget would still have to agree. */
+  readonly flagged: readonly { readonly name: string; readonly reason: string }[];
+  readonly problems: readonly Problem[];
+}
+
+/** @throws ProblemError for a serving config that cannot be used. */
+export async function checkPolicies(
+  { policies, fleets }: LintInput,
+  configFile: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly OnlineCheck[]> {
+  const { metricSources } =
+    configFile === undefined ? parseConfig('source: {files: .}', 'default') : await loadConfig(configFile, signal);
+  const clock = systemClock;
+  const metrics = createMetricSources({ sources: metricSources, clock, random: Math.random });
+  try {
+    const checks: OnlineCheck[] = [];
+    for (const policy of policies) {
+      const fleet = fleets.get(policy.service);
+      if (fleet === undefined) continue;
+      for (const breaker of policy.breakers) checks.push(await check(policy, breaker, fleet));
+    }
+    return checks;
+  } finally {
+    metrics.close();
+  }
+
+  async function check(policy: Policy, breaker: Breaker, fleet: Fleet): Promise<OnlineCheck> {
+    let unmatched: readonly Sample[] = [];
+    let unmatchedCount = 0;
+    const customServices = createCustomServices({ clock, resolve: (service, port) => resolve(fleets, service, port) });
+    const gather = createGather({
+      metrics,
+      customServices,
+      clock,
+      matched: (_, __, result) => ({ unmatched, unmatchedCount } = result),
+    });
+    const { evidence } = await gather(breaker, fleet, clock.now(), signal);
+
+    const backends = members(fleet);
+    const subjects = backends.map(({ id, ready }): Subject => ({ id, role: ready ? 'reference' : 'excluded' }));
+    // As if it had settled just now: what the fleet shows is taken for its level.
+    const { judgement } = judge({ breaker, subjects, baseline: noBaseline, settled: true }, evidence);
+    const seen = evidence.kind === 'samples' ? evidence.samples.byBackend : new Map<string, readonly Sample[]>();
+    const found = { series: sum(seen) + unmatchedCount, matched: seen.size, unmatched: unmatchedCount };
+    const verdicts = judgement.kind === 'unusable' ? undefined : judgement.verdicts;
+    const spoken =
+      evidence.kind === 'verdicts' ? { series: evidence.verdicts.size, matched: evidence.verdicts.size } : {};
+    const result = { ...found, ...spoken };
+    return {
+      service: policy.service,
+      breaker: breaker.name,
+      outcome: judgement.kind,
+      ...result,
+      backends: backends.length,
+      flagged: backends.flatMap(({ id, name }) => {
+        const verdict = verdicts?.get(id);
+        return verdict?.kind === 'anomalous' ? [{ name, reason: verdict.reason }] : [];
+      }),
+      problems: problemsOf(`${policy.service}, breaker ${breaker.name}`, breaker, {
+        ...result,
+        backends: backends.length,
+        example: unmatched[0],
+        unusable: judgement.kind === 'unusable' ? judgement.reason : undefined,
+      }),
+    };
+  }
+}
+
+interface Facts {
+  readonly series: number;
+  readonly matched: number;
+  readonly backends: number;
+  readonly unmatched: number;
+  readonly example: Sample | undefined;
+  readonly unusable: string | undefined;
+}
+
+function problemsOf(what: string, { match }: Breaker, facts: Facts): readonly Problem[] {
+  const { series, matched, backends, unmatched, example, unusable } = facts;
+  if (unusable !== undefined) {
+    return [{ code: 'KV0740', severity: 'error', message: `${what}: nothing could be judged: ${unusable}` }];
+  }
+  if (series === 0) {
+    const message = `${what}: the query finds no series`;
+    return [{ code: 'KV0741', severity: 'warning', message, remedy: 'ask it at the source, and check its labels' }];
+  }
+  if (unmatched > 0 && matched < backends) {
+    const labels = JSON.stringify(example?.labels ?? {});
+    const message = `${what}: ${unmatched} of ${series} series name no backend, such as ${labels}`;
+    const remedy = `match is label ${match.label} by ${match.by}: set match to what the series have`;
+    return [{ code: 'KV0742', severity: 'warning', message, remedy }];
+  }
+  if (matched < backends) {
+    const message = `${what}: ${backends - matched} of ${backends} backends have no series`;
+    return [
+      { code: 'KV0743', severity: 'warning', message, remedy: 'they are not judged; check that they are scraped' },
+    ];
+  }
+  return [];
+}
+
+/** As `serve` does: only pods that Kubernetes itself put behind a Service of the policy's namespace are ever called. */
+function resolve(fleets: ReadonlyMap<ServiceKey, Fleet>, service: ServiceKey, port: number): ServiceAddresses {
+  const fleet = fleets.get(service);
+  if (fleet === undefined) return { kind: 'refused', reason: `there is no Service ${service} in the input` };
+  if (fleet.hasSelector !== true) return { kind: 'refused', reason: 'the Service has no selector' };
+  return readyAddresses(fleet, port);
+}
+
+function sum(samples: ReadonlyMap<string, readonly Sample[]>): number {
+  return [...samples.values()].reduce((total, list) => total + list.length, 0);
+}

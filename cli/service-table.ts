@@ -1,0 +1,64 @@
+/** Services and their breakers as tables. */
+import type { BreakerView, ServiceView } from '../engine/admin/messages.ts';
+import { ageText, type Column, defaultWidth, numberText, table, type TableOptions } from './table.ts';
+
+const serviceColumns: readonly Column<ServiceView>[] = [
+  { header: 'NAME', cell: ({ namespace, name }) => `${namespace}/${name}` },
+  { header: 'MODE', cell: ({ suspension, enforcement }) => (suspension === undefined ? enforcement : 'Suspended') },
+  { header: 'READY', cell: ({ summary }) => `${summary.ready}/${summary.total}` },
+  { header: 'SERVING', cell: ({ summary }) => String(summary.serving) },
+  { header: 'OUT', cell: ({ summary }) => String(outOf(summary)) },
+  { header: 'HELD', cell: ({ summary }) => String(summary.held) },
+  { header: 'BUDGET-LEFT', cell: ({ budget }) => `${budget.left}/${budget.maxOut}` },
+  { header: 'STATUS', cell: statusOf },
+];
+
+const breakerColumns: readonly Column<BreakerView & { readonly now: number }>[] = [
+  { header: 'NAME', cell: ({ name }) => name },
+  { header: 'MODE', cell: ({ enforcement }) => enforcement },
+  { header: 'OUTCOME', cell: ({ outcome }) => outcome },
+  { header: 'EVALUATED', cell: ({ evaluatedTime, now }) => ageText(evaluatedTime, now) },
+  { header: 'NORMAL', cell: ({ normal }) => String(normal) },
+  { header: 'ANOMALOUS', cell: ({ anomalous }) => String(anomalous) },
+  { header: 'NO-DATA', cell: ({ insufficient, error }) => String(insufficient + error) },
+  { header: 'BASELINE', cell: ({ baseline }) => numberText(baseline) },
+  { header: 'WHY', cell: whyOf },
+];
+
+export function servicesTable(services: readonly ServiceView[], options: Partial<TableOptions> = {}): string {
+  const sorted = services.toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
+  return table(serviceColumns, sorted, { width: defaultWidth, ...options });
+}
+
+/** Empty for a Service without breakers. */
+export function breakersTable({ breakers }: ServiceView, now: number): string {
+  if (breakers.length === 0) return '';
+  const rows = breakers.map((breaker) => ({ ...breaker, now }));
+  return `\n${table(breakerColumns, rows, { width: defaultWidth })}`;
+}
+
+function outOf({ ejected, probing, ramping, paused, evicted }: ServiceView['summary']): number {
+  return ejected + probing + ramping + paused + evicted;
+}
+
+/** What is unusual about a Service, the gravest first; `ok` when nothing is. */
+function statusOf({ policy, suspension, budget, breakers, summary }: ServiceView): string {
+  if (suspension !== undefined) return `${suspension.scope} suspended by ${suspension.actor}`;
+  if (budget.belowFloorSinceTime !== undefined) return `below the floor of ${budget.floor}`;
+  if (policy === '') return 'no policy';
+  const unusual = breakers.find(({ outcome }) => outcome === 'fleet-wide' || outcome === 'unusable');
+  if (unusual !== undefined) return `${unusual.name}: ${unusual.outcome}`;
+  if (summary.held > 0) return `${summary.held} held`;
+  const settling = breakers.find(({ evaluations, settle }) => evaluations <= settle);
+  if (settling !== undefined) return `${settling.name}: ${settlingText(settling)}`;
+  return summary.wouldEject > 0 ? `${summary.wouldEject} would be out` : 'ok';
+}
+
+function whyOf(breaker: BreakerView): string {
+  if (breaker.reason !== '') return breaker.reason;
+  return breaker.evaluations <= breaker.settle ? settlingText(breaker) : '';
+}
+
+function settlingText({ evaluations, settle, outcome }: BreakerView): string {
+  return outcome === 'none' ? 'not evaluated yet' : `settling ${evaluations}/${settle}`;
+}

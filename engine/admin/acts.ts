@@ -1,0 +1,155 @@
+/** Manual acts: what a person may do by hand, each told to the audit log, done or refused. */
+import type { Clock } from '../clock.ts';
+import type { Engine } from '../engine.ts';
+import { type Backend, serviceKey } from '../model.ts';
+import type { ProblemCode } from '../problem.ts';
+import type { Command } from '../rotation/event.ts';
+import type { ServiceState } from '../rotation/state.ts';
+import { backendView } from './backend-view.ts';
+import { checkRestore, checkSuspension, checkTakeOut } from './check.ts';
+import { findBackend, findService } from './find.ts';
+import type {
+  BackendActResponse,
+  RestoreRequest,
+  ResumeResponse,
+  SuspendResponse,
+  SuspensionRequest,
+  TakeOutRequest,
+} from './messages.ts';
+import { asRefusal, commandRefusal, Refusal } from './refusal.ts';
+import { serviceView, suspensionView } from './view.ts';
+
+export interface ActsOptions {
+  readonly engine: Pick<Engine, 'states' | 'suspension' | 'command' | 'suspendAll'>;
+  readonly clock: Clock;
+  /** Must not throw. */
+  onAct?(act: ManualAct): void;
+}
+
+export interface ManualAct {
+  readonly verb: Command['verb'];
+  /** `namespace/name`, or empty for everything. */
+  readonly service: string;
+  /** As the person named it; empty for suspend and resume. */
+  readonly backend: string;
+  readonly actor: string;
+  readonly reason: string;
+  /** The code of the refusal; absent when it was done. */
+  readonly refused?: ProblemCode;
+}
+
+/** Who asks, as far as the connection proves it. */
+export interface Caller {
+  /** From the certificate or the token; absent on loopback, where the client says who it is. */
+  readonly actor?: string;
+}
+
+export interface Acts {
+  eject(request: TakeOutRequest, caller: Caller): Promise<BackendActResponse>;
+  pause(request: TakeOutRequest, caller: Caller): Promise<BackendActResponse>;
+  restore(request: RestoreRequest, caller: Caller): Promise<BackendActResponse>;
+  suspend(request: SuspensionRequest, caller: Caller): Promise<SuspendResponse>;
+  resume(request: SuspensionRequest, caller: Caller): Promise<ResumeResponse>;
+}
+
+type ActRequest = TakeOutRequest | RestoreRequest | SuspensionRequest;
+
+export function createActs({ engine, clock, onAct }: ActsOptions): Acts {
+  /** A refused attempt is told as well: whoever reads the audit log wants to know that it was made. */
+  async function act<Response>(
+    verb: ManualAct['verb'],
+    request: ActRequest,
+    caller: Caller,
+    run: (actor: string) => Promise<Response>,
+  ): Promise<Response> {
+    const { namespace, name, reason } = request;
+    // What the connection proves outranks what the client says.
+    const actor = caller.actor ?? (request.actor.trim() === '' ? 'loopback' : request.actor);
+    const service = name === '' ? '' : serviceKey(namespace, name);
+    const told = { verb, service, backend: 'backend' in request ? request.backend : '', actor, reason };
+    try {
+      const response = await run(actor);
+      onAct?.(told);
+      return response;
+    } catch (error) {
+      onAct?.({ ...told, refused: asRefusal(error).problem.code });
+      throw error;
+    }
+  }
+
+  async function command(before: ServiceState, command: Command): Promise<ServiceState> {
+    const outcome = await engine.command(before.service, command);
+    if (outcome.kind === 'refused') throw commandRefusal(outcome.cause, outcome.message);
+    return outcome.state;
+  }
+
+  function find({ namespace, name }: ActRequest): ServiceState {
+    return findService(engine.states(), namespace, name);
+  }
+
+  const serviceOf = (state: ServiceState) =>
+    serviceView(state, { now: clock.now(), suspension: engine.suspension() }, false);
+
+  function bothViews(state: ServiceState, backend: Backend): BackendActResponse {
+    return { service: serviceOf(state), backend: backendView(state, backend, clock.now()) };
+  }
+
+  function takeOut(verb: 'eject' | 'pause', request: TakeOutRequest, caller: Caller): Promise<BackendActResponse> {
+    return act(verb, request, caller, async (actor) => {
+      checkTakeOut(request);
+      const before = find(request);
+      const backend = findBackend(before, request.backend);
+      const { reason, force, forSeconds } = request;
+      const forMs = Math.round(forSeconds * 1000);
+      return bothViews(await command(before, { verb, backend: backend.id, forMs, actor, reason, force }), backend);
+    });
+  }
+
+  return {
+    eject: (request, caller) => takeOut('eject', request, caller),
+    pause: (request, caller) => takeOut('pause', request, caller),
+    restore: (request, caller) =>
+      act('restore', request, caller, async (actor) => {
+        checkRestore(request);
+        const before = find(request);
+        const backend = findBackend(before, request.backend);
+        const { reason, ramp } = request;
+        return bothViews(await command(before, { verb: 'restore', backend: backend.id, actor, reason, ramp }), backend);
+      }),
+    suspend: (request, caller) =>
+      act('suspend', request, caller, async (actor) => {
+        checkSuspension(request);
+        const { all, reason } = request;
+        const suspension = { actor, reason, sinceMs: clock.now() };
+        if (all) {
+          engine.suspendAll(suspension);
+          return { suspension: suspensionView('everything', suspension) };
+        }
+        const service = serviceOf(await command(find(request), { verb: 'suspend', actor, reason }));
+        return { service, suspension: service.suspension ?? suspensionView('service', suspension) };
+      }),
+    resume: (request, caller) =>
+      act('resume', request, caller, async (actor) => {
+        checkSuspension(request);
+        if (request.all) {
+          if (engine.suspension() === undefined) throw notSuspended('everything', 'kubervisor get shows what is');
+          engine.suspendAll(undefined);
+          return {};
+        }
+        const before = find(request);
+        // A needless resume would make its breakers observe anew, and nobody would be protected meanwhile.
+        if (before.suspension === undefined) throw notSuspended(before.service, wayToResume(before));
+        return { service: serviceOf(await command(before, { verb: 'resume', actor, reason: request.reason })) };
+      }),
+  };
+
+  function wayToResume({ policy }: ServiceState): string {
+    if (engine.suspension() !== undefined) return 'everything is suspended: resume without naming a Service';
+    if (policy?.enforcement === 'Suspended') return 'the policy itself says enforcement: Suspended; edit it';
+    return 'kubervisor get shows what is';
+  }
+}
+
+function notSuspended(what: string, remedy: string): Refusal {
+  return new Refusal('conflict', { code: 'KV0710', message: `${what} is not suspended by a person`, remedy });
+}

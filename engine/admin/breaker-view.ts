@@ -1,0 +1,56 @@
+/** A breaker: what it asks, and what came out of its last evaluation. */
+import type { Verdict } from '../breakers/verdict.ts';
+import type { Breaker } from '../policy/policy.ts';
+import type { LastJudgement, ServiceState } from '../rotation/state.ts';
+import { trackOf } from '../rotation/work.ts';
+import type { BreakerView } from './messages.ts';
+import { toTime } from './time.ts';
+
+export function breakerView(state: ServiceState, breaker: Breaker): BreakerView {
+  const known = state.breakers.get(breaker.name);
+  const last = known?.last;
+  const level = known?.baseline.level;
+  return {
+    name: breaker.name,
+    enforcement: enforcementOf(state, breaker),
+    detector: breaker.detector.kind,
+    query: questionOf(breaker),
+    ...(breaker.activity === undefined ? {} : { activityQuery: breaker.activity.query }),
+    source: breaker.detector.kind === 'customService' ? '' : breaker.source,
+    evaluationPeriodSeconds: breaker.evaluationPeriodMs / 1000,
+    windowSeconds: breaker.lookbackMs / 1000,
+    confirmAtLeast: breaker.confirm.atLeast,
+    confirmOf: breaker.confirm.of,
+    outcome: last?.kind ?? 'none',
+    reason: last?.reason ?? '',
+    ...(last === undefined ? {} : { evaluatedTime: toTime(last.evaluatedAtMs) }),
+    evaluations: known?.evaluations ?? 0,
+    settle: state.policy?.settle ?? 0,
+    ...(level === undefined ? {} : { baseline: level }),
+    normal: count(last, 'normal'),
+    anomalous: count(last, 'anomalous'),
+    insufficient: count(last, 'insufficient'),
+    error: count(last, 'error'),
+  };
+}
+
+function enforcementOf(state: ServiceState, breaker: Breaker): BreakerView['enforcement'] {
+  if (state.policy === undefined) return breaker.enforcement;
+  switch (trackOf(state.policy, breaker)) {
+    case 'enforced':
+      return 'Enforce';
+    case 'shadow':
+      return 'Observe';
+    case undefined:
+      return 'Suspended';
+  }
+}
+
+/** The query as it is asked, or whom a custom service is asked at. */
+export function questionOf({ detector }: Breaker): string {
+  return detector.kind === 'customService' ? `${detector.service}:${detector.port}` : detector.query;
+}
+
+function count(last: LastJudgement | undefined, kind: Verdict['kind']): number {
+  return [...(last?.verdicts.values() ?? [])].filter((verdict) => verdict.kind === kind).length;
+}

@@ -1,0 +1,47 @@
+/** The bounds of requests, the same on both wires. */
+import type { RestoreRequest, SuspensionRequest, TakeOutRequest } from './messages.ts';
+import { invalid } from './refusal.ts';
+
+/** A person who is called away must not leave a backend out for good. */
+export const longestActSeconds = 4 * 3600;
+const longestReason = 256;
+const longestActor = 128;
+/** More than any name or address has. */
+const longestName = 512;
+
+export function checkTakeOut({ backend, forSeconds, reason, actor }: TakeOutRequest): void {
+  checkName('backend', backend);
+  if (!(forSeconds >= 1 && forSeconds <= longestActSeconds)) {
+    throw invalid('forSeconds', `must be 1 to ${longestActSeconds}; found ${forSeconds}`, 'say --for 15m, at most 4h');
+  }
+  checkReason(reason, actor);
+}
+
+export function checkRestore({ backend, reason, actor }: RestoreRequest): void {
+  checkName('backend', backend);
+  checkReason(reason, actor);
+}
+
+export function checkSuspension({ namespace, name, all, reason, actor }: SuspensionRequest): void {
+  if (all && (namespace !== '' || name !== '')) {
+    throw invalid('all', 'excludes namespace and name', 'name one Service, or set all');
+  }
+  checkReason(reason, actor);
+}
+
+export function checkName(field: string, text: string): void {
+  if (text === '') throw invalid(field, 'is required');
+  checkText(field, text, longestName);
+}
+
+function checkReason(reason: string, actor: string): void {
+  if (reason.trim() === '') throw invalid('reason', 'is required', 'say why, for whoever looks at it later');
+  checkText('reason', reason, longestReason);
+  checkText('actor', actor, longestActor);
+}
+
+/** Control characters would let a reason forge lines of a log or move the cursor of a terminal. */
+function checkText(field: string, text: string, longest: number): void {
+  if (text.length > longest) throw invalid(field, `must have at most ${longest} characters; it has ${text.length}`);
+  if (/\p{Cc}/u.test(text)) throw invalid(field, 'must not contain control characters');
+}

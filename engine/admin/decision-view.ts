@@ -1,0 +1,124 @@
+/** The record of a backend that is out or has strikes, and what has to happen for it to get further. */
+import type { EpochMs } from '../model.ts';
+import { formatDuration } from '../policy/duration.ts';
+import type { Breaker } from '../policy/policy.ts';
+import type { Decision } from '../rotation/decision.ts';
+import type { Held, ServiceState, TrackName } from '../rotation/state.ts';
+import { describeHeld } from '../budget/held.ts';
+import { endOf } from '../rotation/time.ts';
+import { guidanceOf } from '../rotation/unguided.ts';
+import { trackOf } from '../rotation/work.ts';
+import type { DecisionView, HeldView } from './messages.ts';
+import { toTime } from './time.ts';
+
+export function decisionView(state: ServiceState, track: TrackName, decision: Decision): DecisionView {
+  const { next, atMs } = nextOf(state, track, decision);
+  const { returning } = decision;
+  return {
+    state: decision.state,
+    ...causeView(decision),
+    sinceTime: toTime(decision.sinceMs),
+    outSinceTime: toTime(decision.outSinceMs),
+    retries: decision.retries,
+    maxRetries: guidanceOf(state).activator.maxRetryCount,
+    returning: returning.kind === 'time' ? returning.note : 'evidence',
+    next,
+    ...(atMs === undefined ? {} : { nextTime: toTime(atMs) }),
+    closed: decision.closed,
+    epoch: decision.epoch,
+    seq: decision.seq,
+  };
+}
+
+type CauseView = Pick<
+  DecisionView,
+  | 'cause'
+  | 'breaker'
+  | 'value'
+  | 'bound'
+  | 'severity'
+  | 'reason'
+  | 'query'
+  | 'windowSeconds'
+  | 'streakAnomalous'
+  | 'streakOf'
+  | 'budget'
+  | 'verb'
+  | 'actor'
+>;
+
+function causeView({ cause }: Decision): CauseView {
+  if (cause.kind === 'manual') {
+    const { verb, actor, reason } = cause;
+    const nothing = { breaker: '', query: '', windowSeconds: 0, streakAnomalous: 0, streakOf: 0, budget: '' };
+    return { cause: 'manual', ...nothing, verb, actor, reason };
+  }
+  const { breaker, value, bound, severity, reason, query, lookbackMs, streak, budget } = cause;
+  return {
+    cause: 'breaker',
+    ...{ breaker, value, bound, severity, reason, budget },
+    query: query ?? '',
+    windowSeconds: lookbackMs / 1000,
+    streakAnomalous: streak.anomalous,
+    streakOf: streak.of,
+    verb: '',
+    actor: '',
+  };
+}
+
+export function heldView({ cause, breaker, verdict, sinceMs }: Held): HeldView {
+  const { value, bound, reason } = verdict;
+  return { cause, text: describeHeld(cause), breaker, value, bound, reason, sinceTime: toTime(sinceMs) };
+}
+
+interface Next {
+  readonly next: string;
+  readonly atMs?: EpochMs;
+}
+
+function nextOf(state: ServiceState, track: TrackName, decision: Decision): Next {
+  const { ramp, resetAfterMs } = guidanceOf(state).activator;
+  switch (decision.state) {
+    case 'ejected':
+    case 'paused': {
+      const endMs = endOf(decision);
+      if (endMs === undefined) return { next: 'stays out until a person restores it' };
+      return { next: `probes at ${ramp.weights[0] ?? 100} % of its weight`, atMs: endMs };
+    }
+    case 'evicted':
+      return { next: 'stays out until its pod is replaced or a person restores it' };
+    case 'serving': {
+      const leftMs = Math.max(0, resetAfterMs - decision.healthyMs);
+      return { next: `its strikes are forgotten after ${formatDuration(leftMs)} more of judged health` };
+    }
+    case 'probing':
+    case 'ramping':
+      return nextStep(state, track, decision);
+  }
+}
+
+function nextStep(state: ServiceState, track: TrackName, decision: Decision): Next {
+  const { ramp } = guidanceOf(state).activator;
+  const weight = ramp.weights[decision.step + 1] ?? 100;
+  const goesTo = weight >= 100 ? 'goes to full weight' : `goes to ${weight} % of its weight`;
+  const stepEndMs = decision.sinceMs + ramp.stepPeriodMs;
+  const judges = judgesOf(state, track, decision);
+  if (decision.returning.kind === 'time' || judges.length === 0) return { next: `${goesTo} by time`, atMs: stepEndMs };
+
+  // A verdict speaks of this step only if everything it looks back on lies after the step began.
+  const lookbackMs = Math.min(...judges.map((judge) => judge.lookbackMs));
+  const names = judges.map(({ name }) => name).join(' or ');
+  return {
+    next: `${goesTo} when ${names} finds it normal over samples from after this step began, and no breaker finds it anomalous`,
+    atMs: Math.max(stepEndMs, decision.evidenceFromMs + lookbackMs),
+  };
+}
+
+/** Whose acquittal counts: its accuser's, or, of one a person took out, any of the track's. */
+function judgesOf(state: ServiceState, track: TrackName, { cause }: Decision): readonly Breaker[] {
+  const { policy } = state;
+  if (policy === undefined) return [];
+  const acting = policy.breakers.filter((breaker) => trackOf(policy, breaker) === track);
+  const accusers = acting.filter(({ name }) => cause.kind === 'breaker' && name === cause.breaker);
+  return accusers.length > 0 ? accusers : acting;
+}

@@ -1,0 +1,74 @@
+/**
+ * The admin API itself: request message in, response message out, a `Refusal` thrown where it cannot be done. Both wires
+ * call these and nothing else, so they cannot disagree.
+ */
+import type { ServiceKey } from '../model.ts';
+import type { Timing } from '../rotation/context.ts';
+import type { ServiceState } from '../rotation/state.ts';
+import { type Acts, type ActsOptions, createActs } from './acts.ts';
+import { findAnywhere, findService, matches } from './find.ts';
+import type {
+  GetRequest,
+  GetResponse,
+  ListRequest,
+  ListResponse,
+  ProxiesRequest,
+  ProxiesResponse,
+  ServiceView,
+  WatchRequest,
+  WatchResponse,
+  WhyRequest,
+  WhyResponse,
+} from './messages.ts';
+import { type ConnectedProxy, proxyViews } from './proxies.ts';
+import { serviceView, suspensionView } from './view.ts';
+import { sorted, watchServices } from './watch.ts';
+import { explain, type WhyContext } from './why.ts';
+
+export interface AdminOptions extends ActsOptions {
+  /** The engine's own, so that `why` judges guards as the engine does. */
+  readonly timing: Timing;
+  proxies(): readonly ConnectedProxy[];
+  /** Calls back whenever a Service changed or is gone; the returned function ends that. */
+  subscribe(listener: (service: ServiceKey) => void): () => void;
+}
+
+/** One name a method of the proto, in lower camel case. */
+export interface AdminHandlers extends Acts {
+  list(request: ListRequest): ListResponse;
+  get(request: GetRequest): GetResponse;
+  watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchResponse, void, void>;
+  why(request: WhyRequest): WhyResponse;
+  proxies(request: ProxiesRequest): ProxiesResponse;
+}
+
+export function createAdminHandlers(options: AdminOptions): AdminHandlers {
+  const { engine, clock, timing } = options;
+  const context = (): WhyContext => ({ now: clock.now(), suspension: engine.suspension(), timing });
+  const view = (state: ServiceState, withBackends: boolean): ServiceView => serviceView(state, context(), withBackends);
+
+  return {
+    ...createActs(options),
+    list({ namespace, backends }) {
+      const suspension = engine.suspension();
+      return {
+        services: sorted(engine.states())
+          .filter(({ service }) => matches(service, { namespace, name: '' }))
+          .map((state) => view(state, backends)),
+        ...(suspension === undefined ? {} : { suspension: suspensionView('everything', suspension) }),
+      };
+    },
+    get: ({ namespace, name }) => ({ service: view(findService(engine.states(), namespace, name), true) }),
+    watch: (request, signal) =>
+      watchServices(
+        { clock, view, states: () => engine.states(), subscribe: (listener) => options.subscribe(listener) },
+        request,
+        signal,
+      ),
+    why({ backend: text, ...filter }) {
+      const { state, backend } = findAnywhere(engine.states(), text, filter);
+      return explain(state, backend, context());
+    },
+    proxies: () => ({ proxies: proxyViews(options.proxies()) }),
+  };
+}

@@ -1,0 +1,75 @@
+/** What the engine knows about a Service, as the messages of the admin API. Pure: the clock and the state come in. */
+import { describeBudget } from '../budget/arithmetic.ts';
+import { type EpochMs, members, splitServiceKey } from '../model.ts';
+import { budgetOfService, servingIn } from '../rotation/capacity.ts';
+import { isOut, type RotationState } from '../rotation/decision.ts';
+import type { ServiceState, Suspension } from '../rotation/state.ts';
+import { backendView, byName } from './backend-view.ts';
+import { breakerView } from './breaker-view.ts';
+import type { BudgetView, ServiceView, SummaryView, SuspensionView } from './messages.ts';
+import { toTime } from './time.ts';
+
+export interface ViewContext {
+  readonly now: EpochMs;
+  /** Of everything; a Service's own is part of its state. */
+  readonly suspension: Suspension | undefined;
+}
+
+export function serviceView(state: ServiceState, context: ViewContext, withBackends: boolean): ServiceView {
+  const suspension = suspensionOf(state, context.suspension);
+  return {
+    ...splitServiceKey(state.service),
+    policy: state.policy?.name ?? '',
+    enforcement: state.policy?.enforcement ?? 'None',
+    ...(suspension === undefined ? {} : { suspension }),
+    summary: summaryView(state),
+    budget: budgetView(state),
+    breakers: state.policy?.breakers.map((breaker) => breakerView(state, breaker)) ?? [],
+    backends: withBackends
+      ? state.fleet.backends.toSorted(byName).map((backend) => backendView(state, backend, context.now))
+      : [],
+  };
+}
+
+/** The suspension in force: that of everything outranks the Service's own. */
+export function suspensionOf(state: ServiceState, everything: Suspension | undefined): SuspensionView | undefined {
+  if (everything !== undefined) return suspensionView('everything', everything);
+  return state.suspension === undefined ? undefined : suspensionView('service', state.suspension);
+}
+
+export function suspensionView(scope: SuspensionView['scope'], suspension: Suspension): SuspensionView {
+  const { actor, reason, sinceMs } = suspension;
+  return { scope, actor, reason, sinceTime: toTime(sinceMs) };
+}
+
+function summaryView(state: ServiceState): SummaryView {
+  const fleet = members(state.fleet);
+  const count = (wanted: RotationState): number =>
+    fleet.filter(({ id }) => state.enforced.decisions.get(id)?.state === wanted).length;
+  return {
+    total: fleet.length,
+    ready: fleet.filter(({ ready }) => ready).length,
+    serving: servingIn(state, 'enforced').length,
+    ejected: count('ejected'),
+    probing: count('probing'),
+    ramping: count('ramping'),
+    paused: count('paused'),
+    evicted: count('evicted'),
+    held: state.enforced.held.size,
+    wouldEject: fleet.filter(({ id }) => isOut(state.shadow.decisions.get(id))).length,
+    terminating: state.fleet.backends.length - fleet.length,
+  };
+}
+
+export function budgetView(state: ServiceState): BudgetView {
+  const budget = budgetOfService(state);
+  const serving = servingIn(state, 'enforced').length;
+  const out = Math.max(0, budget.base - serving);
+  return {
+    ...budget,
+    out,
+    left: Math.max(0, budget.maxOut - out),
+    text: describeBudget(budget, serving),
+    ...(state.belowFloorSinceMs === undefined ? {} : { belowFloorSinceTime: toTime(state.belowFloorSinceMs) }),
+  };
+}

@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest';
+import { breakerOf, deviationOf, policyOf, type World, world } from '../../test/support/world.ts';
+import type { Suspension } from '../rotation/state.ts';
+import { findBackend } from './find.ts';
+import type { WhyResponse } from './messages.ts';
+import { explain } from './why.ts';
+
+function why(w: World, name: string, suspension?: Suspension): WhyResponse {
+  return explain(w.state, findBackend(w.state, name), { now: w.now, suspension, timing: w.context.timing });
+}
+
+function linesOf(answer: WhyResponse, stage: string): readonly string[] {
+  return answer.steps.filter((step) => step.stage === stage).map(({ text }) => text);
+}
+
+describe('why a backend is out', () => {
+  const w = world();
+  const evaluated: string[] = [];
+  for (let index = 0; index < 2; index++) {
+    w.evaluate(w.bad('p3'));
+    evaluated.push(new Date(w.now).toISOString());
+  }
+  const answer = why(w, 'p3');
+
+  it('is concluded in one sentence', () => {
+    expect(answer.conclusion).toBe('p3 is ejected, breaker errors: value 9 > 5');
+  });
+
+  it('goes from the verdicts to what is served, in the order in which it is decided', () => {
+    const stages = answer.steps.map(({ stage }) => stage);
+    expect([...new Set(stages)]).toEqual([
+      'backend',
+      'policy',
+      'breaker',
+      'fleet',
+      'guard',
+      'budget',
+      'rotation',
+      'next',
+    ]);
+  });
+
+  it('names value, bound, window, streak and the query as it was asked', () => {
+    expect(linesOf(answer, 'breaker')).toEqual([
+      'errors (Enforce): anomalous, value 9, bound 5: value 9 > 5',
+      `errors: window 5s; 2 of the last 2 anomalous, it takes 2 anomalous of 3; evaluated ${evaluated[1]}`,
+      'errors: query errors',
+    ]);
+    expect(linesOf(answer, 'rotation')).toEqual([
+      `ejected since ${evaluated[1]} by breaker errors, 2 of 2 anomalous over 5s: value 9 > 5; retry 0, at most 3; weight 0 %`,
+    ]);
+  });
+
+  it('has the arithmetic of the budget, now and when it was taken out', () => {
+    expect(linesOf(answer, 'budget')).toEqual([
+      '1 of 6 not serving, at most 2 may be (floor 3)',
+      'when it was taken out: 0 of 6 not serving, at most 2 may be (floor 3)',
+    ]);
+  });
+
+  it('says what has to happen for it to come back', () => {
+    expect(linesOf(answer, 'next')[0]).toMatch(/^probes at 5 % of its weight, not before 2026-/);
+  });
+
+  it('carries the same as data', () => {
+    expect(answer).toMatchObject({
+      service: 'shop/pricer',
+      backend: { name: 'p3', decision: { value: 9, bound: 5, windowSeconds: 5 } },
+      breakers: [{ name: 'errors', query: 'errors' }],
+      budget: { base: 6, floor: 3, maxOut: 2 },
+    });
+  });
+
+  it('names the person, where one did it', () => {
+    const w = world();
+    w.eject('p1', { verb: 'pause' });
+    expect(why(w, 'p1').conclusion).toBe('p1 is paused, pause by ana: disk');
+    expect(linesOf(why(w, 'p1'), 'rotation')[0]).toContain('by ana (pause): disk');
+  });
+});
+
+describe('why a backend is not out', () => {
+  it('because every breaker finds it normal', () => {
+    const w = world();
+    w.evaluate(w.all(0));
+    expect(why(w, 'p1').conclusion).toBe('p1 is serving: every breaker finds it normal');
+    expect(linesOf(why(w, 'p1'), 'next')).toEqual([
+      'goes out when errors finds it anomalous in 2 of 3 evaluations and the budget allows it',
+    ]);
+  });
+
+  it('because its anomaly is not confirmed yet', () => {
+    const w = world();
+    w.evaluate(w.bad('p1'));
+    expect(why(w, 'p1').conclusion).toBe(
+      'p1 is serving: errors finds it anomalous in 1 of 1 evaluations, it takes 2 of 3',
+    );
+  });
+
+  it('because the budget is used up', () => {
+    const w = world({ policy: policyOf({ budget: { maxEjectedPercent: 0 } }) });
+    w.evaluations(2, w.bad('p1'));
+    expect(why(w, 'p1').conclusion).toBe('p1 is serving although anomalous, held by budget: the budget is used up');
+    expect(linesOf(why(w, 'p1'), 'guard')[0]).toBe(
+      `held since ${new Date(w.now).toISOString()}, budget: the budget is used up`,
+    );
+    expect(linesOf(why(w, 'p1'), 'next')).toEqual([
+      'goes out as soon as nothing holds it any more (the budget is used up)',
+    ]);
+  });
+
+  it('because the fleet as a whole moved', () => {
+    const breakers = [breakerOf({ name: 'price', detector: deviationOf() })];
+    const w = world({ policy: policyOf({ breakers }) });
+    w.evaluations(3, w.all(100));
+    w.evaluate(w.all(0, { p6: 100 }));
+    expect(why(w, 'p1').conclusion).toBe(
+      'p1 is serving although anomalous, held by fleet-wide: the fleet as a whole moved',
+    );
+    expect(linesOf(why(w, 'p1'), 'fleet')).toEqual([
+      'price: fleet-wide, so it takes nobody out: the median of 6 backends is 0',
+    ]);
+    expect(why(w, 'p6').conclusion).toBe('p6 is serving: every breaker finds it normal');
+  });
+
+  it('because more of the fleet is bad than holdAbovePercent', () => {
+    const w = world();
+    w.evaluations(2, w.bad('p1', 'p2', 'p3', 'p4'));
+    expect(linesOf(why(w, 'p1'), 'guard')).toContain(
+      'too much of the fleet is bad at once: correlated, not an outlier (holdAbovePercent 50)',
+    );
+  });
+
+  it('because the policy still settles', () => {
+    const w = world({ policy: policyOf({ settle: 10 }) });
+    w.evaluations(3, w.bad('p1'));
+    expect(why(w, 'p1').conclusion).toContain('held by settling');
+    expect(linesOf(why(w, 'p1'), 'guard')).toContain('errors still settles: 3 of 10 evaluations');
+  });
+
+  it('because its breaker only observes', () => {
+    const w = world({ policy: policyOf({ enforcement: 'Observe' }) });
+    w.evaluations(2, w.bad('p1'));
+    expect(why(w, 'p1').conclusion).toBe(
+      'p1 is serving: errors finds it anomalous but only observes; it would be ejected',
+    );
+    expect(linesOf(why(w, 'p1'), 'shadow')[0]).toMatch(/^observing breakers would have it ejected since/);
+  });
+
+  it('because a person suspended the Service, or everything', () => {
+    const w = world();
+    w.evaluations(2, w.bad('p1'));
+    w.command({ verb: 'suspend', actor: 'ana', reason: 'drill' });
+    const at = new Date(w.now).toISOString();
+    expect(why(w, 'p1').conclusion).toBe('p1 is serving: breakers are suspended');
+    expect(linesOf(why(w, 'p1'), 'suspension')).toEqual([`this Service is suspended since ${at} by ana: drill`]);
+    const everything = why(w, 'p1', { actor: 'bo', reason: 'outage', sinceMs: w.now });
+    expect(linesOf(everything, 'suspension')).toEqual([`everything is suspended since ${at} by bo: outage`]);
+  });
+
+  it('because nothing could be judged', () => {
+    const w = world();
+    w.evaluate({ kind: 'unusable', reason: 'prometheus is down' });
+    expect(why(w, 'p1').conclusion).toBe(
+      'p1 is serving: no breaker finds it anomalous (errors: nothing could be judged: prometheus is down)',
+    );
+  });
+
+  it('because there is no policy', () => {
+    const answer = why(world({ policy: undefined }), 'p1');
+    expect(answer.conclusion).toBe('p1 is serving: its Service has no policy');
+    expect(answer.steps.map(({ stage }) => stage)).toEqual(['backend', 'policy', 'budget', 'rotation']);
+  });
+
+  it('because Kubernetes itself keeps it out', () => {
+    const w = world();
+    w.change('p1', { ready: false });
+    expect(why(w, 'p1').conclusion).toBe('p1 is not ready: Kubernetes keeps it out, no breaker does');
+  });
+});

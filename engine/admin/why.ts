@@ -1,0 +1,197 @@
+/**
+ * Why a backend is out, or why it is not: the chain from verdicts to what is served, in the order in which it is
+ * decided. It reads the same records the decision was made from, so it cannot tell another story.
+ */
+import { human } from '../breakers/statistics.ts';
+import { describeHeld } from '../budget/held.ts';
+import type { Backend } from '../model.ts';
+import { formatDuration } from '../policy/duration.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Timing } from '../rotation/context.ts';
+import { isCorrelated, isYoungFleet, velocityLeft } from '../rotation/guards.ts';
+import type { ServiceState } from '../rotation/state.ts';
+import { backendView } from './backend-view.ts';
+import { breakerView } from './breaker-view.ts';
+import type { BackendView, BreakerView, DecisionView, VerdictView, WhyResponse, WhyStep } from './messages.ts';
+import { budgetView, suspensionOf, type ViewContext } from './view.ts';
+
+export interface WhyContext extends ViewContext {
+  readonly timing: Timing;
+}
+
+export function explain(state: ServiceState, backend: Backend, context: WhyContext): WhyResponse {
+  const view = backendView(state, backend, context.now);
+  const breakers = state.policy?.breakers.map((breaker) => breakerView(state, breaker)) ?? [];
+  const budget = budgetView(state);
+  const lines: readonly (readonly [WhyStep['stage'], readonly string[]])[] = [
+    ['backend', [describeBackend(state, view)]],
+    ['policy', [describePolicy(state)]],
+    ['suspension', describeSuspension(state, context)],
+    ['breaker', breakers.flatMap((breaker, index) => describeBreaker(breaker, view.verdicts[index]))],
+    ['fleet', describeFleet(breakers)],
+    ['guard', describeGuards(state, view, context)],
+    ['budget', [budget.text, ...describeBudgetThen(view.decision)]],
+    ['shadow', describeShadow(view)],
+    ['rotation', [describeRotation(view)]],
+    ['next', describeNext(view, breakers)],
+  ];
+  return {
+    service: state.service,
+    conclusion: conclude(state, view, breakers, context),
+    steps: lines.flatMap(([stage, texts]) => texts.map((text) => ({ stage, text }))),
+    backend: view,
+    breakers,
+    budget,
+  };
+}
+
+function describeBackend({ service }: ServiceState, view: BackendView): string {
+  const condition = view.terminating ? 'leaving' : view.ready ? 'ready' : 'not ready';
+  const zone = view.zone === '' ? '' : `, zone ${view.zone}`;
+  const warm = view.warmUpUntilTime === undefined ? '' : `, warming up until ${view.warmUpUntilTime}`;
+  return `${view.name} of ${service} (${view.addresses.join(', ')}${zone}): ${condition}${warm}`;
+}
+
+function describePolicy({ policy }: ServiceState): string {
+  if (policy === undefined) return 'no policy: no breaker judges it, only people take something out';
+  return `${policy.namespace}/${policy.name}: ${policy.enforcement}`;
+}
+
+function describeSuspension(state: ServiceState, context: ViewContext): readonly string[] {
+  const suspension = suspensionOf(state, context.suspension);
+  if (suspension === undefined) return [];
+  const { scope, actor, reason, sinceTime } = suspension;
+  return [
+    `${scope === 'everything' ? 'everything' : 'this Service'} is suspended since ${sinceTime} by ${actor}: ${reason}`,
+  ];
+}
+
+function describeBreaker(breaker: BreakerView, verdict: VerdictView | undefined): readonly string[] {
+  if (verdict === undefined) return [];
+  const { name, confirmAtLeast, confirmOf, windowSeconds } = breaker;
+  const measured =
+    verdict.value === undefined || verdict.bound === undefined
+      ? ''
+      : `, value ${human(verdict.value)}, bound ${human(verdict.bound)}`;
+  const reason = verdict.reason === '' ? '' : `: ${verdict.reason}`;
+  const takes = `it takes ${confirmAtLeast} anomalous of ${confirmOf}`;
+  const streak =
+    verdict.streakOf === 0 ? takes : `${verdict.streakAnomalous} of the last ${verdict.streakOf} anomalous, ${takes}`;
+  const at = breaker.evaluatedTime === undefined ? '' : `; evaluated ${breaker.evaluatedTime}`;
+  const kind = verdict.kind === 'none' ? 'no verdict' : verdict.kind;
+  return [
+    `${name} (${breaker.enforcement}): ${kind}${measured}${reason}`,
+    `${name}: window ${formatDuration(windowSeconds * 1000)}; ${streak}${at}`,
+    `${name}: ${breaker.detector === 'customService' ? 'custom service' : 'query'} ${breaker.query}`,
+  ];
+}
+
+function describeFleet(breakers: readonly BreakerView[]): readonly string[] {
+  if (breakers.length === 0) return [];
+  const moved = breakers.filter(({ outcome }) => outcome === 'fleet-wide');
+  if (moved.length === 0) return ['no breaker sees the fleet as a whole moved'];
+  return moved.map(({ name, reason }) => `${name}: fleet-wide, so it takes nobody out: ${reason}`);
+}
+
+function describeGuards(state: ServiceState, view: BackendView, context: WhyContext): readonly string[] {
+  const { policy } = state;
+  const { held, shadowHeld } = view;
+  if (policy === undefined) return [];
+  const texts = [
+    ...(held === undefined ? [] : [`held since ${held.sinceTime}, ${held.cause}: ${held.text}`]),
+    ...(shadowHeld === undefined ? [] : [`would be held, ${shadowHeld.cause}: ${shadowHeld.text}`]),
+    ...activeGuards(state, policy, context),
+  ];
+  return texts.length === 0 ? ['none holds new ejections'] : texts;
+}
+
+function activeGuards(state: ServiceState, policy: Policy, { now, timing }: WhyContext): readonly string[] {
+  const settling = policy.breakers.flatMap(({ name }) => {
+    const evaluations = state.breakers.get(name)?.evaluations ?? 0;
+    return evaluations > policy.settle ? [] : [`${name} still settles: ${evaluations} of ${policy.settle} evaluations`];
+  });
+  const { holdAbovePercent } = policy.budget;
+  return [
+    ...settling,
+    ...(isCorrelated(state, policy, 'enforced', now, timing)
+      ? [`${describeHeld('hold-above')} (holdAbovePercent ${holdAbovePercent})`]
+      : []),
+    ...(isYoungFleet(state, policy, now) ? [describeHeld('young-fleet')] : []),
+    ...(velocityLeft(state, policy, 'enforced', now, timing) === 0 ? [describeHeld('velocity')] : []),
+  ];
+}
+
+function describeBudgetThen(decision: DecisionView | undefined): readonly string[] {
+  return decision === undefined || decision.budget === '' ? [] : [`when it was taken out: ${decision.budget}`];
+}
+
+function describeShadow({ shadowDecision }: BackendView): readonly string[] {
+  if (shadowDecision === undefined || shadowDecision.state === 'serving') return [];
+  return [`observing breakers would have it ${describeDecision(shadowDecision)}`];
+}
+
+function describeRotation({ decision, weightPercent }: BackendView): string {
+  if (decision === undefined) return `serving, weight ${weightPercent} %`;
+  return `${describeDecision(decision)}; weight ${weightPercent} %`;
+}
+
+function describeDecision(decision: DecisionView): string {
+  const { state, cause, actor, verb, reason, breaker, retries, maxRetries, returning } = decision;
+  const by =
+    cause === 'manual'
+      ? `by ${actor} (${verb}): ${reason}`
+      : `by breaker ${breaker}, ${decision.streakAnomalous} of ${decision.streakOf} anomalous over ${formatDuration(decision.windowSeconds * 1000)}: ${reason}`;
+  const strikes = cause === 'manual' ? '' : `; retry ${retries}, at most ${maxRetries}`;
+  const blameless = returning === 'evidence' ? '' : `; returning by time alone (${returning})`;
+  const closed = decision.closed ? '; no longer listed' : '';
+  const was = state === 'serving' ? 'serving with strikes, was out' : state;
+  return `${was} since ${state === 'serving' ? decision.outSinceTime : decision.sinceTime} ${by}${strikes}${blameless}${closed}`;
+}
+
+function describeNext({ decision, held }: BackendView, breakers: readonly BreakerView[]): readonly string[] {
+  if (decision !== undefined) {
+    const at = decision.nextTime === undefined ? '' : `, not before ${decision.nextTime}`;
+    return [`${decision.next}${at}`];
+  }
+  if (held !== undefined) return [`goes out as soon as nothing holds it any more (${held.text})`];
+  const acting = breakers.filter(({ enforcement }) => enforcement === 'Enforce');
+  return acting.map(
+    ({ name, confirmAtLeast, confirmOf }) =>
+      `goes out when ${name} finds it anomalous in ${confirmAtLeast} of ${confirmOf} evaluations and the budget allows it`,
+  );
+}
+
+function conclude(
+  state: ServiceState,
+  view: BackendView,
+  breakers: readonly BreakerView[],
+  context: ViewContext,
+): string {
+  const { name, decision, held, verdicts } = view;
+  if (decision !== undefined && decision.state !== 'serving') {
+    const by = decision.cause === 'manual' ? `${decision.verb} by ${decision.actor}` : `breaker ${decision.breaker}`;
+    return `${name} is ${decision.state}, ${by}: ${decision.reason}`;
+  }
+  if (view.terminating) return `${name} is leaving: it is not part of the fleet`;
+  if (!view.ready) return `${name} is not ready: Kubernetes keeps it out, no breaker does`;
+  if (suspensionOf(state, context.suspension) !== undefined) return `${name} is serving: breakers are suspended`;
+  if (state.policy === undefined) return `${name} is serving: its Service has no policy`;
+  if (held !== undefined) return `${name} is serving although anomalous, held by ${held.cause}: ${held.text}`;
+  const index = verdicts.findIndex(({ kind }) => kind === 'anomalous');
+  const [verdict, breaker] = [verdicts[index], breakers[index]];
+  if (verdict !== undefined && breaker !== undefined)
+    return `${name} is serving: ${notConfirmed(view, verdict, breaker)}`;
+  if (verdicts.every(({ kind }) => kind === 'normal')) return `${name} is serving: every breaker finds it normal`;
+  const silent = verdicts.find(({ kind }) => kind !== 'normal');
+  return `${name} is serving: no breaker finds it anomalous (${silent?.breaker ?? ''}: ${silent?.reason ?? ''})`;
+}
+
+function notConfirmed({ shadowDecision }: BackendView, verdict: VerdictView, breaker: BreakerView): string {
+  if (breaker.outcome === 'fleet-wide')
+    return `${breaker.name} sees the fleet as a whole moved, so it takes nobody out`;
+  if (breaker.enforcement === 'Observe') {
+    const state = shadowDecision?.state ?? 'serving';
+    return `${breaker.name} finds it anomalous but only observes; it would be ${state}`;
+  }
+  return `${breaker.name} finds it anomalous in ${verdict.streakAnomalous} of ${verdict.streakOf} evaluations, it takes ${breaker.confirmAtLeast} of ${breaker.confirmOf}`;
+}
