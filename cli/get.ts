@@ -4,6 +4,7 @@ import type { GetResponse, ListResponse, ServiceView, WatchResponse } from '../e
 import { connect, type Query } from './client.ts';
 import type { Context } from './context.ts';
 import { example, printJson, readService, type ServiceOptions, serviceCommand, servicePath } from './options.ts';
+import { printable } from './printable.ts';
 import { breakersTable, servicesTable } from './service-table.ts';
 
 interface Options extends ServiceOptions {
@@ -35,7 +36,7 @@ async function show(service: string | undefined, options: Options, context: Cont
   const { services, suspension } = response;
   if (suspension !== undefined) {
     const { actor, sinceTime, reason } = suspension;
-    context.stderr.write(`everything is suspended since ${sinceTime} by ${actor}: ${reason}\n`);
+    context.stderr.write(`everything is suspended since ${sinceTime} by ${printable(actor)}: ${printable(reason)}\n`);
   }
   if (services.length === 0) context.stderr.write('no Services\n');
   else context.stdout.write(servicesTable(services));

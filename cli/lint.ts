@@ -6,6 +6,7 @@ import { Exit, exitCodes } from './exit.ts';
 import { type LintInput, readLintInput } from './lint-input.ts';
 import type { OnlineCheck } from './lint-online.ts';
 import { example, type Format, outputOption, printJson } from './options.ts';
+import { printable } from './printable.ts';
 import { type Column, defaultWidth, table } from './table.ts';
 
 interface Options {
@@ -40,7 +41,7 @@ async function run({ file, online, config, output }: Options, context: Context):
       ...(online === undefined ? {} : { online: checks.map(({ problems: _, ...check }) => check) }),
     });
   } else {
-    for (const problem of problems) context.stdout.write(`${formatProblem(problem)}\n`);
+    for (const problem of problems) context.stdout.write(`${printable(formatProblem(problem))}\n`);
     if (checks.length > 0) context.stdout.write(table(columns, checks, { width: defaultWidth }));
     context.stdout.write(`${summary(input, problems)}\n`);
   }

@@ -4,6 +4,7 @@ import { formatProblem, type Problem, ProblemError } from '../engine/problem.ts'
 import { commands } from './commands.ts';
 import type { Context } from './context.ts';
 import { Exit, exitCodes } from './exit.ts';
+import { printable } from './printable.ts';
 
 export async function runCli(argv: readonly string[], context: Context): Promise<number> {
   try {
@@ -49,7 +50,7 @@ function overview(): Command {
 
 function tell(error: unknown, { stderr }: Context): number {
   const say = (problems: readonly Problem[]): void => {
-    for (const problem of problems) stderr.write(`${formatProblem(problem)}\n`);
+    for (const problem of problems) stderr.write(`${printable(formatProblem(problem))}\n`);
   };
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof Exit) {

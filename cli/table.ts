@@ -1,5 +1,6 @@
 /** Tables as kubectl prints them: headers without spaces, columns padded with spaces, the last one cut to fit. */
 import { human } from '../engine/breakers/statistics.ts';
+import { printable } from './printable.ts';
 
 export interface Column<Row> {
   readonly header: string;
@@ -24,7 +25,7 @@ export const defaultWidth = 100;
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], options: TableOptions): string {
   const { wide = false, header = true } = options;
   const shown = columns.filter((column) => wide || column.wide === undefined);
-  const lines = rows.map((row) => shown.map(({ cell }) => cell(row) || '-'));
+  const lines = rows.map((row) => shown.map(({ cell }) => printable(cell(row)) || '-'));
   const headers = shown.map((column) => column.header);
   const widths = headers.map((name, index) => Math.max(name.length, ...lines.map((line) => line[index]?.length ?? 0)));
   return (header ? [headers, ...lines] : lines)
@@ -33,7 +34,7 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
     .join('');
 }
 
-export function cut(text: string, width: number): string {
+function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }
 

@@ -4,6 +4,7 @@ import type { WhyResponse } from '../engine/admin/messages.ts';
 import { connect } from './client.ts';
 import type { Context } from './context.ts';
 import { example, printJson, readService, type ServiceOptions, serviceCommand } from './options.ts';
+import { printable } from './printable.ts';
 
 interface Options extends ServiceOptions {
   readonly service?: string;
@@ -30,7 +31,7 @@ function explanation({ conclusion, steps }: WhyResponse): string {
   const width = Math.max(...steps.map(({ stage }) => stage.length));
   const lines = steps.map(({ stage, text }, index) => {
     const label = steps[index - 1]?.stage === stage ? '' : stage;
-    return `  ${label.padEnd(width)}  ${text}\n`;
+    return `  ${label.padEnd(width)}  ${printable(text)}\n`;
   });
-  return `${conclusion}\n\n${lines.join('')}`;
+  return `${printable(conclusion)}\n\n${lines.join('')}`;
 }

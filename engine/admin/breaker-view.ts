@@ -47,7 +47,7 @@ function enforcementOf(state: ServiceState, breaker: Breaker): BreakerView['enfo
 }
 
 /** The query as it is asked, or whom a custom service is asked at. */
-export function questionOf({ detector }: Breaker): string {
+function questionOf({ detector }: Breaker): string {
   return detector.kind === 'customService' ? `${detector.service}:${detector.port}` : detector.query;
 }
 

@@ -3,7 +3,7 @@ import type { RestoreRequest, SuspensionRequest, TakeOutRequest } from './messag
 import { invalid } from './refusal.ts';
 
 /** A person who is called away must not leave a backend out for good. */
-export const longestActSeconds = 4 * 3600;
+const longestActSeconds = 4 * 3600;
 const longestReason = 256;
 const longestActor = 128;
 /** More than any name or address has. */

@@ -269,6 +269,13 @@ describe('HTTP takes nothing but what the proto knows', () => {
     });
   });
 
+  it('and nobody keeps the answer', async () => {
+    await bothWires([world()], async ({ url }) => {
+      const { headers } = await fetch(`${url}/api/v1/services`);
+      expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual(['no-store', 'nosniff']);
+    });
+  });
+
   it('and a fault of ours tells the client nothing of our insides', async () => {
     await bothWires([world()], async ({ url }, grpc, admin) => {
       Object.defineProperty(admin, 'proxies', {
