@@ -21,6 +21,7 @@ function terminal(columns = 100): {
       user: 'ana',
       stdout: output,
       stderr: output,
+      env: {},
       now: () => Date.UTC(2026, 0, 1),
       interrupted: () => new AbortController().signal,
     },
