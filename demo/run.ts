@@ -1,6 +1,6 @@
 /** `kubervisor demo`: raises the stage, plays, prints the figures, and leaves nothing behind. */
 import { type EnvoyFigures, figuresOf } from './figures.ts';
-import { createScreen } from './screen.ts';
+import { createScreen, type Terminal } from './screen.ts';
 import { type Play, play } from './script.ts';
 import { raise, type Stage } from './stage.ts';
 import { findPart, type PartName } from './world/parts.ts';
@@ -11,7 +11,7 @@ export interface DemoOptions {
   /** After the play, wait for Ctrl-C with everything running. */
   readonly keep: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly out: NodeJS.WriteStream;
+  readonly out: Terminal;
   readonly signal: AbortSignal;
 }
 
@@ -27,7 +27,7 @@ export interface DemoFigures {
 /** @throws when something did not happen as it must. */
 export async function runDemo(options: DemoOptions): Promise<void> {
   const { out, signal } = options;
-  const screen = createScreen(out, out.isTTY === true && !options.isCi);
+  const screen = createScreen(out, out.isTerminal && !options.isCi);
   const stage = await raise({
     envoy: partPath('envoy', options.env),
     prometheus: partPath('prometheus', options.env),
@@ -106,7 +106,7 @@ Next:
   npx kubervisor serve --help              with your own Services and Prometheus
 `;
 
-async function waitForInterrupt({ ports }: Stage, out: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
+async function waitForInterrupt({ ports }: Stage, out: Terminal, signal: AbortSignal): Promise<void> {
   const server = `--server http://127.0.0.1:${ports.http}`;
   out.write(`
 Everything is still running; Ctrl-C ends it. Ask:

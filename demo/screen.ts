@@ -5,6 +5,14 @@ import { percent } from './figures.ts';
 import type { Answer } from './load.ts';
 import type { Contender, Stage } from './stage.ts';
 
+/** Where it is written to. */
+export interface Terminal {
+  write(text: string): void;
+  /** A person looks at it. */
+  readonly isTerminal: boolean;
+  readonly columns: number;
+}
+
 export interface Screen {
   say(line: string): void;
   act(title: string): void;
@@ -20,7 +28,7 @@ const redrawMs = 200;
 const recentMs = 1000;
 const sparkSeconds = 50;
 
-export function createScreen(out: NodeJS.WriteStream, isLive: boolean): Screen {
+export function createScreen(out: Terminal, isLive: boolean): Screen {
   const startedMs = Date.now();
   const clock = (): string => `${((Date.now() - startedMs) / 1000).toFixed(1).padStart(5)} s`;
   const log: string[] = [];
@@ -35,8 +43,7 @@ export function createScreen(out: NodeJS.WriteStream, isLive: boolean): Screen {
   };
   const draw = (): void => {
     if (stage === undefined) return;
-    const width = out.columns ?? 100;
-    const lines = [...log.slice(-10), '', ...table(stage)].map((line) => clip(line, width));
+    const lines = [...log.slice(-10), '', ...table(stage)].map((line) => clip(line, out.columns));
     out.write(`${drawn > 0 ? `\u001b[${drawn}A` : ''}\u001b[0J${lines.join('\n')}\n`);
     drawn = lines.length;
   };

@@ -171,7 +171,7 @@ describe('what happened is counted', () => {
     metrics.xds.pushed('eds');
     metrics.xds.nacked('cds');
     metrics.xds.unknownName();
-    metrics.enforced(4);
+    metrics.xds.acked(4);
     expect(
       await series(metrics, 'xds_clients', 'xds_pushes_total', 'xds_nacks_total', 'xds_unknown_names_total'),
     ).toEqual([
@@ -180,7 +180,7 @@ describe('what happened is counted', () => {
       'xds_nacks_total{type="cds"} 1',
       'xds_unknown_names_total 1',
     ]);
-    expect(await series(metrics, 'enforcement_latency_seconds_sum')).toEqual(['enforcement_latency_seconds_sum 0.004']);
+    expect(await series(metrics, 'xds_ack_duration_seconds_sum')).toEqual(['xds_ack_duration_seconds_sum 0.004']);
   });
 });
 

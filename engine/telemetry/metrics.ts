@@ -26,8 +26,6 @@ export interface Metrics {
   effect(effect: Effect, state: ServiceState): void;
   /** One evaluation of a breaker, the query included. */
   evaluated(breaker: Breaker, judgement: Judgement, durationMs: number, state: ServiceState): void;
-  /** From a verdict to the last acknowledgement of the assignment it led to. */
-  enforced(latencyMs: number): void;
   readonly store: StoreMetrics;
   readonly xds: XdsMetrics;
 }
@@ -52,6 +50,8 @@ export interface XdsMetrics {
   /** `type` is the short name of the resource type: `eds`, `cds`. */
   pushed(type: string): void;
   nacked(type: string): void;
+  /** A client accepted a response, this long after it was sent. */
+  acked(latencyMs: number): void;
   /** Somebody asked for a name that no Service has. */
   unknownName(): void;
 }
@@ -80,12 +80,6 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
     help: 'Services of which nothing can be stored right now, so that nobody new is ejected',
     registers: [registry],
   });
-  const enforcement = new Histogram({
-    name: 'kubervisor_enforcement_latency_seconds',
-    help: 'From a verdict to the last acknowledgement of the assignment it led to',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [registry],
-  });
   let inputs: Partial<MetricInputs> = {};
 
   return {
@@ -103,7 +97,6 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
     },
     effect: decisions.effect,
     evaluated: decisions.evaluated,
-    enforced: (latencyMs) => enforcement.observe(latencyMs / 1000),
     store: createStoreMetrics(registry),
     xds: createXdsMetrics(registry),
   };
@@ -152,7 +145,14 @@ function createXdsMetrics(registry: Registry): XdsMetrics {
     help: 'Resource names asked for that no Service has',
     labels: [],
   });
+  const acks = new Histogram({
+    name: 'kubervisor_xds_ack_duration_seconds',
+    help: 'From a response to its acknowledgement by the client',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
   return {
+    acked: (latencyMs) => acks.observe(latencyMs / 1000),
     clients: (count) => clients.set(count),
     pushed: (type) => pushes.add({ type }),
     nacked: (type) => nacks.add({ type }),

@@ -6,7 +6,7 @@ import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { findPart } from '../../demo/world/parts.ts';
 import type { Envoy, HostStatus } from '../../demo/world/envoy.ts';
 import type { Figure } from './figures.ts';
-import { startObeyingEnvoy, startServing } from './serving.ts';
+import { act, freePorts, startObeyingEnvoy, startServing, writeInput } from '../support/serving.ts';
 
 const pod = 'pricer-1';
 const address = '127.0.0.11:8080';
@@ -15,17 +15,19 @@ export async function benchLatency(runs: number): Promise<readonly Figure[]> {
   const executable = findPart('envoy', process.env);
   if (executable === undefined) throw new Error('envoy is not there; fetch it with: npm run setup -- envoy');
   return inTemporaryFolder('bench', async (folder) => {
-    const serving = await startServing(folder);
-    const envoy = await startObeyingEnvoy(executable, serving);
+    const ports = await freePorts();
+    await writeInput(folder, ports);
+    const serving = await startServing(folder, ports);
+    const envoy = await startObeyingEnvoy(executable, ports);
     const total: number[] = [];
     const store: number[] = [];
     const above: number[] = [];
     try {
-      const base = `http://127.0.0.1:${serving.ports.http}`;
+      const base = serving.url;
       for (let run = 0; run < runs; run++) {
         const before = await storeSeconds(base);
         const startedMs = performance.now();
-        const asked = act(base, 'eject', { forSeconds: 600, force: true });
+        const asked = act(base, 'eject', pod, { forSeconds: 600, force: true });
         await untilSeen(envoy, 'DRAINING');
         const totalMs = performance.now() - startedMs;
         await asked;
@@ -33,7 +35,7 @@ export async function benchLatency(runs: number): Promise<readonly Figure[]> {
         total.push(totalMs);
         store.push(storeMs);
         above.push(totalMs - storeMs);
-        await act(base, 'restore', {});
+        await act(base, 'restore', pod);
         await untilSeen(envoy, 'HEALTHY');
       }
     } finally {
@@ -47,15 +49,6 @@ export async function benchLatency(runs: number): Promise<readonly Figure[]> {
       { name: '  above the store', unit: 'ms', samples: above, goal: 'median under 5' },
     ];
   });
-}
-
-async function act(base: string, verb: string, more: object): Promise<void> {
-  const response = await fetch(`${base}/api/v1/services/shop/pricer/${verb}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ backend: pod, reason: 'benchmark', actor: 'bench', ...more }),
-  });
-  if (!response.ok) throw new Error(`${verb} answered ${response.status}: ${await response.text()}`);
 }
 
 /** Asked without pause: the resolution is that of one request to Envoy's admin interface. */

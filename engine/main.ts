@@ -1,0 +1,205 @@
+/** Wires everything: the only place that reads the environment's clock and chance, and where engine and xDS meet. */
+import { createAdminHandlers } from './admin/handlers.ts';
+import { startGrpcAdmin } from './admin/grpc.ts';
+import { startHttpAdmin } from './admin/http.ts';
+import { systemClock } from './clock.ts';
+import { loadConfig } from './config.ts';
+import { createEngine, type Engine } from './engine.ts';
+import { createGather } from './evidence.ts';
+import type { EngineObserver } from './loop.ts';
+import { createCustomServices, readyAddresses, type ServiceAddresses } from './metrics/custom-service.ts';
+import { metricSourceProblems } from './metrics/problems.ts';
+import { createMetricSources } from './metrics/registry.ts';
+import type { ServiceKey } from './model.ts';
+import { createNotifier, type Notifier } from './notify.ts';
+import type { Problem } from './problem.ts';
+import { createFilesSource } from './sources/files/source.ts';
+import { createFileStore } from './store/file.ts';
+import { createAudit } from './telemetry/audit.ts';
+import { createLog, type Log } from './telemetry/log.ts';
+import { measureStore } from './telemetry/measured-store.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createObserver } from './telemetry/observer.ts';
+import { appendTo, standardError } from './telemetry/sink.ts';
+import { createXdsCache } from '../xds/cache.ts';
+import { silentObserver, type XdsObserver } from '../xds/observer.ts';
+import { startXdsServer } from '../xds/server.ts';
+import { endpointType } from '../xds/types.ts';
+
+export interface ServeOptions {
+  /** Path of the serving config. */
+  readonly config: string;
+  /** Aborted to end serving: SIGTERM, Ctrl-C. */
+  readonly signal: AbortSignal;
+  readonly version: string;
+}
+
+/**
+ * Serves until the signal aborts.
+ * @throws ProblemError when it cannot start: a config, state or input that cannot be read, or a port that is taken.
+ */
+export async function serve({ config: file, signal, version }: ServeOptions): Promise<void> {
+  const config = await loadConfig(file, signal);
+  const clock = systemClock;
+  const stderr = standardError();
+  const { log } = createLog({ level: config.log.level, sink: stderr });
+  const undo: (() => Promise<void>)[] = [() => stderr.close()];
+  try {
+    for (const warning of config.warnings) log.problem(warning);
+    const auditFile =
+      config.log.auditFile === undefined
+        ? undefined
+        : await appendTo(config.log.auditFile, (problem) => log.problem(problem));
+    if (auditFile !== undefined) undo.push(() => auditFile.close());
+    const telemetry = createMetrics({ version });
+    const notifier = createNotifier();
+    const observer = announcing(
+      createObserver({ log, audit: createAudit(log, auditFile), metrics: telemetry, clock }),
+      notifier,
+    );
+
+    const metrics = createMetricSources({ sources: config.metricSources, clock, random: Math.random });
+    undo.push(async () => metrics.close());
+    const store = measureStore(createFileStore({ directory: config.stateDirectory }), telemetry.store, clock);
+    const source = createFilesSource({
+      directory: config.source.directory,
+      clock,
+      log,
+      defaultEnforcement: config.defaultEnforcement,
+      confirmAfterMs: config.timing.confirmVanishedMs,
+    });
+    const customServices = createCustomServices({
+      clock,
+      resolve: (service, port) => resolveService(engine, service, port),
+    });
+    const xds = createXdsCache();
+    const engine = createEngine({
+      clock,
+      source,
+      store,
+      gather: createGather({ metrics, customServices, clock }),
+      publisher: xds,
+      observer,
+      timing: config.timing,
+      maxEjectionsPerMinute: config.maxEjectionsPerMinute,
+    });
+    undo.push(() => engine.stop());
+
+    const problems = (): readonly Problem[] => [...source.problems(), ...metricSourceProblems(metrics.health())];
+    let isReady = false;
+    const xdsServer = await startXdsServer({
+      listen: config.xds.address,
+      cache: xds,
+      clock,
+      limits: { ...config.xds.limits, streamStallMs: config.timing.streamStallMs },
+      observer: observeXds(telemetry, log),
+    });
+    undo.push(() => xdsServer.stop());
+    telemetry.readFrom({
+      states: () => engine.states(),
+      sourceProblems: () => source.problems(),
+      metricSources: () => metrics.health(),
+      frozen: () => store.frozen(),
+    });
+    const handlers = createAdminHandlers({
+      engine,
+      clock,
+      timing: config.timing,
+      proxies: () => xdsServer.proxies(),
+      subscribe: notifier.subscribe,
+      onAct: (act) => log.info({ audit: true, ...act }, 'manual act'),
+    });
+    const http = await startHttpAdmin({
+      handlers,
+      listener: config.http,
+      clock,
+      readiness: () => ({ ready: isReady, problems: problems() }),
+      metrics: () => telemetry.render(),
+    });
+    undo.push(() => http.close());
+    const grpc = await startGrpcAdmin({ handlers, listener: config.grpcAdmin, clock });
+    undo.push(() => grpc.close());
+
+    await engine.start(signal);
+    xds.open();
+    isReady = true;
+    log.info(
+      {
+        xds: `${xdsServer.address}:${xdsServer.port}`,
+        http: `${http.host}:${http.port}`,
+        grpcAdmin: `${grpc.host}:${grpc.port}`,
+        services: engine.states().length,
+      },
+      'serving',
+    );
+    await aborted(signal);
+    log.info({}, 'stopping: Envoys keep the last assignment');
+  } finally {
+    for (const step of undo.reverse()) await step();
+  }
+}
+
+/** R17: only pods that Kubernetes itself put behind a Service of the policy's namespace are ever called. */
+function resolveService(engine: Engine, service: ServiceKey, port: number): ServiceAddresses {
+  const fleet = engine.states().find((state) => state.service === service)?.fleet;
+  if (fleet === undefined || fleet.ports.length === 0) return { kind: 'refused', reason: 'there is no such Service' };
+  if (fleet.hasSelector !== true)
+    return { kind: 'refused', reason: 'the Service has no selector, so its addresses need not be pods' };
+  return readyAddresses(fleet, port);
+}
+
+function observeXds({ xds }: Metrics, log: Log): XdsObserver {
+  let clients = 0;
+  const count = (change: number): void => {
+    clients += change;
+    xds.clients(clients);
+  };
+  return {
+    ...silentObserver,
+    streamOpened: () => count(1),
+    streamClosed({ peer, node }, fault) {
+      count(-1);
+      if (fault !== undefined) log.warn({ peer, node: node()?.id, reason: fault }, 'a stream was ended');
+    },
+    pushed: (_, typeUrl) => xds.pushed(shortType(typeUrl)),
+    acked: (_, _type, _push, latencyMs) => xds.acked(latencyMs),
+    nacked({ peer, node }, typeUrl, { version }, message) {
+      xds.nacked(shortType(typeUrl));
+      log.warn(
+        { peer, node: node()?.id, type: shortType(typeUrl), version, reason: message },
+        'a client refused a response',
+      );
+    },
+    unknownName({ peer, node }, _, name) {
+      xds.unknownName();
+      log.debug({ peer, node: node()?.id, name }, 'a client asked for a name that means nothing');
+    },
+  };
+}
+
+/** `ClusterLoadAssignment` is too long for a label; people call it eds. */
+function shortType(typeUrl: string): string {
+  return typeUrl === endpointType ? 'eds' : 'other';
+}
+
+/** Whoever watches a Service is told after log and metrics were. */
+function announcing(observer: EngineObserver, { notify }: Notifier): EngineObserver {
+  return {
+    ...observer,
+    changed(state) {
+      observer.changed(state);
+      notify(state.service);
+    },
+    gone(service) {
+      observer.gone(service);
+      notify(service);
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
