@@ -154,7 +154,7 @@ describe('why', () => {
       const { stdout } = await runCli(['why', '10.0.0.3:8080'], url);
       const times = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
       expect(stdout.replaceAll(times, 'TIME')).toMatchInlineSnapshot(`
-        "p3 is ejected, breaker errors: value 9 > 5
+        "p3 is ejected by breaker errors: value 9 > 5
 
           backend   p3 of shop/pricer (10.0.0.3:8080): ready
           policy    shop/pricer: Enforce

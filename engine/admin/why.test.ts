@@ -23,7 +23,7 @@ describe('why a backend is out', () => {
   const answer = why(w, 'p3');
 
   it('is concluded in one sentence', () => {
-    expect(answer.conclusion).toBe('p3 is ejected, breaker errors: value 9 > 5');
+    expect(answer.conclusion).toBe('p3 is ejected by breaker errors: value 9 > 5');
   });
 
   it('goes from the verdicts to what is served, in the order in which it is decided', () => {
@@ -74,7 +74,7 @@ describe('why a backend is out', () => {
   it('names the person, where one did it', () => {
     const w = world();
     w.eject('p1', { verb: 'pause' });
-    expect(why(w, 'p1').conclusion).toBe('p1 is paused, pause by ana: disk');
+    expect(why(w, 'p1').conclusion).toBe('p1 is paused by ana: disk');
     expect(linesOf(why(w, 'p1'), 'rotation')[0]).toContain('by ana (pause): disk');
   });
 });

@@ -169,8 +169,7 @@ function conclude(
 ): string {
   const { name, decision, held, verdicts } = view;
   if (decision !== undefined && decision.state !== 'serving') {
-    const by = decision.cause === 'manual' ? `${decision.verb} by ${decision.actor}` : `breaker ${decision.breaker}`;
-    return `${name} is ${decision.state}, ${by}: ${decision.reason}`;
+    return `${name} is ${decision.state} ${accusedBy(decision)}: ${decision.reason}`;
   }
   if (view.terminating) return `${name} is leaving: it is not part of the fleet`;
   if (!view.ready) return `${name} is not ready: Kubernetes keeps it out, no breaker does`;
@@ -194,4 +193,9 @@ function notConfirmed({ shadowDecision }: BackendView, verdict: VerdictView, bre
     return `${breaker.name} finds it anomalous but only observes; it would be ${state}`;
   }
   return `${breaker.name} finds it anomalous in ${verdict.streakAnomalous} of ${verdict.streakOf} evaluations, it takes ${breaker.confirmAtLeast} of ${breaker.confirmOf}`;
+}
+
+function accusedBy({ state, cause, breaker, verb, actor }: DecisionView): string {
+  if (cause === 'breaker') return `by breaker ${breaker}`;
+  return state === 'ejected' || state === 'paused' ? `by ${actor}` : `after ${verb} by ${actor}`;
 }
