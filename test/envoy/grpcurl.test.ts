@@ -1,0 +1,79 @@
+/** What a person does first: list, describe, ask. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { beforeAll, expect, it } from 'vitest';
+import { createXdsCache } from '../../xds/cache.ts';
+import { startXdsServer, type XdsServer } from '../../xds/server.ts';
+import { assignmentOf, endpointOf } from '../support/assignments.ts';
+import { describeWith } from '../support/parts.ts';
+import { usePrograms } from '../support/programs.ts';
+
+const run = promisify(execFile);
+const eds = 'envoy.service.endpoint.v3.EndpointDiscoveryService';
+
+describeWith(['grpcurl'], 'grpcurl', ({ grpcurl: executable }) => {
+  const programs = usePrograms();
+  let server: XdsServer;
+  beforeAll(async () => {
+    const cache = createXdsCache();
+    cache.publish([assignmentOf('pricer', endpointOf('10.0.0.1'), endpointOf('10.0.0.2', { status: 'DRAINING' }))]);
+    cache.open();
+    server = programs.keep(await startXdsServer({ listen: { host: '127.0.0.1', port: 0 }, cache }));
+  });
+
+  const grpcurl = async (...args: readonly string[]): Promise<string> =>
+    (await run(executable, ['-plaintext', '-max-time', '30', ...args], { encoding: 'utf8' })).stdout;
+  const address = (): string => `${server.address}:${server.port}`;
+
+  it('lists the services', async () => {
+    expect((await grpcurl(address(), 'list')).split('\n').filter((line) => line.startsWith('envoy.'))).toEqual([
+      'envoy.service.discovery.v3.AggregatedDiscoveryService',
+      eds,
+    ]);
+  });
+
+  it('describes a service, with its options', async () => {
+    const described = await grpcurl(address(), 'describe', eds);
+    expect(described).toContain('rpc FetchEndpoints ( .envoy.service.discovery.v3.DiscoveryRequest )');
+    expect(described).toContain('(.google.api.http)');
+  });
+
+  it('describes messages, with their rules, and what they import', async () => {
+    expect(await grpcurl(address(), 'describe', 'envoy.config.endpoint.v3.LbEndpoint')).toContain('(.validate.rules)');
+    expect(await grpcurl(address(), 'describe', 'envoy.config.core.v3.Node')).toContain(
+      'google.protobuf.Struct metadata',
+    );
+    expect(await grpcurl(address(), 'describe', 'google.protobuf.Struct')).toContain('map<string');
+  });
+
+  it('asks for endpoints, and prints the assignment inside Any', async () => {
+    const answer: unknown = JSON.parse(
+      await grpcurl('-d', '{"resource_names": ["shop/pricer:http"]}', address(), `${eds}/FetchEndpoints`),
+    );
+    expect(answer).toMatchObject({
+      resources: [
+        {
+          '@type': 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
+          clusterName: 'shop/pricer:http',
+          endpoints: [
+            {
+              lbEndpoints: [
+                { endpoint: { address: { socketAddress: { address: '10.0.0.1' } } }, healthStatus: 'HEALTHY' },
+                { endpoint: { address: { socketAddress: { address: '10.0.0.2' } } }, healthStatus: 'DRAINING' },
+              ],
+            },
+          ],
+        },
+      ],
+    });
+  });
+
+  it('is told clearly what it asked wrong', async () => {
+    const asking = grpcurl('-d', '{"resource_names": ["shop/nobody"]}', address(), `${eds}/FetchEndpoints`);
+    await expect(asking).rejects.toMatchObject({ stderr: expect.stringContaining('shop/nobody') as string });
+  });
+
+  it('asks for health', async () => {
+    expect(JSON.parse(await grpcurl(address(), 'grpc.health.v1.Health/Check'))).toEqual({ status: 'SERVING' });
+  });
+});

@@ -1,0 +1,69 @@
+/** Reflection over the wire, in what grpcurl does not ask for; test/envoy has grpcurl itself. */
+import { status } from '@grpc/grpc-js';
+import { describe, expect, test } from 'vitest';
+import { protos } from '../support/protos.ts';
+import { xdsServer } from '../support/xds-server.ts';
+
+describe.each(['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'] as const)(
+  '%s',
+  (service) => {
+    const { requestSerialize, responseDeserialize, path } = protos[service].ServerReflectionInfo;
+
+    async function world() {
+      const stream = (await xdsServer([])).connect().raw(path);
+      return {
+        stream,
+        async ask(request: Parameters<typeof requestSerialize>[0]) {
+          stream.say(requestSerialize(request));
+          return responseDeserialize(await stream.next());
+        },
+      };
+    }
+
+    test('lists what is served, and nothing that acts', async () => {
+      const { ask } = await world();
+      const { list_services_response } = await ask({ list_services: '' });
+      expect(list_services_response?.service?.map(({ name }) => name)).toEqual([
+        'envoy.service.endpoint.v3.EndpointDiscoveryService',
+        'envoy.service.discovery.v3.AggregatedDiscoveryService',
+        'grpc.health.v1.Health',
+        'grpc.reflection.v1.ServerReflection',
+        'grpc.reflection.v1alpha.ServerReflection',
+      ]);
+    });
+
+    test('repeats what it was asked', async () => {
+      const { ask } = await world();
+      expect(await ask({ host: 'here', file_by_filename: 'no.proto' })).toMatchObject({
+        valid_host: 'here',
+        original_request: { host: 'here', file_by_filename: 'no.proto' },
+        error_response: { error_code: status.NOT_FOUND },
+      });
+    });
+
+    test('answers questions about extensions, and cleanly those about ones that are not there', async () => {
+      const { ask } = await world();
+      const containing_type = 'google.protobuf.FieldOptions';
+      const { all_extension_numbers_response } = await ask({ all_extension_numbers_of_type: containing_type });
+      expect(all_extension_numbers_response?.extension_number).toContain(1071);
+      expect(await ask({ file_containing_extension: { containing_type, extension_number: 1071 } })).toMatchObject({
+        message_response: 'file_descriptor_response',
+      });
+      for (const request of [
+        { file_containing_extension: { containing_type, extension_number: 1 } },
+        { all_extension_numbers_of_type: 'no.Type' },
+        { file_containing_symbol: 'no.Symbol' },
+      ]) {
+        expect(await ask(request)).toMatchObject({ error_response: { error_code: status.NOT_FOUND } });
+      }
+      expect(await ask({})).toMatchObject({ error_response: { error_code: status.INVALID_ARGUMENT } });
+    });
+
+    test('ends when the client has asked all it wanted', async () => {
+      const { stream, ask } = await world();
+      await ask({ list_services: '' });
+      stream.halfClose();
+      expect(await stream.ended).toMatchObject({ code: status.OK });
+    });
+  },
+);

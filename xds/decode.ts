@@ -1,0 +1,165 @@
+/**
+ * Requests, from their bytes. Read by hand, because an Envoy describes itself at length in the first message of each of
+ * its streams (46 kB, most of it the list of its extensions): skipping what nobody uses makes ten thousand reconnecting
+ * streams eight times cheaper to read, and bounds are checked before anything is kept.
+ */
+import type protobuf from 'protobufjs/minimal.js';
+import type { XdsLimits } from './limits.ts';
+import { malformed, RequestRefused, tooMuch } from './refusal.ts';
+import { bytesTag, type FieldReaders, readClipped, readFields, readNested, varintTag } from './wire.ts';
+
+/** Who asks, in its own words; whatever it left out is empty. */
+export interface Node {
+  readonly id: string;
+  readonly cluster: string;
+  readonly zone: string;
+  readonly userAgentName: string;
+  /** `1.40.0`. */
+  readonly userAgentVersion: string;
+}
+
+interface CommonRequest {
+  /** Absent on all but the first message of most streams. */
+  readonly node?: Node;
+  /** Empty where the method implies it. */
+  readonly typeUrl: string;
+  /** Of the response this is the answer to; empty when it is none. */
+  readonly nonce: string;
+  /** There only if that response was refused. */
+  readonly error?: { readonly code: number; readonly message: string };
+}
+
+/** DiscoveryRequest. */
+export interface SotwRequest extends CommonRequest {
+  /** All names it wants now. */
+  readonly names: readonly string[];
+}
+
+/** DeltaDiscoveryRequest. */
+export interface DeltaRequest extends CommonRequest {
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+  /** What it still has from an earlier stream, with versions. */
+  readonly known: ReadonlyMap<string, string>;
+}
+
+export type DecodeLimits = Pick<XdsLimits, 'maxNamesPerStream' | 'maxNameLength'>;
+
+/** @throws RequestRefused for what is no DiscoveryRequest, or is beyond the limits. */
+export function decodeSotwRequest(bytes: Uint8Array, limits: DecodeLimits): SotwRequest {
+  const request: Writable<CommonRequest> = { typeUrl: '', nonce: '' };
+  const names = nameList(limits);
+  read('DiscoveryRequest', bytes, {
+    [bytesTag(2)]: (field) => (request.node = readNode(field)),
+    [bytesTag(3)]: (field) => names.add(field.string()),
+    [bytesTag(4)]: (field) => (request.typeUrl = field.string()),
+    [bytesTag(5)]: (field) => (request.nonce = field.string()),
+    [bytesTag(6)]: (field) => (request.error = readStatus(field)),
+  });
+  return { ...request, names: names.all };
+}
+
+/** @throws RequestRefused for what is no DeltaDiscoveryRequest, or is beyond the limits. */
+export function decodeDeltaRequest(bytes: Uint8Array, limits: DecodeLimits): DeltaRequest {
+  const request: Writable<CommonRequest> = { typeUrl: '', nonce: '' };
+  const subscribe = nameList(limits);
+  const unsubscribe = nameList(limits);
+  const knownNames = nameList(limits);
+  const known = new Map<string, string>();
+  read('DeltaDiscoveryRequest', bytes, {
+    [bytesTag(1)]: (field) => (request.node = readNode(field)),
+    [bytesTag(2)]: (field) => (request.typeUrl = field.string()),
+    [bytesTag(3)]: (field) => subscribe.add(field.string()),
+    [bytesTag(4)]: (field) => unsubscribe.add(field.string()),
+    [bytesTag(5)]: (field) => {
+      const [name, version] = readMapEntry(field);
+      knownNames.add(name);
+      known.set(name, version);
+    },
+    [bytesTag(6)]: (field) => (request.nonce = field.string()),
+    [bytesTag(7)]: (field) => (request.error = readStatus(field)),
+  });
+  return { ...request, subscribe: subscribe.all, unsubscribe: unsubscribe.all, known };
+}
+
+export function tooManyNames(limit: number): RequestRefused {
+  return tooMuch(`more than ${limit} resource names on one stream; ask for fewer, or raise maxNamesPerStream`);
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+function read(what: string, bytes: Uint8Array, fields: FieldReaders): void {
+  try {
+    readFields(bytes, fields);
+  } catch (error) {
+    throw error instanceof RequestRefused ? error : malformed(`the request is not a ${what}`, error);
+  }
+}
+
+interface NameList {
+  readonly all: readonly string[];
+  add(name: string): void;
+}
+
+function nameList({ maxNamesPerStream, maxNameLength }: DecodeLimits): NameList {
+  const all: string[] = [];
+  return {
+    all,
+    add(name) {
+      if (name.length > maxNameLength) {
+        throw malformed(`a resource name of ${name.length} characters; the limit is ${maxNameLength}`);
+      }
+      if (all.length >= maxNamesPerStream) throw tooManyNames(maxNamesPerStream);
+      all.push(name);
+    },
+  };
+}
+
+/** What is kept for people to read: bounded, so that nobody can make us keep megabytes of it. */
+function text(reader: protobuf.Reader): string {
+  return readClipped(reader, 1024);
+}
+
+/** core.v3.Node. */
+function readNode(reader: protobuf.Reader): Node {
+  const node: Writable<Node> = { id: '', cluster: '', zone: '', userAgentName: '', userAgentVersion: '' };
+  readNested(reader, {
+    [bytesTag(1)]: (field) => (node.id = text(field)),
+    [bytesTag(2)]: (field) => (node.cluster = text(field)),
+    [bytesTag(4)]: (locality) => readNested(locality, { [bytesTag(2)]: (field) => (node.zone = text(field)) }),
+    [bytesTag(6)]: (field) => (node.userAgentName = text(field)),
+    [bytesTag(7)]: (field) => (node.userAgentVersion = text(field)),
+    [bytesTag(8)]: (build) =>
+      readNested(build, { [bytesTag(1)]: (field) => (node.userAgentVersion = readSemanticVersion(field)) }),
+  });
+  return node;
+}
+
+function readSemanticVersion(reader: protobuf.Reader): string {
+  const parts = [0, 0, 0];
+  readNested(reader, {
+    [varintTag(1)]: (field) => (parts[0] = field.uint32()),
+    [varintTag(2)]: (field) => (parts[1] = field.uint32()),
+    [varintTag(3)]: (field) => (parts[2] = field.uint32()),
+  });
+  return parts.join('.');
+}
+
+/** google.rpc.Status. */
+function readStatus(reader: protobuf.Reader): { readonly code: number; readonly message: string } {
+  const result = { code: 0, message: '' };
+  readNested(reader, {
+    [varintTag(1)]: (field) => (result.code = field.int32()),
+    [bytesTag(2)]: (field) => (result.message = text(field)),
+  });
+  return result;
+}
+
+function readMapEntry(reader: protobuf.Reader): readonly [key: string, value: string] {
+  const entry: [string, string] = ['', ''];
+  readNested(reader, {
+    [bytesTag(1)]: (field) => (entry[0] = field.string()),
+    [bytesTag(2)]: (field) => (entry[1] = field.string()),
+  });
+  return entry;
+}

@@ -1,0 +1,41 @@
+/**
+ * A TCP listener of our own in front of gRPC's server. gRPC can listen by itself, but tells a port that is in use in a
+ * sentence instead of an error code, logs it past us, and loses track of its connections when its own statistics are
+ * switched off, so that it could not end them.
+ */
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { cannotListen } from '../engine/config/cannot-listen.ts';
+import type { ListenAddress } from '../engine/config/listen.ts';
+
+export interface Listener {
+  readonly address: string;
+  /** The real one, where 0 was asked for. */
+  readonly port: number;
+  /** No new connections; resolves when those that are there have ended. */
+  close(): Promise<void>;
+  /** Ends the connections that are still there. */
+  destroyConnections(): void;
+}
+
+/** @throws ProblemError that names the address and the remedy when it cannot be listened on. */
+export async function listen(address: ListenAddress, onConnection: (socket: Socket) => void): Promise<Listener> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    onConnection(socket);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(cannotListen('xds', address, error)));
+    server.listen(address, resolve);
+  });
+  const bound = server.address() as AddressInfo;
+  return {
+    address: bound.address,
+    port: bound.port,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+    destroyConnections() {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}

@@ -1,0 +1,41 @@
+/** Tells the outside what happens on the streams. Must not throw, and must not publish. */
+import type { Node } from './decode.ts';
+import type { Push } from './exchange.ts';
+import type { VariantName } from './resource.ts';
+
+export interface XdsObserver {
+  streamOpened(stream: StreamInfo): void;
+  /** `fault` says what the client did wrong, where it did. */
+  streamClosed(stream: StreamInfo, fault: string | undefined): void;
+  requested(stream: StreamInfo, typeUrl: string): void;
+  pushed(stream: StreamInfo, typeUrl: string, push: Push, bytes: number): void;
+  /** `latencyMs` is the time since the push. */
+  acked(stream: StreamInfo, typeUrl: string, push: Push, latencyMs: number): void;
+  /** The client refused the push and keeps what it had; `message` is its own. */
+  nacked(stream: StreamInfo, typeUrl: string, push: Push, message: string): void;
+  /** Somebody asked for a name that means nothing now. */
+  unknownName(stream: StreamInfo, typeUrl: string, name: string): void;
+  /** Somebody asked for a type that nobody here has; once per type and stream. */
+  unknownType(stream: StreamInfo, typeUrl: string): void;
+}
+
+export interface StreamInfo {
+  /** `address:port` of the client. */
+  readonly peer: string;
+  readonly variant: VariantName;
+  /** As it introduced itself; undefined before its first request, and when it did not. */
+  node(): Node | undefined;
+}
+
+const nothing = (): void => undefined;
+
+export const silentObserver: XdsObserver = {
+  streamOpened: nothing,
+  streamClosed: nothing,
+  requested: nothing,
+  pushed: nothing,
+  acked: nothing,
+  nacked: nothing,
+  unknownName: nothing,
+  unknownType: nothing,
+};

@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { endpointOf, localityOf, portOf } from '../test/support/assignments.ts';
+import { eds } from '../test/support/protos.ts';
+import { encodeContent } from './content.ts';
+import { createResource, type Resource } from './resource.ts';
+import { batchVersion, encodeResponse } from './response.ts';
+import { endpointType } from './types.ts';
+
+const { StreamEndpoints, DeltaEndpoints } = eds;
+
+function resourceOf(name: string, address: string): Resource {
+  const content = encodeContent(portOf([localityOf([endpointOf(address)])]));
+  return createResource(endpointType, name, content.version, content.message(name));
+}
+
+const a = resourceOf('shop/a', '10.0.0.1');
+const b = resourceOf('shop/b', '10.0.0.2');
+const any = (resource: Resource) => ({
+  type_url: endpointType,
+  value: encodeContent(portOf([localityOf([endpointOf(resource === a ? '10.0.0.1' : '10.0.0.2')])])).message(
+    resource.name,
+  ),
+});
+
+describe('a state-of-the-world response', () => {
+  const decode = (resources: readonly Resource[], nonce = 'n1') =>
+    StreamEndpoints.responseDeserialize(encodeResponse('sotw', endpointType, { resources, removed: [] }, nonce));
+
+  test('with one resource has its version', () => {
+    expect(decode([a])).toEqual({
+      version_info: a.version,
+      type_url: endpointType,
+      nonce: 'n1',
+      resources: [any(a)],
+    });
+  });
+
+  test('with several has a version made of theirs', () => {
+    const version = batchVersion({ resources: [a, b], removed: [] });
+    expect(version).not.toBe(batchVersion({ resources: [b], removed: [] }));
+    expect(decode([a, b])).toEqual({
+      version_info: version,
+      type_url: endpointType,
+      nonce: 'n1',
+      resources: [any(a), any(b)],
+    });
+  });
+
+  test('without a nonce has none: a plain call needs none', () => {
+    expect(decode([a], '')).not.toHaveProperty('nonce');
+  });
+});
+
+describe('a delta response', () => {
+  const decode = (resources: readonly Resource[], removed: readonly string[]) =>
+    DeltaEndpoints.responseDeserialize(encodeResponse('delta', endpointType, { resources, removed }, 'n1'));
+
+  test('has a version for each resource', () => {
+    expect(decode([a], [])).toEqual({
+      system_version_info: a.version,
+      type_url: endpointType,
+      nonce: 'n1',
+      resources: [{ name: 'shop/a', version: a.version, resource: any(a) }],
+    });
+  });
+
+  test('has what is gone beside what is there', () => {
+    expect(decode([a, b], ['shop/c'])).toMatchObject({
+      resources: [{ name: 'shop/a' }, { name: 'shop/b' }],
+      removed_resources: ['shop/c'],
+      nonce: 'n1',
+    });
+    expect(decode([], ['shop/c'])).toEqual({ type_url: endpointType, nonce: 'n1', removed_resources: ['shop/c'] });
+    expect(decode([], [])).toEqual({ type_url: endpointType, nonce: 'n1' });
+  });
+});
+
+test('a resource is encoded once per variant, whoever asks and how often', () => {
+  expect(a.encoded('sotw')).toBe(a.encoded('sotw'));
+  expect(a.encoded('delta')).toBe(a.encoded('delta'));
+});
+
+test('what is shared is the whole response but for the nonce, which comes last', () => {
+  const [first, second] = ['n1', 'a much longer nonce'].map((nonce) =>
+    encodeResponse('sotw', endpointType, { resources: [a], removed: [] }, nonce),
+  );
+  const { response } = a.encoded('sotw');
+  expect(first?.subarray(0, response.length)).toEqual(response);
+  expect(second?.subarray(0, response.length)).toEqual(response);
+});

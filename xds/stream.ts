@@ -1,0 +1,168 @@
+/**
+ * One stream: reads requests, keeps an exchange for each type, and sends what is due whenever the client has taken the
+ * last message. It hands over one message at a time, so nothing piles up for a client that does not read.
+ */
+import type { Clock } from '../engine/clock.ts';
+import type { EpochMs } from '../engine/model.ts';
+import { type Node, tooManyNames } from './decode.ts';
+import { createExchange, type Exchange, type ExchangeView } from './exchange.ts';
+import type { XdsLimits } from './limits.ts';
+import type { StreamInfo, XdsObserver } from './observer.ts';
+import type { AnyRequest, Protocol, WishReader } from './protocol.ts';
+import { internalError, malformed, RequestRefused, type StreamStatus, tooMuch } from './refusal.ts';
+import { createSubscription, type NameView } from './subscription.ts';
+import { noResources, type ResourceType } from './types.ts';
+
+/** The way to the client. */
+export interface Transport {
+  /** `address:port` of the client. */
+  readonly peer: string;
+  /** Hands over one message; `onTaken` is called when the client's flow control let it go. One at a time. */
+  send(message: Buffer, onTaken: () => void): void;
+  /** Ends the stream; what was sent before still arrives. */
+  end(status: StreamStatus): void;
+}
+
+export interface StreamOptions<Request extends AnyRequest> {
+  readonly protocol: Protocol<Request>;
+  readonly types: ReadonlyMap<string, ResourceType>;
+  /** Of a service for one type. On an aggregated stream each request names its type. */
+  readonly onlyType?: string;
+  readonly transport: Transport;
+  readonly limits: XdsLimits;
+  readonly observer: XdsObserver;
+  readonly clock: Clock;
+  /** Makes this stream's nonces unlike those of any other, so that none from an earlier stream can be taken for them. */
+  readonly nonceTag: string;
+}
+
+export interface Stream {
+  readonly info: StreamInfo;
+  receive(bytes: Uint8Array): void;
+  /** The client is gone, or is sent away; it may be called again. */
+  close(fault?: string): void;
+  view(): StreamView;
+}
+
+export interface StreamView {
+  readonly openedAtMs: EpochMs;
+  readonly exchanges: readonly (ExchangeView & {
+    readonly typeUrl: string;
+    readonly names: readonly NameView[];
+  })[];
+}
+
+export function createStream<Request extends AnyRequest>(options: StreamOptions<Request>): Stream {
+  const { protocol, types, onlyType, transport, limits, observer, clock, nonceTag } = options;
+  const exchanges = new Map<string, { readonly exchange: Exchange; readonly readWishes: WishReader<Request> }>();
+  const openedAtMs = clock.now();
+  let node: Node | undefined;
+  let nonces = 0;
+  let isSending = false;
+  let isClosed = false;
+  const info: StreamInfo = { peer: transport.peer, variant: protocol.variant, node: () => node };
+
+  // One count for all types: else the nonce of one type's response could pass for another's.
+  const nextNonce = (): string => `${nonceTag}.${++nonces}`;
+
+  function typeOf({ typeUrl }: AnyRequest): string {
+    if (onlyType === undefined && typeUrl === '') throw malformed('a request on an aggregated stream needs a type_url');
+    if (onlyType !== undefined && typeUrl !== '' && typeUrl !== onlyType) {
+      throw malformed(`this method serves ${onlyType}; ask an aggregated stream for other types`);
+    }
+    return onlyType ?? typeUrl;
+  }
+
+  function exchangeOf(typeUrl: string): { readonly exchange: Exchange; readonly readWishes: WishReader<Request> } {
+    const known = exchanges.get(typeUrl);
+    if (known !== undefined) return known;
+    if (typeUrl.length > limits.maxNameLength) throw malformed(`a type_url of ${typeUrl.length} characters`);
+    if (exchanges.size >= limits.maxTypesPerStream) {
+      throw tooMuch(`more than ${limits.maxTypesPerStream} types on one stream`);
+    }
+    const type = types.get(typeUrl);
+    // One type that we do not have must not cost the client the others on its stream.
+    if (type === undefined) observer.unknownType(info, typeUrl);
+    const subscription = createSubscription({
+      resources: type?.resources ?? noResources,
+      tellsAbsence: protocol.tellsAbsence,
+      onDue: push,
+      onUnknown: (name) => observer.unknownName(info, typeUrl, name),
+    });
+    const { responseBytes } = limits;
+    const added = {
+      exchange: createExchange({ typeUrl, variant: protocol.variant, subscription, responseBytes }),
+      readWishes: protocol.createReader(subscription, type?.legacyWildcard ?? false),
+    };
+    exchanges.set(typeUrl, added);
+    return added;
+  }
+
+  function read(bytes: Uint8Array): void {
+    const request = protocol.decode(bytes, limits);
+    node ??= request.node;
+    const typeUrl = typeOf(request);
+    const { exchange, readWishes } = exchangeOf(typeUrl);
+    observer.requested(info, typeUrl);
+    const now = clock.now();
+    const answer = exchange.answer(request.nonce, request.error, now);
+    if (answer.kind === 'accepted') observer.acked(info, typeUrl, answer.push, now - answer.push.sentAtMs);
+    if (answer.kind === 'refused') observer.nacked(info, typeUrl, answer.push, answer.message);
+    readWishes(request, answer);
+    let names = 0;
+    for (const { exchange: each } of exchanges.values()) names += each.subscription.size();
+    if (names > limits.maxNamesPerStream) throw tooManyNames(limits.maxNamesPerStream);
+  }
+
+  function push(): void {
+    for (const { exchange } of exchanges.values()) {
+      if (isSending || isClosed) return;
+      const next = exchange.next(nextNonce, clock.now());
+      if (next === undefined) continue;
+      isSending = true;
+      transport.send(next.bytes, () => {
+        isSending = false;
+        push();
+      });
+      observer.pushed(info, exchange.typeUrl, next.push, next.bytes.length);
+    }
+  }
+
+  function close(fault?: string): void {
+    if (isClosed) return;
+    isClosed = true;
+    for (const { exchange } of exchanges.values()) exchange.subscription.close();
+    observer.streamClosed(info, fault);
+  }
+
+  /** Whatever goes wrong with one client ends its stream, and nothing else. */
+  function end(error: unknown): void {
+    const refusal = error instanceof RequestRefused ? error : internalError;
+    close(error instanceof RequestRefused || !(error instanceof Error) ? refusal.details : error.stack);
+    transport.end(refusal);
+  }
+
+  observer.streamOpened(info);
+  return {
+    info,
+    receive(bytes) {
+      if (isClosed) return;
+      try {
+        read(bytes);
+      } catch (error) {
+        end(error);
+        return;
+      }
+      push();
+    },
+    close,
+    view: () => ({
+      openedAtMs,
+      exchanges: [...exchanges.values()].map(({ exchange }) => ({
+        typeUrl: exchange.typeUrl,
+        ...exchange.view(),
+        names: exchange.subscription.view(),
+      })),
+    }),
+  };
+}

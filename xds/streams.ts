@@ -1,0 +1,86 @@
+/** The streams of the server: let in at a bounded rate, kept in the book, cut when they stall, ended at the stop. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../engine/clock.ts';
+import { createAdmission } from './admission.ts';
+import { createBook, type ProxyView } from './book.ts';
+import type { XdsCache } from './cache.ts';
+import { callTransport, endCall, type XdsCall } from './call.ts';
+import type { XdsLimits } from './limits.ts';
+import type { XdsObserver } from './observer.ts';
+import type { AnyRequest, Protocol } from './protocol.ts';
+import { notReady, stopping, tooMuch } from './refusal.ts';
+import { createStallGuard } from './stall.ts';
+import { createStream } from './stream.ts';
+
+export interface Streams {
+  /** Handles a call of a service for one type, or, without one, of the aggregated service. */
+  accept<Request extends AnyRequest>(call: XdsCall, protocol: Protocol<Request>, onlyType?: string): void;
+  proxies(): readonly ProxyView[];
+  /** Ends all of them, and turns new ones away. */
+  stop(): void;
+}
+
+export interface StreamsOptions {
+  readonly cache: XdsCache;
+  readonly limits: XdsLimits;
+  readonly observer: XdsObserver;
+  readonly clock: Clock;
+}
+
+export function createStreams({ cache, limits, observer, clock }: StreamsOptions): Streams {
+  const types = new Map([[cache.endpoints.typeUrl, cache.endpoints]]);
+  const book = createBook();
+  const admission = createAdmission(clock, limits.streamsPerSecond);
+  const stalls = createStallGuard(clock, limits.streamStallMs);
+  /** Those that wait to be let in, too. */
+  const calls = new Set<XdsCall>();
+  let isStopping = false;
+
+  function begin<Request extends AnyRequest>(call: XdsCall, protocol: Protocol<Request>, onlyType?: string): void {
+    const stream = createStream({
+      protocol,
+      types,
+      ...(onlyType === undefined ? {} : { onlyType }),
+      transport: callTransport(call, stalls, () => leave(`it left a response unread for ${limits.streamStallMs} ms`)),
+      limits,
+      observer,
+      clock,
+      nonceTag: randomUUID().slice(0, 8),
+    });
+    const leave = (fault?: string): void => {
+      stream.close(fault);
+      book.remove(stream);
+    };
+    book.add(stream);
+    call.on('data', (bytes: Buffer) => stream.receive(bytes));
+    call.once('end', () => {
+      leave();
+      call.end();
+    });
+    call.once('cancelled', () => leave());
+  }
+
+  return {
+    accept(call, protocol, onlyType) {
+      if (isStopping) return endCall(call, stopping);
+      if (!cache.isOpen()) return endCall(call, notReady);
+      if (calls.size >= limits.maxStreams) return endCall(call, tooMuch(`more than ${limits.maxStreams} streams`));
+      calls.add(call);
+      // Until it is let in, nothing of it is read.
+      const giveUp = admission.enter(() => begin(call, protocol, onlyType));
+      call.once('cancelled', () => {
+        giveUp();
+        calls.delete(call);
+      });
+    },
+
+    proxies: () => book.proxies(),
+
+    stop() {
+      isStopping = true;
+      admission.stop();
+      stalls.stop();
+      for (const call of calls) endCall(call, stopping);
+    },
+  };
+}
