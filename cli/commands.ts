@@ -15,6 +15,11 @@ export const commands: readonly Entry[] = [
     load: async () => (await import('./serve.ts')).serveCommand,
   },
   {
+    name: 'demo',
+    summary: 'watch it work, on real parts, on this machine',
+    load: async () => (await import('./demo.ts')).demoCommand,
+  },
+  {
     name: 'lint',
     summary: 'check policies before they run',
     load: async () => (await import('./lint.ts')).lintCommand,

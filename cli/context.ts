@@ -7,6 +7,8 @@ export interface Context {
   readonly user: string;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** For the demo alone, which looks for its programs as the set-up does. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   now(): number;
   /** Aborts at the first Ctrl-C or SIGTERM after this call; a second one ends the process as ever. */
   interrupted(): AbortSignal;

@@ -1,9 +1,13 @@
 #!/usr/bin/env node
 /** The program `kubervisor`: the only place of the CLI that knows of a process and its environment. */
+import { enableCompileCache } from 'node:module';
 import { userInfo } from 'node:os';
 import type { WriteStream } from 'node:tty';
 import type { Output } from './context.ts';
 import { runCli } from './run.ts';
+
+/** What is loaded from here on is compiled once per machine and version: it halves the time to start. */
+enableCompileCache();
 
 function output(stream: WriteStream): Output {
   // A reader that has seen enough, such as `head`, is no failure of ours.
@@ -40,6 +44,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   user: userName(),
   stdout: output(process.stdout),
   stderr: output(process.stderr),
+  env: process.env,
   now: () => Date.now(),
   interrupted,
 });

@@ -107,7 +107,10 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       timing: config.timing,
       proxies: () => xdsServer.proxies(),
       subscribe: notifier.subscribe,
-      onAct: (act) => log.info({ audit: true, ...act }, 'manual act'),
+      onAct: (act) => {
+        // What the engine did for one Service it has told itself; refusals and acts on everything only we know of.
+        if (act.refused !== undefined || act.service === '') log.info({ audit: true, ...act }, 'manual act');
+      },
     });
     const http = await startHttpAdmin({
       handlers,

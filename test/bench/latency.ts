@@ -25,18 +25,20 @@ export async function benchLatency(runs: number): Promise<readonly Figure[]> {
     try {
       const base = serving.url;
       for (let run = 0; run < runs; run++) {
-        const before = await storeSeconds(base);
+        const before = await storeTotals(base);
         const startedMs = performance.now();
         const asked = act(base, 'eject', pod, { forSeconds: 600, force: true });
         await untilSeen(envoy, 'DRAINING');
         const totalMs = performance.now() - startedMs;
         await asked;
-        const storeMs = ((await storeSeconds(base)) - before) * 1000;
+        const after = await untilSaved(base, before.count + 1);
+        const storeMs = (after.seconds - before.seconds) * 1000;
         total.push(totalMs);
         store.push(storeMs);
         above.push(totalMs - storeMs);
         await act(base, 'restore', pod);
         await untilSeen(envoy, 'HEALTHY');
+        await untilSaved(base, after.count + 1);
       }
     } finally {
       await envoy.stop();
@@ -59,7 +61,22 @@ async function untilSeen(envoy: Envoy, health: HostStatus['edsHealth']): Promise
   }
 }
 
-async function storeSeconds(base: string): Promise<number> {
+interface StoreTotals {
+  readonly count: number;
+  readonly seconds: number;
+}
+
+async function storeTotals(base: string): Promise<StoreTotals> {
   const text = await (await fetch(`${base}/metrics`)).text();
-  return Number(/^kubervisor_store_save_duration_seconds_sum (\S+)/m.exec(text)?.[1] ?? 0);
+  const value = (suffix: string): number =>
+    Number(new RegExp(`^kubervisor_store_save_duration_seconds_${suffix} (\\S+)`, 'm').exec(text)?.[1] ?? 0);
+  return { count: value('count'), seconds: value('sum') };
+}
+
+/** Bringing back is served before it is written: the next round begins when the store is quiet again. */
+async function untilSaved(base: string, count: number): Promise<StoreTotals> {
+  for (;;) {
+    const totals = await storeTotals(base);
+    if (totals.count >= count) return totals;
+  }
 }
