@@ -174,7 +174,7 @@ describe('the clamp: no more out than base - floor at the last reduction', () =>
   });
   it('the floor is at least one', () => {
     const all = [...out, decision('p4', 'ejected', by(4))];
-    expect(statuses({ decisions: all, clamp: { base: 4, floor: 0 } })['p1']).toBe('100');
+    expect(statuses({ decisions: all, clamp: { base: 4, floor: 0 } })).toMatchObject({ p1: '100', p2: 'DRAINING' });
   });
   it('without one nobody was ever taken out, so nobody is', () => {
     const { service, ports } = fleetOf(4);

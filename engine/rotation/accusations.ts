@@ -3,7 +3,7 @@ import type { Verdict } from '../breakers/verdict.ts';
 import type { Candidate } from '../budget/plan.ts';
 import { type BackendId, members } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
-import { awaitsEvidence, isOut } from './decision.ts';
+import { awaitsEvidence } from './decision.ts';
 import { verdictNow } from './evidence.ts';
 import { type Circumstances, type CurrentJudgement, currentJudgements, guardAgainst } from './guards.ts';
 import type { Refusal } from './hold.ts';
@@ -55,7 +55,6 @@ function accuse(
   if (verdict?.kind !== 'anomalous') return undefined;
   const decision = state[track].decisions.get(id);
   const isSuspect = decision !== undefined && awaitsEvidence(decision);
-  if (isOut(decision) && !isSuspect) return undefined;
   // A suspect needs no confirmation. A fleet-wide judgement confirms nothing, but whom it concerns is shown as held.
   const isConfirmed = isSuspect || anomalousIn(breakerState.streaks.get(id)) >= breaker.confirm.atLeast;
   if (!isConfirmed && last.kind !== 'fleet-wide') return undefined;

@@ -65,6 +65,14 @@ describe('a clock that is set back', () => {
     w.evaluations(2, w.bad('p7'));
     expect(w.out()).toEqual(['p7']);
   });
+  it('lets nobody be held by what was seen in the future', () => {
+    const slow = breakerOf({ name: 'slow', detector: { kind: 'threshold', query: 's', operator: '>', value: 5 } });
+    const w = world({ policy: policyOf({ breakers: [breakerOf(), slow] }) });
+    w.evaluate(w.bad('p3', 'p4', 'p5', 'p6'), 'slow');
+    w.setClock(w.now - hour);
+    w.evaluations(2, w.bad('p1'), 'errors');
+    expect(w.out()).toEqual(['p1']);
+  });
   it('keeps what was seen before it from confirming anything after it', () => {
     const w = world({ policy: policyOf({ breakers: [breakerOf({ confirm: { of: 3, atLeast: 2 } })] }) });
     w.evaluate(w.bad('p1'));

@@ -80,6 +80,19 @@ describe('eject and pause', () => {
     w.pass(10_000);
     w.eject('p1', { verb: 'pause' });
     expect(w.decision('p1')).toMatchObject({ state: 'paused', cause: { kind: 'manual' }, outSinceMs, closed: true });
+    expect(w.effects.map((effect) => effect.kind === 'transition' && effect.why)).toEqual([
+      'anomalous',
+      'close-after',
+      'manual',
+    ]);
+  });
+  it('keep the strikes there are', () => {
+    const w = world();
+    w.evaluations(2, w.bad('p1'));
+    w.pass(30_000);
+    w.evaluate(w.bad('p1'));
+    w.eject('p1');
+    expect(w.decision('p1')).toMatchObject({ cause: { kind: 'manual' }, retries: 1 });
   });
   it('are no strike', () => {
     const w = world();

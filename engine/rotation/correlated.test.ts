@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { breakerOf, deviationOf, policyOf, world } from '../../test/support/world.ts';
+import { backendOf, breakerOf, deviationOf, policyOf, world } from '../../test/support/world.ts';
 
 const errors = breakerOf();
 const slow = breakerOf({ name: 'slow', detector: { kind: 'threshold', query: 'seconds', operator: '>', value: 5 } });
@@ -38,8 +38,8 @@ describe('holdAbovePercent', () => {
     const w = world({ policy: policyOf({ breakers: [errors, observed], budget: wide }) });
     w.eject('p6');
     w.evaluations(2, w.bad('p3', 'p4', 'p5', 'p6'), 'slow');
-    w.evaluations(2, w.bad('p1', 'p2'), 'errors');
-    expect(w.out()).toEqual(['p1', 'p2', 'p6']);
+    w.evaluations(2, w.bad('p1', 'p2', 'p3'), 'errors');
+    expect(w.out()).toEqual(['p1', 'p2', 'p3', 'p6']);
   });
   it('does not count who has left', () => {
     const w = world({ fleet: 8, policy: policyOf({ breakers: [errors, slow] }) });
@@ -48,6 +48,24 @@ describe('holdAbovePercent', () => {
     w.evaluateNow(w.bad('p5'), 'errors');
     w.evaluate(w.bad('p5'), 'errors');
     expect(w.out()).toEqual(['p5']);
+  });
+  it('does not count what was seen of an earlier process', () => {
+    const names = ['p1', 'p2', 'p3', 'p4', 'p5', 'p6'];
+    const fleet = names.map((name) => backendOf(name, { incarnation: 'a' }));
+    const w = world({ fleet, policy: policyOf({ breakers: [errors, { ...slow, evaluationPeriodMs: 60_000 }] }) });
+    w.evaluateNow(w.bad('p3', 'p4', 'p5', 'p6'), 'slow');
+    w.pass(1_000);
+    w.fleet(names.map((name, index) => backendOf(name, { incarnation: index < 2 ? 'a' : 'b' })));
+    w.evaluations(2, w.bad('p1'), 'errors');
+    expect(w.out()).toEqual(['p1']);
+  });
+  it('does not count what a breaker said more than two of its periods ago', () => {
+    const w = world({ policy: policyOf({ breakers: [errors, slow] }) });
+    w.evaluate(w.bad('p3', 'p4', 'p5', 'p6'), 'slow');
+    w.evaluations(2, w.bad('p1'), 'errors');
+    expect([w.out(), w.held('p1')]).toEqual([[], 'hold-above']);
+    w.evaluate(w.bad('p1'), 'errors');
+    expect(w.out()).toEqual(['p1']);
   });
   it('goes on holding while the breaker that saw it gets no data', () => {
     const w = world({ policy: policyOf({ breakers: [errors, slow] }) });
@@ -88,8 +106,28 @@ describe('a failure that is recognised late', () => {
       retries: 0,
       returning: { kind: 'time', note: 'correlated' },
     });
-    w.evaluations(6, w.all(9));
+    const { seq } = w.state;
+    w.evaluate(w.all(9));
+    expect(w.state.seq).toBe(seq);
+    w.evaluations(5, w.all(9));
     expect([w.out(), w.decision('p1')]).toEqual([[], undefined]);
+  });
+  it('forgets the strikes of a victim, too', () => {
+    const w = late(30_000);
+    w.pass(30_000);
+    w.evaluate(w.bad('p1'));
+    expect(w.decision('p1')).toMatchObject({ state: 'ejected', retries: 1 });
+    w.evaluations(3, w.bad('p3', 'p4', 'p5', 'p6'));
+    expect(w.decision('p1')).toMatchObject({ state: 'ramping', retries: 0 });
+  });
+  it('leaves out what waits for its eviction', () => {
+    const activator = { mode: 'retryAndKill', maxRetryCount: 0 } as const;
+    const w = world({ policy: policyOf({ activator }) });
+    w.evaluations(2, w.bad('p1'));
+    w.pass(30_000);
+    w.evaluate(w.bad('p1'));
+    w.evaluations(4, w.bad('p3', 'p4', 'p5', 'p6'));
+    expect(w.stateOf('p1')).toBe('evicted');
   });
   it('leaves out who was ejected more than 5 minutes ago', () => {
     const w = late();

@@ -87,7 +87,7 @@ describe('several breakers', () => {
     expect([w.held('p2'), w.held('p3')]).toEqual(['global-velocity', 'global-velocity']);
     w.context = { ...w.context, globalVelocity: 1 };
     w.evaluateNow(w.bad('p3'), 'errors');
-    expect(w.out()).toEqual([]);
+    expect([w.out(), w.held('p2'), w.held('p3')]).toEqual([[], 'global-velocity', 'global-velocity']);
     w.evaluateNow(w.all(0, { p2: 50 }), 'slow');
     expect(w.out()).toEqual(['p2']);
   });
@@ -147,12 +147,14 @@ describe('velocity', () => {
     expect(w.out()).toHaveLength(4);
   });
   it('does not count who is ejected again', () => {
-    const w = many({ budget: { velocity: { count: 1, percent: 0 }, maxEjectedPercent: 50 } });
+    const w = many({ budget: { velocity: { count: 2, percent: 0 }, maxEjectedPercent: 50 } });
     w.evaluations(2, w.bad('p1'));
     w.pass(30_000);
     expect(w.stateOf('p1')).toBe('probing');
     w.evaluate(w.bad('p1'));
     expect([w.stateOf('p1'), w.decision('p1')?.retries]).toEqual(['ejected', 1]);
+    w.evaluations(2, w.bad('p2', 'p3'));
+    expect([w.out(), w.held('p3')]).toEqual([['p1', 'p2'], 'velocity']);
   });
   it('over all Services comes from outside', () => {
     const w = world({ context: { globalVelocity: 1 } });
@@ -197,6 +199,16 @@ describe('a young fleet', () => {
 });
 
 describe('nothing goes out', () => {
+  it('on a failed query, whatever was found before', () => {
+    const w = world({ context: { globalVelocity: 0 } });
+    w.evaluations(2, w.bad('p1'));
+    expect(w.held('p1')).toBe('global-velocity');
+    w.context = { ...w.context, globalVelocity: 9 };
+    w.evaluate({ kind: 'unusable', reason: 'timeout' });
+    expect([w.out(), w.held('p1')]).toEqual([[], 'global-velocity']);
+    w.evaluate(w.bad('p1'));
+    expect(w.out()).toEqual(['p1']);
+  });
   it('while it cannot be written down', () => {
     const w = world({ context: { canReduce: false } });
     w.evaluations(3, w.bad('p1'));
@@ -219,5 +231,6 @@ describe('nothing goes out', () => {
     w.change('p1', { ready: false });
     w.evaluate(w.bad('p1'));
     expect(w.out()).toEqual([]);
+    expect(w.state.breakers.get('errors')?.last?.verdicts.size).toBe(5);
   });
 });

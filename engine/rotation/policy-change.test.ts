@@ -57,6 +57,24 @@ describe('a breaker that is gone, or may no longer act: what it took out ramps b
     w.pass(30_000);
     expect(w.stateOf('p1')).toBe('serving');
   });
+  it('once: the same policy read again changes nothing', () => {
+    const w = out();
+    w.policy(policyOf({ breakers: [slow] }));
+    const { seq } = w.state;
+    w.policy(policyOf({ breakers: [slow] }));
+    expect(w.state.seq).toBe(seq);
+  });
+  it('and is then judged by what it does from there on', () => {
+    const far = { ...slow, lookbackMs: 30_000 };
+    const w = out(policyOf({ breakers: [breakerOf(), far] }));
+    w.policy(policyOf({ breakers: [far] }));
+    w.pass(30_000);
+    expect(w.stateOf('p1')).toBe('serving');
+    w.evaluations(5, w.bad('p1'));
+    expect(w.stateOf('p1')).toBe('serving');
+    w.evaluations(2, w.bad('p1'));
+    expect(w.stateOf('p1')).toBe('ejected');
+  });
   it('strikes of one that serves are forgotten', () => {
     const w = out();
     w.pass(30_000);

@@ -93,6 +93,10 @@ describe('the ramp', () => {
     w.pass(30_000);
     w.evaluate(w.bad('p1'));
     expect(w.stateOf('p1')).toBe('probing');
+    expect(w.state.breakers.get('errors')?.last?.verdicts.get(backendId('p1'))).toEqual({
+      kind: 'insufficient',
+      reason: 'the samples reach back before its present state',
+    });
   });
   it.each([
     ['silence', undefined],

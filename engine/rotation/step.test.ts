@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { backendOf, breakerOf, policyOf, world } from '../../test/support/world.ts';
+import { backendOf, breakerOf, policyOf, type World, world } from '../../test/support/world.ts';
+import { backendId } from '../model.ts';
 
 const wave = (name: string) =>
   breakerOf({ name, detector: { kind: 'threshold', query: name, operator: '>', value: 5 } });
@@ -44,22 +45,32 @@ describe('an event for something that is not there changes nothing', () => {
     });
     expect([w.state.enforced, w.state.breakers]).toEqual([enforced, breakers]);
   });
-  it('a verdict on a backend that is not in the fleet', () => {
-    const w = world();
+  const accuse = (w: World, name: string): void => {
+    const verdict = { kind: 'anomalous', severity: 9, value: 9, bound: 5, reason: '' } as const;
     for (let turn = 0; turn < 3; turn++) {
       w.step({
         kind: 'judgement',
         breaker: 'errors',
-        judgement: {
-          kind: 'judged',
-          verdicts: new Map([['ghost' as never, { kind: 'anomalous', severity: 9, value: 9, bound: 5, reason: '' }]]),
-        },
+        judgement: { kind: 'judged', verdicts: new Map([[backendId(name), verdict]]) },
         baseline: { agreements: 0 },
         evaluatedAtMs: w.now,
         lookbackMs: 0,
       });
     }
+  };
+  it('a verdict on a backend that is not in the fleet, or not ready', () => {
+    const w = world();
+    w.change('p1', { ready: false });
+    accuse(w, 'stranger');
+    accuse(w, 'p1');
     expect(w.state.enforced.decisions.size).toBe(0);
+  });
+  it('a verdict on one that is out already', () => {
+    const w = world();
+    w.evaluations(2, w.bad('p1'));
+    const before = w.decision('p1');
+    accuse(w, 'p1');
+    expect(w.decision('p1')).toEqual(before);
   });
 });
 

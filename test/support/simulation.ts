@@ -1,0 +1,251 @@
+/**
+ * A Service whose life is drawn at random: faults that come and go, readiness that flaps, rollouts, restarts, edits,
+ * commands, a clock that jumps, metrics and a store that fail, crashes of ours. Everything goes through the same judge
+ * and step as in the engine; after every step the caller looks at what happened.
+ */
+import type { Evidence } from '../../engine/breakers/judge.ts';
+import { type Backend, backendId, type EpochMs } from '../../engine/model.ts';
+import type { Policy } from '../../engine/policy/policy.ts';
+import { defaultTiming, type StepContext } from '../../engine/rotation/context.ts';
+import type { Command, RotationEvent } from '../../engine/rotation/event.ts';
+import { fromRecord, type ServiceRecord, toRecord } from '../../engine/rotation/record.ts';
+import { initialState, type ServiceState } from '../../engine/rotation/state.ts';
+import { type Step, step } from '../../engine/rotation/step.ts';
+import { nextWakeMs } from '../../engine/rotation/time.ts';
+import { deepFreeze } from './frozen.ts';
+import { randomFrom } from './random.ts';
+import { drawPolicy } from './random-policy.ts';
+import { backendOf, evidenceOf, fleetOf, judgementOf, type Value } from './world.ts';
+
+/** One step, with everything it was given. */
+export interface Moment extends Step {
+  readonly before: ServiceState;
+  readonly event: RotationEvent;
+  readonly context: StepContext;
+  /** The first step after a crash: what was not written down is gone. */
+  readonly isAfterCrash: boolean;
+}
+
+export interface Observer {
+  readonly onMoment: (moment: Moment) => void;
+  /** Before a crash and after the start that follows, at the same moment. */
+  readonly onCrash: (before: ServiceState, after: ServiceState) => void;
+}
+
+export interface Life {
+  readonly moments: number;
+  readonly hours: number;
+  readonly state: ServiceState;
+}
+
+const startMs = Date.UTC(2026, 0, 1);
+const minute = 60_000;
+
+/** Lives through `events` random events, then through a quiet time in which nothing is wrong any more. */
+export function live(seed: number, events: number, observer: Observer): Life {
+  const random = randomFrom(seed);
+  let now: EpochMs = startMs;
+  let livedMs = 0;
+  let moments = 0;
+  let state = initialState(fleetOf([]));
+  let context: Omit<StepContext, 'now'> = {
+    epoch: 1,
+    canReduce: true,
+    globalVelocity: Number.POSITIVE_INFINITY,
+    globallySuspended: false,
+    timing: defaultTiming,
+  };
+  let isAfterCrash = false;
+  let backends: readonly Backend[] = Array.from({ length: random.int(1, 12) }, (_, index) => backendOf(`p${index}`));
+  let born = backends.length;
+  let broken: ReadonlySet<string> = new Set();
+
+  function happen(event: RotationEvent): void {
+    const full = { ...context, now };
+    deepFreeze([state, event, full]);
+    const before = state;
+    const result = step(before, event, full);
+    state = result.state;
+    moments += 1;
+    observer.onMoment({ ...result, before, event, context: full, isAfterCrash });
+    isAfterCrash = false;
+  }
+
+  function pass(ms: number): void {
+    livedMs += ms;
+    const endMs = now + ms;
+    for (let ticks = 0; ; ticks++) {
+      const wakeMs = nextWakeMs(state, context.timing);
+      if (wakeMs === undefined || wakeMs > endMs) break;
+      if (ticks > 10_000) throw new Error('it wakes again and again');
+      now = Math.max(now, wakeMs);
+      happen({ kind: 'tick' });
+    }
+    now = endMs;
+  }
+
+  const seeFleet = (): void => happen({ kind: 'fleet', fleet: fleetOf(backends) });
+  const change = (name: string, part: Partial<Backend>): void => {
+    backends = backends.map((backend) => (backend.name === name ? { ...backend, ...part } : backend));
+  };
+
+  function measure(name: string): Value {
+    if (random.chance(0.08)) return random.pick<Value>([undefined, 'NaN', '+Inf', 'histogram']);
+    return broken.has(name) ? random.int(200, 400) : random.int(95, 105);
+  }
+
+  function evaluate(name: string): void {
+    const evidence: Evidence = random.chance(0.1)
+      ? { kind: 'unusable', reason: 'timeout' }
+      : random.chance(0.05)
+        ? evidenceOf({})
+        : evidenceOf(Object.fromEntries(backends.map((backend) => [backend.name, measure(backend.name)])));
+    const event = judgementOf(state, name, evidence, now, now - random.int(0, 2_000));
+    if (event !== undefined) happen(event);
+  }
+
+  /** A breaker does not ask once: a few evaluations in its period, so that something can be confirmed. */
+  function evaluateSome(): void {
+    const breakers = state.policy?.breakers ?? [];
+    if (breakers.length === 0) return;
+    const breaker = random.pick(breakers);
+    for (let count = random.int(1, 4); count > 0; count--) {
+      evaluate(breaker.name);
+      pass(breaker.evaluationPeriodMs);
+    }
+  }
+
+  function changeFleet(): void {
+    const victim = random.chance(0.9) && backends.length > 0 ? random.pick(backends).name : 'nobody';
+    switch (
+      random.pick(['add', 'add', 'remove', 'ready', 'ready', 'ready', 'terminate', 'restart', 'outage', 'rollout'])
+    ) {
+      case 'add':
+        if (backends.length < 14) backends = [...backends, newborn()];
+        break;
+      case 'remove':
+        backends = backends.filter(({ name }) => name !== victim);
+        break;
+      case 'ready':
+        for (const backend of random.some(backends, 0.3)) change(backend.name, { ready: random.chance(0.6) });
+        break;
+      case 'terminate':
+        change(victim, { ready: false, serving: random.chance(0.5), terminating: true });
+        break;
+      case 'restart':
+        change(victim, { incarnation: `i${random.int(0, 1_000_000)}` });
+        break;
+      case 'outage':
+        for (const { name } of random.some(backends, 0.7)) change(name, { ready: false });
+        break;
+      case 'rollout':
+        backends = backends.map((backend) => (random.chance(0.5) ? newborn() : backend));
+        break;
+    }
+    seeFleet();
+  }
+
+  function newborn(): Backend {
+    born += 1;
+    const age = random.chance(0.5) ? { readySinceMs: now } : {};
+    return backendOf(`p${born}`, { incarnation: 'i0', zone: random.pick(['a', 'b']), ...age });
+  }
+
+  function changeHealth(): void {
+    const names = backends.map(({ name }) => name);
+    switch (random.pick(['one', 'one', 'some', 'most', 'all', 'none', 'none'])) {
+      case 'one':
+        broken = new Set([...broken, ...(names.length === 0 ? [] : [random.pick(names)])]);
+        break;
+      case 'some':
+        broken = new Set(random.some(names, 0.3));
+        break;
+      case 'most':
+        broken = new Set(random.some(names, 0.8));
+        break;
+      case 'all':
+        broken = new Set(names);
+        break;
+      case 'none':
+        broken = new Set();
+    }
+  }
+
+  function command(): Command {
+    const act = { actor: 'ana', reason: 'by chance' };
+    const backend = backendId(backends.length > 0 && random.chance(0.95) ? random.pick(backends).name : 'stranger');
+    const forMs = random.int(1, 30) * minute;
+    if (state.suspension !== undefined && random.chance(0.5)) return { verb: 'resume', ...act };
+    switch (random.int(0, 9)) {
+      case 0:
+        return { verb: 'suspend', ...act };
+      case 1:
+      case 2:
+      case 3:
+        return { verb: 'restore', backend, ramp: random.chance(0.5), ...act };
+      default:
+        return { verb: random.pick(['eject', 'pause']), backend, forMs, force: random.chance(0.4), ...act };
+    }
+  }
+
+  /** What is on record is all that is left, in a process with a new epoch; then the input is read again. */
+  function crash(): void {
+    happen({ kind: 'tick' });
+    const before = state;
+    const record = JSON.parse(JSON.stringify(toRecord(state, context.epoch))) as ServiceRecord;
+    const { policy } = state;
+    context = { ...context, epoch: context.epoch + 1 };
+    state = fromRecord(record, fleetOf([]));
+    isAfterCrash = true;
+    seeFleet();
+    happen({ kind: 'policy', policy });
+    observer.onCrash(before, state);
+  }
+
+  function setPolicy(policy: Policy | undefined): void {
+    happen({ kind: 'policy', policy });
+  }
+
+  function strike(): void {
+    const dice = random.next();
+    if (dice < 0.6) evaluateSome();
+    else if (dice < 0.72) changeFleet();
+    else if (dice < 0.82) changeHealth();
+    else if (dice < 0.86) happen({ kind: 'command', command: command() });
+    else if (dice < 0.88) setPolicy(random.pick([undefined, state.policy, drawPolicy(random), drawPolicy(random)]));
+    else if (dice < 0.91) context = { ...context, canReduce: random.chance(0.7) };
+    else if (dice < 0.93) context = { ...context, globalVelocity: random.pick([0, 1, 2, Number.POSITIVE_INFINITY]) };
+    else if (dice < 0.95) toggleSuspension(random.chance(0.2));
+    else if (dice < 0.965) now += random.pick([-3_600_000, -90_000, -5, 90_000, 3_600_000]);
+    else if (dice < 0.98) crash();
+    else happen({ kind: 'tick' });
+  }
+
+  function toggleSuspension(globallySuspended: boolean): void {
+    const isLifted = context.globallySuspended && !globallySuspended;
+    context = { ...context, globallySuspended };
+    happen(isLifted ? { kind: 'resumed' } : { kind: 'tick' });
+  }
+
+  seeFleet();
+  setPolicy(drawPolicy(random));
+  for (let event = 0; event < events; event++) {
+    strike();
+    pass(random.chance(0.05) ? random.int(0, 20) * minute : random.int(0, 8_000));
+  }
+
+  /** Nothing is wrong any more; what is out has the time to come back. */
+  broken = new Set();
+  backends = backends.filter(({ terminating }) => !terminating).map((backend) => ({ ...backend, ready: true }));
+  context = { ...context, canReduce: true, globalVelocity: Number.POSITIVE_INFINITY };
+  toggleSuspension(false);
+  seeFleet();
+  for (let round = 0; round < 100; round++) {
+    pass(minute);
+    for (const { name } of state.policy?.breakers ?? []) {
+      const event = judgementOf(state, name, evidenceOf(Object.fromEntries(backends.map((b) => [b.name, 100]))), now);
+      if (event !== undefined) happen(event);
+    }
+  }
+  return { moments, hours: livedMs / 3_600_000, state };
+}
