@@ -189,10 +189,10 @@ describe('the clamp: no more out than base - floor at the last reduction', () =>
     const served = assign(input).ports[0]?.localities.flatMap(({ endpoints }) => endpoints) ?? [];
     expect(served.map(({ status }) => status)).toEqual(['HEALTHY', 'HEALTHY', 'HEALTHY', 'HEALTHY']);
   });
-  it('what is not ready counts as out, but is not let in for it', () => {
+  it('what is not ready is neither let in nor counted', () => {
     const fleet = [backendOf('p1', { ready: false }), backendOf('p2'), backendOf('p3'), backendOf('p4')];
     expect(statuses({ fleet, decisions: out, clamp: { base: 4, floor: 2 } })).toEqual({
-      p2: '100',
+      p2: 'DRAINING',
       p3: 'DRAINING',
       p4: '100',
     });

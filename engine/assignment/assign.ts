@@ -2,15 +2,7 @@
  * fleet + rules + decisions -> assignment. The last place where a rule can be enforced before it is served, and every
  * replica runs it, so the floor is checked here once more.
  */
-import {
-  type Backend,
-  type BackendId,
-  type Endpoint,
-  type Fleet,
-  members,
-  readyMembers,
-  type ServicePort,
-} from '../model.ts';
+import { type Backend, type BackendId, type Endpoint, type Fleet, readyMembers, type ServicePort } from '../model.ts';
 import type { EjectPolicy, Policy, RampPolicy } from '../policy/policy.ts';
 import { type Decision, isOut, leastSevereFirst } from '../rotation/decision.ts';
 import { weightOf } from '../rotation/ramp.ts';
@@ -48,13 +40,10 @@ export function assign(input: AssignmentInput): Assignment {
  */
 function clampDecisions(input: AssignmentInput): ReadonlyMap<BackendId, Decision> {
   const ready = new Set(readyMembers(input.fleet).map(({ id }) => id));
-  const present = new Set(members(input.fleet).map(({ id }) => id));
-  const out = [...input.decisions.values()].filter((decision) => isOut(decision) && present.has(decision.backend));
+  // Those that are not ready would not be served anyway: letting others in for them would give the floor nothing.
+  const out = [...input.decisions.values()].filter((decision) => isOut(decision) && ready.has(decision.backend));
   const allowed = input.clamp === undefined ? 0 : Math.max(0, input.clamp.base - Math.max(1, input.clamp.floor));
-  const surplus = out
-    .filter((decision) => ready.has(decision.backend))
-    .sort(leastSevereFirst)
-    .slice(0, Math.max(0, out.length - allowed));
+  const surplus = out.sort(leastSevereFirst).slice(0, Math.max(0, out.length - allowed));
   if (surplus.length === 0) return input.decisions;
   const clamped = new Map(input.decisions);
   for (const { backend } of surplus) clamped.delete(backend);

@@ -71,6 +71,14 @@ describe('closeAfter', () => {
 });
 
 describe('no eviction', () => {
+  it('of one that the fleet needs back at the same moment', () => {
+    const w = ejected(closing('Evict'));
+    w.pass(20_000);
+    for (const name of ['p2', 'p3', 'p4']) w.change(name, { ready: false });
+    w.context = { ...w.context, timing: { ...w.context.timing, breachDelayMs: 40_000 } };
+    w.pass(40_000);
+    expect([w.stateOf('p1'), w.effects.filter(({ kind }) => kind === 'evict')]).toEqual(['serving', []]);
+  });
   it('while holdAbovePercent holds', () => {
     const w = ejected(closing('Evict'), { breakers: [breakerOf({ confirm: { of: 20, atLeast: 2 } })] });
     w.pass(53_000);

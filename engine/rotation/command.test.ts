@@ -3,6 +3,7 @@ import {
   backendOf,
   breakerOf,
   deviationOf,
+  generousBudget,
   policyOf,
   type World,
   type WorldOptions,
@@ -158,12 +159,23 @@ describe('a command is refused', () => {
       'floor: it would break the floor: 1 of 2 not serving, at most 0 may be (floor 1)',
     );
   });
-  it('when the record is full, also for one that is not ready', () => {
-    const names = Array.from({ length: 60 }, (_, index) => `p${index}`);
-    const w = world({ fleet: names.map((name) => backendOf(name, { ready: false })) });
-    for (const name of names) w.eject(name, { force: true });
+  it('when the record is full', () => {
+    const w = world({ fleet: 60, policy: policyOf({ budget: generousBudget }) });
+    for (const { name } of w.state.fleet.backends) w.eject(name, { force: true });
     expect(w.out()).toHaveLength(50);
-    expect(refusal(w.eject('p0', { force: true, reason: 'longer' }))).toBeUndefined();
+    expect(refusal(w.eject('p1', { force: true, reason: 'longer' }))).toBeUndefined();
+  });
+  it('for one that is not ready, if the floor would break once it is', () => {
+    const w = world();
+    for (const name of ['p1', 'p2', 'p3', 'p4']) w.change(name, { ready: false });
+    for (const name of ['p1', 'p2', 'p3', 'p4']) w.eject(name, { force: true });
+    expect(w.out()).toEqual([]);
+    for (const name of ['p1', 'p2', 'p3', 'p4']) w.change(name, { ready: true });
+    w.change('p1', { ready: false });
+    for (const name of ['p1', 'p2', 'p3', 'p4']) w.eject(name, { force: true });
+    expect(w.out()).toEqual(['p1', 'p2', 'p3']);
+    w.change('p1', { ready: true });
+    expect(Object.values(w.served()).filter((status) => status === '100')).toHaveLength(3);
   });
 });
 

@@ -74,14 +74,16 @@ function refusalOf(
   const { decisions } = state.enforced;
   const isFull = !decisions.has(backend.id) && decisions.size >= maxDecisions;
   if (isFull) return { cause: 'guard', message: describeHeld('store-full') };
-  const isServing = backend.ready && !isOut(decisions.get(backend.id));
-  if (!isServing) return undefined;
+  if (isOut(decisions.get(backend.id))) return undefined;
 
   const budget = budgetOfService(state);
   const serving = servingIn(state, 'enforced').length;
   const arithmetic = describeBudget(budget, serving);
-  if (serving - 1 < budget.floor) return { cause: 'floor', message: `it would break the floor: ${arithmetic}` };
-  if (command.force) return undefined;
+  // One that is not ready takes nothing away now, but would be missed once it is.
+  const out = [...decisions.values()].filter(isOut).length;
+  const servingAfter = backend.ready ? serving - 1 : budget.base - out - 1;
+  if (servingAfter < budget.floor) return { cause: 'floor', message: `it would break the floor: ${arithmetic}` };
+  if (command.force || !backend.ready) return undefined;
   if (budget.base - (serving - 1) > budget.maxOut) return guard('budget', arithmetic);
   if (velocityLeft(state, guidanceOf(state), 'enforced', now, timing) <= 0) return guard('velocity', arithmetic);
   const { policy } = state;

@@ -11,12 +11,13 @@ import { guidanceOf } from './unguided.ts';
 import { isJudged, put, sortedDecisions, updateTrack, type Work } from './work.ts';
 
 export function passTime(before: ServiceState, work: Work): ServiceState {
-  let state = before;
+  // First of all: whom the fleet needs back must not be evicted at the same moment.
+  let state = guardFloor(before, work);
   for (const track of ['enforced', 'shadow'] as const) {
     for (const decision of sortedDecisions(state[track])) state = ageDecision(state, track, decision, work);
     state = forgetOldEjections(state, track, work);
   }
-  return guardFloor(state, work);
+  return state;
 }
 
 function ageDecision(state: ServiceState, track: TrackName, decision: Decision, work: Work): ServiceState {

@@ -6,9 +6,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
 import { step } from '../../engine/rotation/step.ts';
 import { canonical } from '../support/frozen.ts';
-import * as invariants from '../support/invariants.ts';
-import { live, type Moment } from '../support/simulation.ts';
 import { assignmentOf } from '../support/world.ts';
+import * as decisions from './invariants/decisions.ts';
+import * as evidence from './invariants/evidence.ts';
+import { must } from './invariants/must.ts';
+import * as served from './invariants/served.ts';
+import * as steps from './invariants/steps.ts';
+import { live, type Moment } from './life.ts';
 
 const events = 300;
 const onlySeed = process.env['KUBERVISOR_SEED'];
@@ -16,21 +20,24 @@ const lives = Number(process.env['KUBERVISOR_LIVES'] ?? 150);
 const seeds = onlySeed === undefined ? Array.from({ length: lives }, (_, index) => index + 1) : [Number(onlySeed)];
 
 const always = [
-  invariants.budgetKept,
-  invariants.onlyReadyServed,
-  invariants.decisionsExplain,
-  invariants.seqGrows,
-  invariants.silenceChangesNothing,
-  invariants.nothingInherited,
-  invariants.strikesAreEarned,
-  invariants.rampsRise,
-  invariants.evictedOnce,
-  invariants.whoMayNotActDoesNot,
-  invariants.nothingReducedUnwritten,
-  invariants.effectsAreTrue,
-  invariants.timeIsAhead,
-  invariants.nothingIsLeftBehind,
-  invariants.noRatchet,
+  decisions.decisionsExplain,
+  decisions.evictedOnce,
+  decisions.nothingInherited,
+  decisions.nothingIsLeftBehind,
+  decisions.rampsRise,
+  decisions.seqGrows,
+  decisions.strikesAreEarned,
+  decisions.whoMayNotActDoesNot,
+  evidence.convictedByFreshEvidence,
+  evidence.stepsAreEarned,
+  served.budgetKept,
+  served.decidedIsServed,
+  served.noRatchet,
+  served.nothingReducedUnwritten,
+  served.onlyReadyServed,
+  steps.effectsAreTrue,
+  steps.silenceChangesNothing,
+  steps.timeIsAhead,
 ];
 
 it('whatever happens, the invariants hold', { timeout: 300_000 }, () => {
@@ -39,14 +46,14 @@ it('whatever happens, the invariants hold', { timeout: 300_000 }, () => {
   const seen = new Map<string, number>();
 
   for (const seed of seeds) {
-    const checks = [...always, invariants.floorKeeper(), invariants.velocityKeeper()];
+    const checks = [...always, served.floorKeeper(), served.velocityKeeper(), evidence.holdKeeper()];
     const log: Moment[] = [];
     try {
       const life = live(seed, events, {
         onMoment(moment) {
           log.push(moment);
           for (const check of checks) check(moment);
-          if (log.length % 7 === 0) invariants.orderIsNothing(moment);
+          if (log.length % 7 === 0) steps.orderIsNothing(moment);
           for (const effect of moment.effects) {
             const name =
               effect.kind === 'transition' ? effect.why : effect.kind === 'held' ? effect.cause : effect.kind;
@@ -54,13 +61,13 @@ it('whatever happens, the invariants hold', { timeout: 300_000 }, () => {
           }
         },
         onCrash(before, after) {
-          invariants.must(canonical(assignmentOf(before)) === canonical(assignmentOf(after)), 'R4', [before, after]);
+          must(canonical(assignmentOf(before)) === canonical(assignmentOf(after)), 'R4', [before, after]);
         },
       });
-      invariants.nobodyIsStuck(life.state);
+      decisions.nobodyIsStuck(life.state);
       // I18: the log replayed gives the same states.
       for (const { before, event, context, state } of log) {
-        invariants.must(isDeepStrictEqual(step(before, event, context).state, state), 'I18', event);
+        must(isDeepStrictEqual(step(before, event, context).state, state), 'I18', event);
       }
       moments += life.moments;
       hours += life.hours;

@@ -1,7 +1,7 @@
 /** Policies drawn at random, within the bounds that a policy may have. */
 import type { Breaker, Policy } from '../../engine/policy/policy.ts';
-import type { Random } from './random.ts';
-import { breakerOf, deviationOf, policyOf } from './world.ts';
+import type { Random } from '../support/random.ts';
+import { breakerOf, deviationOf, policyOf } from '../support/fixtures.ts';
 
 export function drawPolicy(random: Random): Policy {
   return policyOf({

@@ -12,10 +12,10 @@ import { fromRecord, type ServiceRecord, toRecord } from '../../engine/rotation/
 import { initialState, type ServiceState } from '../../engine/rotation/state.ts';
 import { type Step, step } from '../../engine/rotation/step.ts';
 import { nextWakeMs } from '../../engine/rotation/time.ts';
-import { deepFreeze } from './frozen.ts';
-import { randomFrom } from './random.ts';
-import { drawPolicy } from './random-policy.ts';
-import { backendOf, evidenceOf, fleetOf, judgementOf, type Value } from './world.ts';
+import { deepFreeze } from '../support/frozen.ts';
+import { randomFrom } from '../support/random.ts';
+import { drawPolicy } from './draw-policy.ts';
+import { backendOf, evidenceOf, fleetOf, judgementOf, type Value } from '../support/world.ts';
 
 /** One step, with everything it was given. */
 export interface Moment extends Step {

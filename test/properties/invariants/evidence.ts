@@ -1,0 +1,106 @@
+/** Nobody is convicted or acquitted but by fresh evidence, from a breaker that may act. */
+import type { Verdict } from '../../../engine/breakers/verdict.ts';
+import type { BackendId, EpochMs } from '../../../engine/model.ts';
+import type { RotationEvent } from '../../../engine/rotation/event.ts';
+import type { TrackName } from '../../../engine/rotation/state.ts';
+import { guidanceOf } from '../../../engine/rotation/unguided.ts';
+import { isJudged, trackOf } from '../../../engine/rotation/work.ts';
+import type { Moment } from '../life.ts';
+import { tracks, type Transition, transitions } from './moment.ts';
+import { must } from './must.ts';
+
+type JudgementEvent = Extract<RotationEvent, { kind: 'judgement' }>;
+
+/** What the judgement of this step says of a backend, if it looked at nothing before its present state. */
+function saidNow({ before }: Moment, event: JudgementEvent, track: TrackName, backend: BackendId): Verdict | undefined {
+  const { judgement, evaluatedAtMs, lookbackMs } = event;
+  const fromMs = [
+    before.evidenceFrom.get(backend) ?? 0,
+    before.enforced.decisions.get(backend)?.evidenceFromMs ?? 0,
+    before[track].decisions.get(backend)?.evidenceFromMs ?? 0,
+  ];
+  if (judgement.kind !== 'judged' || evaluatedAtMs - lookbackMs < Math.max(...fromMs)) return undefined;
+  return judgement.verdicts.get(backend);
+}
+
+/** Out on a breaker's word: it has spoken just now, of the present, of an anomaly, after settling, in its own track. */
+export function convictedByFreshEvidence(moment: Moment): void {
+  for (const track of tracks) {
+    for (const transition of transitions(moment, track)) {
+      if (!isConviction(transition)) continue;
+      const { event, before } = moment;
+      must(event.kind === 'judgement', 'conviction', transition);
+      const breaker = before.policy?.breakers.find(({ name }) => name === event.breaker);
+      must(breaker !== undefined && before.policy !== undefined, 'conviction', transition);
+      must(trackOf(before.policy, breaker) === track, 'conviction', transition);
+      must(saidNow(moment, event, track, transition.backend)?.kind === 'anomalous', 'conviction', [transition, event]);
+      must((before.breakers.get(breaker.name)?.evaluations ?? 0) >= before.policy.settle, 'settle', transition);
+    }
+  }
+}
+
+/** The eviction of one that was paused before is no conviction of its own. */
+function isConviction({ why, from, to }: Transition): boolean {
+  if (why === 'anomalous' || why === 'anomalous-again') return true;
+  return why === 'retries-exhausted' && !(from === 'paused' && to === 'evicted');
+}
+
+/** A step up by evidence: its time is over, and a breaker that judges here found it normal just now. */
+export function stepsAreEarned(moment: Moment): void {
+  const { event, before, state, context } = moment;
+  for (const track of tracks) {
+    for (const transition of transitions(moment, track)) {
+      const { why, backend, from } = transition;
+      const isStep = why === 'step-up' || (why === 'recovered' && from !== 'serving');
+      if (!isStep || !isJudged(state, track)) continue;
+      must(event.kind === 'judgement', 'step up', transition);
+      must(saidNow(moment, event, track, backend)?.kind === 'normal', 'step up', [transition, event]);
+      const old = before[track].decisions.get(backend);
+      must(old !== undefined, 'step up', transition);
+      const isOver = context.now - old.sinceMs >= guidanceOf(before).activator.ramp.stepPeriodMs;
+      must(isOver || old.sinceMs > context.now, 'step up', [transition, old]);
+      const { cause } = old;
+      const accuser = before.policy?.breakers.find(({ name }) => cause.kind === 'breaker' && cause.breaker === name);
+      must(accuser === undefined || accuser.name === event.breaker, 'step up', [transition, event.breaker]);
+    }
+  }
+}
+
+/** holdAbovePercent, from what this step says and what was taken out before: above it, nobody goes and nobody climbs. */
+export function holdKeeper(): (moment: Moment) => void {
+  const taken = new Map<string, EpochMs>();
+  return (moment) => {
+    const { before, event, state, context } = moment;
+    for (const [key, atMs] of taken) {
+      if (context.now - atMs > context.timing.recentEjectionMs) taken.delete(key);
+      else taken.set(key, Math.min(atMs, context.now));
+    }
+    for (const track of tracks) {
+      const told = transitions(moment, track);
+      const isHeld = event.kind === 'judgement' && share(moment, event, track, taken) > 1;
+      const acts = told.filter((transition) => isConviction(transition) || transition.why === 'step-up');
+      must(!isHeld || !isJudged(state, track) || acts.length === 0, 'hold-above', acts);
+      for (const { backend } of told.filter(isConviction)) taken.set(`${track} ${backend}`, context.now);
+    }
+    for (const key of taken.keys()) {
+      const isPresent = before.fleet.backends.some(({ id }) => key.endsWith(` ${id}`));
+      if (!isPresent) taken.delete(key);
+    }
+  };
+}
+
+/** How much of what holdAbovePercent allows is bad, by the judgement of this step and the ejections of late. */
+function share(moment: Moment, event: JudgementEvent, track: TrackName, taken: ReadonlyMap<string, EpochMs>): number {
+  const { before, state } = moment;
+  const { policy } = before;
+  const breaker = policy?.breakers.find(({ name }) => name === event.breaker);
+  if (policy === undefined || breaker === undefined || trackOf(policy, breaker) !== track) return 0;
+  if (event.judgement.kind === 'unusable') return 0;
+  const members = before.fleet.backends.filter(({ terminating }) => !terminating);
+  const bad = members.filter(({ id }) => {
+    return taken.has(`${track} ${id}`) || saidNow(moment, event, track, id)?.kind === 'anomalous';
+  });
+  const base = Math.min(members.length, Math.max(...state.peaks.map(({ ready }) => ready)));
+  const allowed = (policy.budget.holdAbovePercent / 100) * base;
+  return bad.length === 0 ? 0 : bad.length / allowed;
+}

@@ -1,0 +1,6 @@
+/** Throws an error that begins with the rule. */
+import { canonical } from '../../support/frozen.ts';
+
+export function must(holds: boolean, rule: string, what: unknown = ''): asserts holds {
+  if (!holds) throw new Error(`${rule}: ${typeof what === 'string' ? what : canonical(what)}`);
+}

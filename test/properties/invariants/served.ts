@@ -1,0 +1,127 @@
+/** What is served: the floor, the budget, the velocity. */
+import { velocityLimit } from '../../../engine/budget/arithmetic.ts';
+import { type BackendId, type EpochMs, readyMembers } from '../../../engine/model.ts';
+import { budgetOfService, servingIn } from '../../../engine/rotation/capacity.ts';
+import { isOut, type RotationState } from '../../../engine/rotation/decision.ts';
+import { hasReduction } from '../../../engine/rotation/durable.ts';
+import type { ServiceState, TrackName } from '../../../engine/rotation/state.ts';
+import { step } from '../../../engine/rotation/step.ts';
+import { guidanceOf } from '../../../engine/rotation/unguided.ts';
+import { canonical } from '../../support/frozen.ts';
+import type { Moment } from '../life.ts';
+import { must } from './must.ts';
+import { servedOf, tracks, transitions } from './moment.ts';
+
+/** Served: HEALTHY at full weight. A probe is traffic, but no capacity. */
+function fullyServed(state: ServiceState): number {
+  return servedOf(state).filter(
+    ({ backend, status }) => status === 'HEALTHY' && !isOut(state.enforced.decisions.get(backend)),
+  ).length;
+}
+
+/** The floor holds, but for the minute that onBreach gives, or for ever where it says Hold. */
+export function floorKeeper(): (moment: Moment) => void {
+  let belowSinceMs: EpochMs | undefined;
+  return ({ state, context: { now, timing }, isAfterCrash }) => {
+    const floor = Math.min(readyMembers(state.fleet).length, budgetOfService(state).floor);
+    if (Math.min(fullyServed(state), servingIn(state, 'enforced').length) >= floor) {
+      belowSinceMs = undefined;
+      return;
+    }
+    // How long it has lasted is not on record, and a clock that is set back begins it anew.
+    belowSinceMs = isAfterCrash || belowSinceMs === undefined ? now : Math.min(belowSinceMs, now);
+    const isExcused = now - belowSinceMs < timing.breachDelayMs || guidanceOf(state).budget.onBreach === 'Hold';
+    must(isExcused, 'I1', `${fullyServed(state)} served, floor ${floor}, for ${now - belowSinceMs} ms`);
+  };
+}
+
+/** Whoever is newly taken out goes within the budget, and leaves the floor standing. */
+export function budgetKept(moment: Moment): void {
+  for (const track of tracks) {
+    const taken = transitions(moment, track).filter(({ from, to }) => from === 'serving' && to !== 'serving');
+    if (taken.length === 0) continue;
+    const budget = budgetOfService(moment.state);
+    const serving = servingIn(moment.state, track).length;
+    const byBreaker = taken.some(({ why }) => why !== 'manual');
+    must(!byBreaker || budget.base - serving <= budget.maxOut, 'budget', { budget, serving });
+    const isReduction = taken.some(({ backend }) =>
+      readyMembers(moment.before.fleet).some(({ id, ready }) => ready && id === backend),
+    );
+    must(!isReduction || serving >= budget.floor, 'I1 at the act', { budget, serving });
+  }
+}
+
+export function onlyReadyServed({ state }: Moment): void {
+  const ready = new Set(readyMembers(state.fleet).map(({ id }) => id));
+  const served = servedOf(state);
+  const healthy = served.filter(({ status }) => status === 'HEALTHY');
+  if (ready.size > 0) {
+    must(healthy.length > 0, 'R7', served);
+    must(
+      healthy.every(({ backend }) => ready.has(backend)),
+      'I2',
+      served,
+    );
+  }
+  must(
+    served.every(({ weight }) => Number.isInteger(weight) && weight >= 1 && weight <= 100),
+    'I12',
+    served,
+  );
+  must(state.fleet.backends.length === 0 || served.length > 0, 'R2', 'empty');
+}
+
+/** I3: what breakers and people do never changes what the budget counts from. */
+export function noRatchet({ before, event, state, context }: Moment): void {
+  if (event.kind !== 'judgement' && event.kind !== 'command') return;
+  const untouched = step(before, { kind: 'tick' }, context).state;
+  must(budgetOfService(state).base === budgetOfService(untouched).base, 'I3', state.peaks);
+}
+
+/** I7: new ejections per window. Counts by itself, not from what the engine remembers. */
+export function velocityKeeper(): (moment: Moment) => void {
+  let taken: readonly { readonly track: TrackName; readonly atMs: EpochMs }[] = [];
+  return (moment) => {
+    const { context, state, before, event } = moment;
+    const { now, timing } = context;
+    taken = taken
+      .map((each) => ({ ...each, atMs: Math.min(now, each.atMs) }))
+      .filter(({ atMs }) => now - atMs <= timing.velocityWindowMs);
+    const isManual = event.kind === 'command' && (event.command.verb === 'eject' || event.command.verb === 'pause');
+    for (const track of tracks) {
+      const left = state[track].decisions;
+      const fresh = [...left.values()].filter(({ backend, state: now }) => {
+        const old = before[track].decisions.get(backend)?.state ?? 'serving';
+        return old === 'serving' && now !== 'serving';
+      });
+      taken = [...taken, ...fresh.map(() => ({ track, atMs: now }))];
+      if (fresh.length === 0 || isManual) continue;
+      const used = taken.filter((each) => each.track === track).length;
+      const limit = velocityLimit(budgetOfService(state).base, guidanceOf(state).budget);
+      must(used <= limit, 'I7', `${used} of ${limit}`);
+      must(track === 'shadow' || fresh.length <= context.globalVelocity, 'R8', `${fresh.length}`);
+    }
+  };
+}
+
+/** R9, R10: while nothing can be written down, nothing is taken away. */
+export function nothingReducedUnwritten({ before, state, context, isAfterCrash }: Moment): void {
+  if (context.canReduce || isAfterCrash) return;
+  const { ramp } = guidanceOf(before).activator;
+  const newRamp = guidanceOf(state).activator.ramp;
+  if (canonical(ramp) !== canonical(newRamp)) return;
+  must(!hasReduction(state.enforced.decisions, before.enforced.decisions, ramp), 'R9', state.enforced.decisions);
+}
+
+/** The last clamp is for the day the engine fails: until then what is decided is what is served. */
+export function decidedIsServed({ state }: Moment): void {
+  const isGiven = (id: BackendId): boolean => !['ejected', 'paused', 'evicted'].includes(stateIn(state, id));
+  if (!readyMembers(state.fleet).some(({ id }) => isGiven(id))) return;
+  for (const { backend, status } of servedOf(state)) {
+    must(status !== 'HEALTHY' || isGiven(backend), 'clamp', [backend, state.clamp]);
+  }
+}
+
+function stateIn(state: ServiceState, id: BackendId): RotationState {
+  return state.enforced.decisions.get(id)?.state ?? 'serving';
+}
