@@ -7,7 +7,10 @@ export type Way = (typeof ways)[number];
 export interface EdsBootstrap {
   readonly way: Way;
   readonly xdsPort: number;
-  /** Names of clusters, which are also the names they ask endpoints by. The first gets the traffic of the listener. */
+  /**
+   * Names of clusters, which are also the names they ask endpoints by. The listener sends a request to the one that its
+   * header `cluster` names, else to the first.
+   */
   readonly clusters: readonly [string, ...(readonly string[])];
   /** How long Envoy waits for the first endpoints of a cluster; default 15s. */
   readonly initialFetchTimeout?: string;
@@ -66,11 +69,18 @@ function xdsCluster(port: number): object {
 }
 
 function httpListener(cluster: string): object {
+  const routes = [
+    {
+      match: { prefix: '/', headers: [{ name: 'cluster', present_match: true }] },
+      route: { cluster_header: 'cluster' },
+    },
+    { match: { prefix: '/' }, route: { cluster } },
+  ];
   const manager = {
     '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
     stat_prefix: listenerName,
     route_config: {
-      virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster } }] }],
+      virtual_hosts: [{ name: 'all', domains: ['*'], routes }],
     },
     http_filters: [
       {

@@ -1,0 +1,232 @@
+/** Every kind of breaker on real parts: `kubervisor serve`, Prometheus and Envoy, over pods that fall sick and recover. */
+import { rename, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { ServiceView } from '../../engine/admin/messages.ts';
+import { servingConfigYaml } from '../../demo/files.ts';
+import type { Envoy } from '../../demo/world/envoy.ts';
+import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
+import { eventually } from '../../demo/world/wait.ts';
+import type { Prometheus } from '../../demo/world/prometheus.ts';
+import { edsBootstrap, listenerName } from '../envoy/bootstrap.ts';
+import { runCli } from '../support/cli.ts';
+import { describeWith } from '../support/parts.ts';
+import { usePrograms } from '../support/programs.ts';
+import { freePorts, type Serving, startServing, writeInput } from '../support/serving.ts';
+import { keepAsking, type Pods, startPods } from './pods.ts';
+
+const depth = `threshold: {query: 'max_over_time(queue_depth{job="JOB"}[2s])', operator: '>', value: 100}`;
+
+/** Service, and the detector of its one breaker. */
+const detectors = {
+  depth,
+  codes: `discreteValueOutOfList:
+      query: sum by (pod, namespace, code) (increase(responses_total{job="JOB"}[2s]))
+      key: code
+      goodValues: ["200"]
+      tolerancePercent: 20`,
+  price: `continuousValueDeviation:
+      query: rate(price_sum{job="JOB"}[2s]) / rate(price_count{job="JOB"}[2s])
+      maxDeviationPercent: 30`,
+  custom: 'customService: judge:8080',
+  watched: depth,
+} as const;
+
+type Service = keyof typeof detectors;
+
+const services = Object.keys(detectors) as Service[];
+const timeoutMs = 30_000;
+
+function policyYaml(service: Service, enforcement: 'Enforce' | 'Observe' | 'Suspended'): string {
+  return `apiVersion: breaker.kubervisor.io/v1
+kind: KubervisorService
+metadata: {name: ${service}, namespace: shop}
+spec:
+  service: ${service}
+  enforcement: ${enforcement}
+  settle: 1
+  warmUp: 0s
+  breakers:
+  - name: sick
+    evaluationPeriod: 1s
+    ${detectors[service].replaceAll('JOB', service)}
+  activator: {mode: periodic, period: 1s, ramp: {weights: [20, 100], stepPeriod: 1s}}
+`;
+}
+
+describeWith(['envoy', 'prometheus'], 'breakers on real parts', (executables) => {
+  const programs = usePrograms();
+  const fleets = new Map<Service, Pods>();
+  let folder: string;
+  let prometheus: Prometheus;
+  let serving: Serving;
+  let envoy: Envoy;
+
+  const podsOf = (service: Service): Pods => {
+    const pods = fleets.get(service);
+    if (pods === undefined) throw new Error(`${service} has no pods`);
+    return pods;
+  };
+  const cluster = (service: Service): string => `shop/${service}:http`;
+  const write = (service: Service, enforcement: Parameters<typeof policyYaml>[1]): Promise<void> =>
+    writeFile(join(folder, `config/${service}-policy.yaml`), policyYaml(service, enforcement));
+  const view = async (service: Service): Promise<ServiceView> =>
+    ((await (await fetch(`${serving.url}/api/v1/services/shop/${service}`)).json()) as { service: ServiceView })
+      .service;
+  /** What Envoy has of each pod, in the order of their names. */
+  const seen = async (service: Service): Promise<readonly string[]> => {
+    const { names, address } = podsOf(service);
+    const hosts = await envoy.clusters(cluster(service));
+    return names.map((name) => {
+      const host = hosts.find((candidate) => candidate.address.startsWith(`${address(name)}:`));
+      return `${host?.edsHealth} ${host?.weight}`;
+    });
+  };
+  const untilSeen = (service: Service, first: string): Promise<unknown> =>
+    eventually(async () => (await seen(service)).join() === [first, ...others].join(), {
+      timeoutMs,
+      what: `Envoy sees ${service}-1 as ${first}`,
+    });
+  const others = Array.from({ length: 3 }, () => 'HEALTHY 100');
+  const fallSick = (service: Service): void => {
+    podsOf(service).sick = new Set([`${service}-1`]);
+  };
+
+  beforeAll(async () => {
+    folder = await inTemporaryFolder('e2e', async (name) => name);
+    programs.keep({ stop: () => removeFolder(folder) });
+    for (const [index, service] of services.entries()) {
+      fleets.set(service, programs.keep(await startPods(service, index + 1, 1 + others.length)));
+    }
+    prometheus = await programs.prometheus({
+      executable: executables.prometheus,
+      config: {
+        global: { scrape_interval: '250ms', scrape_timeout: '250ms' },
+        scrape_configs: services.map((service) => podsOf(service).scrapeConfig()),
+      },
+    });
+    const ports = { ...(await freePorts()), prometheus: Number(new URL(prometheus.url).port) };
+    await writeInput(folder, ports);
+    await writeFile(join(folder, 'kubervisor.yaml'), servingConfigYaml(ports));
+    await writeFile(join(folder, 'config/judge.yaml'), await startJudge());
+    for (const service of services) {
+      await writeFile(join(folder, `config/${service}.yaml`), podsOf(service).yaml());
+      await write(service, service === 'watched' ? 'Observe' : 'Enforce');
+    }
+    serving = await startServing(folder, ports);
+    programs.keep(serving.process);
+    const [first, ...more] = services.map(cluster);
+    envoy = await programs.envoy({
+      executable: executables.envoy,
+      bootstrap: edsBootstrap({ way: 'sotw', xdsPort: ports.xds, clusters: [first ?? '', ...more] }),
+    });
+    programs.keep(keepAsking((await envoy.listener(listenerName)) ?? '', services.map(cluster)));
+    for (const service of services) {
+      await eventually(
+        async () =>
+          (await view(service)).breakers.every(
+            ({ evaluations, settle, normal }) => evaluations > settle && normal === 4,
+          ),
+        { timeoutMs, what: `the breaker of ${service} has seen all its pods well` },
+      );
+    }
+  });
+
+  /** A service of the user's own, in files mode found by its Service and EndpointSlice. It knows who is sick. */
+  async function startJudge(): Promise<string> {
+    const pods = podsOf('custom');
+    const server = createServer((_, response) => {
+      const verdicts = pods.names.map((pod) => ({ pod, verdict: pods.sick.has(pod) ? 'anomalous' : 'normal' }));
+      response.end(
+        JSON.stringify({ apiVersion: 'breaker.kubervisor.io/v1', kind: 'Verdicts', windowSeconds: 1, verdicts }),
+      );
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.100.1', resolve));
+    programs.keep({
+      stop: () => {
+        server.closeAllConnections();
+        return new Promise((resolve) => server.close(resolve));
+      },
+    });
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    return `apiVersion: v1
+kind: Service
+metadata: {name: judge, namespace: shop}
+spec: {selector: {app: judge}, ports: [{name: http, port: 8080, targetPort: ${port}}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: judge-1, namespace: shop, labels: {kubernetes.io/service-name: judge}}
+addressType: IPv4
+ports: [{name: http, port: ${port}, protocol: TCP}]
+endpoints:
+- {addresses: [127.0.100.1], conditions: {ready: true}, targetRef: {kind: Pod, name: judge-1, namespace: shop}}
+`;
+  }
+
+  describe.concurrent('takes the sick pod out of a real Envoy, and brings it back by evidence', () => {
+    it.for([
+      ['threshold', 'depth'],
+      ['discreteValueOutOfList of status codes', 'codes'],
+      ['continuousValueDeviation', 'price'],
+      ['customService', 'custom'],
+    ] as const)('%s', async ([, service]) => {
+      fallSick(service);
+      await untilSeen(service, 'DRAINING 100');
+      podsOf(service).sick = new Set();
+      await untilSeen(service, 'HEALTHY 20');
+      await untilSeen(service, 'HEALTHY 100');
+    });
+
+    it('R16: observing, it says whom it would take out, and Envoy sees no change', async () => {
+      const updates = await envoy.stats('cluster.shop/watched_http.update_success');
+      expect(updates).toBeGreaterThan(0);
+      fallSick('watched');
+      await eventually(
+        async () =>
+          (await view('watched')).backends.some(
+            ({ name, shadowDecision }) => name === 'watched-1' && shadowDecision?.state === 'ejected',
+          ),
+        { timeoutMs, what: 'watched-1 would be out' },
+      );
+      expect(await seen('watched')).toEqual(['HEALTHY 100', ...others]);
+      expect(await envoy.stats('cluster.shop/watched_http.update_success')).toBe(updates);
+    });
+  });
+
+  describe('R15: Prometheus is down and nothing can be stored', () => {
+    const out = ['depth', 'codes', 'custom'] as const;
+
+    beforeAll(async () => {
+      for (const service of out) fallSick(service);
+      for (const service of out) await untilSeen(service, 'DRAINING 100');
+      await prometheus.process.stop();
+      // A file where the folder was: not even root can write into it.
+      await rename(join(folder, 'state'), join(folder, 'state-away'));
+      await writeFile(join(folder, 'state'), '');
+    });
+
+    it('nobody is taken out any more, and says why', async () => {
+      const answer = await runCli(['eject', 'shop/price', 'price-1', '--for', '1m', '--reason', 'test'], serving.url);
+      expect(answer).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error KV07\d\d [^\n]*stor[^\n]*\n$/) });
+      expect(await seen('price')).toEqual(['HEALTHY 100', ...others]);
+    });
+
+    it('a policy that says Suspended brings its pods back', async () => {
+      await write('depth', 'Suspended');
+      await untilSeen('depth', 'HEALTHY 100');
+    });
+
+    it('kubervisor suspend brings the pods of one Service back', async () => {
+      expect(await runCli(['suspend', 'shop/codes', '--reason', 'test'], serving.url)).toMatchObject({ code: 0 });
+      await untilSeen('codes', 'HEALTHY 100');
+    });
+
+    it('kubervisor suspend brings everybody back', async () => {
+      expect(await runCli(['suspend', '--reason', 'test'], serving.url)).toMatchObject({ code: 0 });
+      await untilSeen('custom', 'HEALTHY 100');
+    });
+  });
+});
