@@ -68,6 +68,20 @@ describeWith(['grpcurl'], 'grpcurl', ({ grpcurl: executable }) => {
     });
   });
 
+  it.each([
+    'outbound|80||pricer.shop.svc.cluster.local',
+    'pricer.shop.svc.cluster.local:80',
+    'pricer.shop:80',
+    'pricer.shop:http',
+    'shop/pricer:http',
+    'shop/pricer',
+  ])('asks by %s, and the assignment bears the name it asked by', async (name) => {
+    const request = JSON.stringify({ resource_names: [name] });
+    expect(JSON.parse(await grpcurl('-d', request, address(), `${eds}/FetchEndpoints`))).toMatchObject({
+      resources: [{ clusterName: name, endpoints: [{ lbEndpoints: [{}, {}] }] }],
+    });
+  });
+
   it('is told clearly what it asked wrong', async () => {
     const asking = grpcurl('-d', '{"resource_names": ["shop/nobody"]}', address(), `${eds}/FetchEndpoints`);
     await expect(asking).rejects.toMatchObject({ stderr: expect.stringContaining('shop/nobody') as string });
