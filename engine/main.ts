@@ -1,6 +1,13 @@
 /** Wires everything: the only place that reads the environment's clock and chance, and where engine and xDS meet. */
-import { createAdminHandlers } from './admin/handlers.ts';
+
+import { loadProtos, readDescriptors } from '../proto/load.ts';
+import { createXdsCache } from '../xds/cache.ts';
+import { silentObserver, type XdsObserver } from '../xds/observer.ts';
+import { addReflection, reflectionServices } from '../xds/reflection.ts';
+import { startXdsServer } from '../xds/server.ts';
+import { endpointType } from '../xds/types.ts';
 import { startGrpcAdmin } from './admin/grpc.ts';
+import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
 import { systemClock } from './clock.ts';
 import { loadConfig } from './config.ts';
@@ -21,10 +28,6 @@ import { measureStore } from './telemetry/measured-store.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observer.ts';
 import { appendTo, standardError } from './telemetry/sink.ts';
-import { createXdsCache } from '../xds/cache.ts';
-import { silentObserver, type XdsObserver } from '../xds/observer.ts';
-import { startXdsServer } from '../xds/server.ts';
-import { endpointType } from '../xds/types.ts';
 
 export interface ServeOptions {
   /** Path of the serving config. */
@@ -87,10 +90,12 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
 
     const problems = (): readonly Problem[] => [...source.problems(), ...metricSourceProblems(metrics.health())];
     let isReady = false;
+    const protos = loadProtos();
     const xdsServer = await startXdsServer({
       listen: config.xds.address,
       cache: xds,
       clock,
+      protos,
       limits: { ...config.xds.limits, streamStallMs: config.timing.streamStallMs },
       observer: observeXds(telemetry, log),
     });
@@ -120,7 +125,13 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       metrics: () => telemetry.render(),
     });
     undo.push(() => http.close());
-    const grpc = await startGrpcAdmin({ handlers, listener: config.grpcAdmin, clock });
+    const services = ['kubervisor.v1.Admin', ...reflectionServices];
+    const grpc = await startGrpcAdmin({
+      handlers,
+      listener: config.grpcAdmin,
+      clock,
+      extend: (server) => addReflection(server, { protos, descriptors: readDescriptors(), services }),
+    });
     undo.push(() => grpc.close());
 
     await engine.start(signal);
