@@ -205,6 +205,21 @@ describe('manual acts', () => {
     });
   });
 
+  it('-o json is the answer of the API, of every act', async () => {
+    await served([world()], async ({ url }) => {
+      const json = async (...args: readonly string[]): Promise<unknown> =>
+        JSON.parse((await runCli([...args, '--reason', 'x', '-o', 'json'], url)).stdout);
+      const p1 = ['shop/pricer', 'p1'] as const;
+      expect(await json('pause', ...p1, '--for', '1m')).toMatchObject({ backend: { name: 'p1', state: 'paused' } });
+      expect(await json('restore', ...p1)).toMatchObject({ backend: { name: 'p1', state: 'serving' } });
+      expect(await json('eject', ...p1, '--for', '1m')).toMatchObject({ backend: { name: 'p1', state: 'ejected' } });
+      for (const verb of ['suspend', 'resume']) {
+        expect(await json(verb, 'shop/pricer')).toBeTypeOf('object');
+        expect(await json(verb)).toBeTypeOf('object');
+      }
+    });
+  });
+
   it('suspend and resume take one Service, or everything', async () => {
     await served([world()], async ({ url }) => {
       expect((await runCli(['suspend', 'shop/pricer', '--reason', 'x'], url)).stdout).toBe(
