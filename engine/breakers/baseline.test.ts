@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { agreementsForNewLevel, type Baseline, baselineMoved, noBaseline, updateBaseline } from './baseline.ts';
-import { median } from './statistics.ts';
+import { ascending, median } from './statistics.ts';
 
 const allowed = 0.5;
 
 function after(before: Baseline, values: readonly number[], options: { settled?: boolean; eligible?: number } = {}) {
   return updateBaseline(before, {
     values,
-    median: median(values) ?? 0,
+    median: median(values.toSorted(ascending)) ?? 0,
     eligible: options.eligible ?? values.length,
     allowed,
     settled: options.settled ?? true,

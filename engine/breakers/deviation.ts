@@ -11,7 +11,7 @@
 import type { BackendId } from '../model.ts';
 import type { Detector } from '../policy/policy.ts';
 import { type Baseline, isAway, updateBaseline } from './baseline.ts';
-import { human, median, relativeDeviation } from './statistics.ts';
+import { ascending, human, median, relativeDeviation } from './statistics.ts';
 import { maxSeverity, type Readings, type Subject } from './subject.ts';
 import type { Judgement, Verdict } from './verdict.ts';
 
@@ -35,7 +35,7 @@ export function judgeDeviation(
     if (reading?.kind === 'value') reference.set(id, reading.value);
   }
 
-  const values = [...reference.values()];
+  const values = [...reference.values()].sort(ascending);
   const fleetMedian = median(values);
   let baseline = before;
   let fleetWide: string | undefined;
@@ -57,7 +57,11 @@ export function judgeDeviation(
     if (reading.kind === 'invalid') verdicts.set(id, { kind: 'error', reason: reading.reason });
     else if (reading.kind === 'missing') verdicts.set(id, { kind: 'insufficient', reason: reading.reason });
     else if (fleetWide !== undefined) verdicts.set(id, judgeAgainstBaseline(detector, reading.value, baseline.level));
-    else verdicts.set(id, judgeValue(detector, reading.value, without(reference, id), baseline.level));
+    else {
+      const own = reference.has(id) ? values.indexOf(reading.value) : undefined;
+      const peers = { count: values.length - (own === undefined ? 0 : 1), median: median(values, own) };
+      verdicts.set(id, judgeValue(detector, reading.value, peers, baseline.level));
+    }
   }
   return {
     judgement:
@@ -66,21 +70,26 @@ export function judgeDeviation(
   };
 }
 
-function judgeValue(detector: Deviation, value: number, peers: readonly number[], level: number | undefined): Verdict {
+/** The other reference backends. */
+interface Peers {
+  readonly count: number;
+  readonly median: number | undefined;
+}
+
+function judgeValue(detector: Deviation, value: number, peers: Peers, level: number | undefined): Verdict {
   if (level === undefined) return { kind: 'insufficient', reason: 'no baseline yet: still settling' };
   const allowed = detector.maxDeviationPercent / 100;
   const fromBaseline = relativeDeviation(value, level);
-  const peerMedian = median(peers);
-  if (peerMedian === undefined || peers.length < minPeers) {
+  if (peers.median === undefined || peers.count < minPeers) {
     // Whoever is near the baseline cannot be beyond both, whatever the peers would say.
     return isBeyond(detector, fromBaseline)
-      ? { kind: 'insufficient', reason: `${peers.length} peers to compare with, needs ${minPeers}` }
+      ? { kind: 'insufficient', reason: `${peers.count} peers to compare with, needs ${minPeers}` }
       : { kind: 'normal', value, bound: boundOf(level, fromBaseline, allowed) };
   }
 
-  const fromPeers = relativeDeviation(value, peerMedian);
+  const fromPeers = relativeDeviation(value, peers.median);
   // It is the peers' bound; the baseline only confirms.
-  const bound = boundOf(peerMedian, fromPeers, allowed);
+  const bound = boundOf(peers.median, fromPeers, allowed);
   // Beyond both means beyond them to the same side: a value between a low fleet and a high baseline has a fleet median
   // beyond the baseline too, and that is fleet-wide.
   if (!isBeyond(detector, fromPeers) || !isBeyond(detector, fromBaseline)) return { kind: 'normal', value, bound };
@@ -89,7 +98,7 @@ function judgeValue(detector: Deviation, value: number, peers: readonly number[]
     severity: severityOf(fromPeers, allowed),
     value,
     bound,
-    reason: `value ${human(value)} is ${percent(fromPeers)} the median of ${peers.length} peers ${human(peerMedian)} and ${percent(fromBaseline)} the baseline ${human(level)} (allowed ${human(detector.maxDeviationPercent)} %)`,
+    reason: `value ${human(value)} is ${percent(fromPeers)} the median of ${peers.count} peers ${human(peers.median)} and ${percent(fromBaseline)} the baseline ${human(level)} (allowed ${human(detector.maxDeviationPercent)} %)`,
   };
 }
 
@@ -126,12 +135,6 @@ function boundOf(reference: number, deviation: number, allowed: number): number 
 
 function severityOf(deviation: number, allowed: number): number {
   return allowed === 0 ? maxSeverity : Math.min(maxSeverity, Math.abs(deviation) / allowed);
-}
-
-function without(reference: ReadonlyMap<BackendId, number>, id: BackendId): readonly number[] {
-  const peers: number[] = [];
-  for (const [peer, value] of reference) if (peer !== id) peers.push(value);
-  return peers;
 }
 
 function percent(deviation: number): string {

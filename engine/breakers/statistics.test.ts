@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { human, median, relativeDeviation } from './statistics.ts';
+import { ascending, human, median, relativeDeviation } from './statistics.ts';
 
 describe('median', () => {
-  it('is the middle of an odd count, whatever the order', () => {
-    expect(median([9, 1, 5])).toBe(5);
+  it('is the middle of an odd count', () => {
+    expect(median([1, 5, 9])).toBe(5);
   });
   it('is the mean of the two middle ones of an even count', () => {
-    expect(median([4, 1, 3, 2])).toBe(2.5);
+    expect(median([1, 2, 3, 4])).toBe(2.5);
   });
   it('of none is undefined', () => {
     expect(median([])).toBeUndefined();
@@ -14,11 +14,21 @@ describe('median', () => {
   it('of two huge values does not overflow', () => {
     expect(median([1.7e308, 1.7e308])).toBe(1.7e308);
   });
-  it('leaves its input as it was', () => {
-    const values = [3, 1, 2];
-    median(values);
-    expect(values).toEqual([3, 1, 2]);
+  it('without one is the median of the others', () => {
+    const sorted = [1, 2, 4, 8, 16];
+    expect(sorted.map((_, index) => median(sorted, index))).toEqual([6, 6, 5, 3, 3]);
+    expect([0, 1, 2, 3].map((index) => median([1, 2, 4, 8], index))).toEqual([4, 4, 2, 2]);
   });
+  it('leaves out one of several equals', () => {
+    expect(median([1, 1, 9], 0)).toBe(5);
+  });
+  it('without the only one is undefined', () => {
+    expect(median([1], 0)).toBeUndefined();
+  });
+});
+
+it('numbers are sorted by size, not by their text', () => {
+  expect([10, 9, -1].sort(ascending)).toEqual([-1, 9, 10]);
 });
 
 describe('relative deviation', () => {

@@ -1,15 +1,22 @@
 /** The few statistics the detectors share. Inputs are finite numbers; NaN and infinities never get this far. */
 
-/** Middle of the sorted values, mean of the two middle ones for an even count; undefined for none. */
-export function median(values: readonly number[]): number | undefined {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle];
-  if (upper === undefined) return undefined;
-  if (sorted.length % 2 === 1) return upper;
-  const lower = sorted[middle - 1] ?? upper;
+/**
+ * Middle of sorted values, mean of the two middle ones for an even count; undefined for none. Without the one at index
+ * `without`, if given: a leave-one-out median for every backend from one sorted list.
+ */
+export function median(sorted: readonly number[], without = sorted.length): number | undefined {
+  const count = sorted.length - (without < sorted.length ? 1 : 0);
+  const at = (place: number): number | undefined => sorted[place < without ? place : place + 1];
+  const upper = count === 0 ? undefined : at(count >> 1);
+  if (upper === undefined || count % 2 === 1) return upper;
+  const lower = at((count >> 1) - 1) ?? upper;
   // Halves first: the sum of two large values would overflow to Infinity.
   return lower / 2 + upper / 2;
+}
+
+/** For `toSorted`: numbers by size, not by their text. */
+export function ascending(a: number, b: number): number {
+  return a - b;
 }
 
 /** Signed relative distance of `value` from `reference`: 0.3 is 30 % above. From a zero reference it is infinite. */

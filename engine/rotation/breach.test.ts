@@ -89,6 +89,18 @@ describe('onBreach: Readmit', () => {
   });
 });
 
+it('a fleet that comes back does not let in who is out: the clamp follows growth', () => {
+  const w = world({ policy: policyOf({ budget: { holdAbovePercent: 100 }, activator: { periodMs: 1_800_000 } }) });
+  w.evaluations(2, w.bad('p1'));
+  for (const name of ['p1', 'p5', 'p6']) w.change(name, { ready: false });
+  w.pass(600_001);
+  w.step({ kind: 'tick' });
+  w.evaluations(2, w.bad('p2'));
+  expect([w.out(), w.state.clamp]).toEqual([['p1', 'p2'], { base: 3, floor: 2 }]);
+  for (const name of ['p1', 'p5', 'p6']) w.change(name, { ready: true });
+  expect(w.served()).toMatchObject({ p1: 'DRAINING', p2: 'DRAINING' });
+});
+
 it('onBreach: Hold leaves them out', () => {
   const w = breached({ budget: { onBreach: 'Hold' } });
   w.pass(600_000);

@@ -87,6 +87,14 @@ describe('eject and pause', () => {
       'manual',
     ]);
   });
+  it('over a decision take no new place: neither of the velocity nor of the clamp', () => {
+    const w = world({ policy: policyOf({ budget: { holdAbovePercent: 100 }, activator: { periodMs: 600_000 } }) });
+    w.evaluations(2, w.bad('p1', 'p2'));
+    w.remove('p3', 'p4', 'p5');
+    w.eject('p1');
+    expect([w.state.enforced.ejections.length, w.state.clamp]).toEqual([2, { base: 6, floor: 3 }]);
+    expect(w.served()).toMatchObject({ p1: 'DRAINING', p2: 'DRAINING' });
+  });
   it('keep the strikes there are', () => {
     const w = world();
     w.evaluations(2, w.bad('p1'));

@@ -57,9 +57,11 @@ function takeOut(
     epoch: work.context.epoch,
     seq: work.seq,
   };
-  const ejection = { atMs: now, backend: backend.id, kind: 'manual' } as const;
-  const next = remember(put(state, 'enforced', decision, 'manual', work, command.actor), budgetOfService(state));
-  return updateTrack(next, 'enforced', { ejections: [...next.enforced.ejections, ejection] });
+  const taken = put(state, 'enforced', decision, 'manual', work, command.actor);
+  // Whose word keeps it out has changed, and nothing else.
+  if (alreadyOut !== undefined) return taken;
+  const ejections = [...state.enforced.ejections, { atMs: now, backend: backend.id, kind: 'manual' } as const];
+  return updateTrack(remember(taken, budgetOfService(state)), 'enforced', { ejections });
 }
 
 function refusalOf(

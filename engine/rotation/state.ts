@@ -26,8 +26,8 @@ export interface ServiceState {
    */
   readonly evidenceFrom: ReadonlyMap<BackendId, EpochMs>;
   /**
-   * Base and floor when somebody was last taken out. The last clamp before serving uses these and not today's numbers, so
-   * that a fleet that shrinks for its own reasons is left to onBreach and its delay.
+   * Base and floor when somebody was last taken out, or of a larger fleet since. The last clamp before serving uses
+   * these and not today's numbers, so that a fleet that shrinks for its own reasons is left to onBreach and its delay.
    */
   readonly clamp?: Clamp;
   /** Since when fewer than the floor are ready and serving. */

@@ -8,7 +8,7 @@ import type { Timing } from './context.ts';
 import { startProbing, stepIsOver, stepUp, toServing } from './ramp.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { guidanceOf } from './unguided.ts';
-import { isJudged, put, sortedDecisions, updateTrack, type Work } from './work.ts';
+import { isJudged, put, remember, sortedDecisions, updateTrack, type Work } from './work.ts';
 
 export function passTime(before: ServiceState, work: Work): ServiceState {
   // First of all: whom the fleet needs back must not be evicted at the same moment.
@@ -17,7 +17,18 @@ export function passTime(before: ServiceState, work: Work): ServiceState {
     for (const decision of sortedDecisions(state[track])) state = ageDecision(state, track, decision, work);
     state = forgetOldEjections(state, track, work);
   }
-  return state;
+  return followGrowth(state, work);
+}
+
+/**
+ * The clamp of the last ejection follows a fleet that grows, as when a zone comes back: by the numbers of the smaller
+ * one it would let in who is out for good reasons. It does not follow one that shrinks, which is left to onBreach.
+ */
+function followGrowth(state: ServiceState, { context }: Work): ServiceState {
+  const { clamp, enforced } = state;
+  if (clamp === undefined || !context.canReduce || ![...enforced.decisions.values()].some(isOut)) return state;
+  const budget = budgetOfService(state);
+  return budget.base - budget.floor > clamp.base - clamp.floor ? remember(state, budget) : state;
 }
 
 function ageDecision(state: ServiceState, track: TrackName, decision: Decision, work: Work): ServiceState {

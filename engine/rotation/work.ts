@@ -76,7 +76,7 @@ export function forget(
   return { ...forgotten, evidenceFrom: new Map(state.evidenceFrom).set(decision.backend, work.context.now) };
 }
 
-/** Notes base and floor at a moment somebody is taken out, for the last clamp. */
+/** Notes base and floor for the last clamp. */
 export function remember(state: ServiceState, { base, floor }: Clamp): ServiceState {
   return { ...state, clamp: { base, floor } };
 }

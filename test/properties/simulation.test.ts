@@ -16,7 +16,7 @@ import { live, type Moment } from './life.ts';
 
 const events = 300;
 const onlySeed = process.env['KUBERVISOR_SEED'];
-const lives = Number(process.env['KUBERVISOR_LIVES'] ?? 150);
+const lives = Number(process.env['KUBERVISOR_LIVES'] ?? 100);
 const seeds = onlySeed === undefined ? Array.from({ length: lives }, (_, index) => index + 1) : [Number(onlySeed)];
 
 const always = [

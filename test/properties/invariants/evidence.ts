@@ -1,6 +1,7 @@
 /** Nobody is convicted or acquitted but by fresh evidence, from a breaker that may act. */
 import type { Verdict } from '../../../engine/breakers/verdict.ts';
 import type { BackendId, EpochMs } from '../../../engine/model.ts';
+import { isReturning } from '../../../engine/rotation/decision.ts';
 import type { RotationEvent } from '../../../engine/rotation/event.ts';
 import type { TrackName } from '../../../engine/rotation/state.ts';
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
@@ -12,12 +13,20 @@ import { must } from './must.ts';
 type JudgementEvent = Extract<RotationEvent, { kind: 'judgement' }>;
 
 /** What the judgement of this step says of a backend, if it looked at nothing before its present state. */
-function saidNow({ before }: Moment, event: JudgementEvent, track: TrackName, backend: BackendId): Verdict | undefined {
+function saidNow(
+  { before, context }: Moment,
+  event: JudgementEvent,
+  track: TrackName,
+  backend: BackendId,
+): Verdict | undefined {
   const { judgement, evaluatedAtMs, lookbackMs } = event;
+  const old = before[track].decisions.get(backend);
+  const sinceMs = old !== undefined && isReturning(old) ? old.sinceMs : 0;
   const fromMs = [
     before.evidenceFrom.get(backend) ?? 0,
     before.enforced.decisions.get(backend)?.evidenceFromMs ?? 0,
-    before[track].decisions.get(backend)?.evidenceFromMs ?? 0,
+    old?.evidenceFromMs ?? 0,
+    Math.min(context.now, sinceMs),
   ];
   if (judgement.kind !== 'judged' || evaluatedAtMs - lookbackMs < Math.max(...fromMs)) return undefined;
   return judgement.verdicts.get(backend);
