@@ -1,4 +1,6 @@
 /** Where the lines of log and audit go. */
+import { open } from 'node:fs';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { type Problem, ProblemError } from '../problem.ts';
 
@@ -26,17 +28,11 @@ export function standardError(): ClosableSink {
  * @throws ProblemError when the file cannot be opened.
  */
 export async function appendTo(file: string, onProblem: (problem: Problem) => void): Promise<ClosableSink> {
-  const destination = pino.destination({
-    dest: file,
-    append: true,
-    mode: 0o600,
-    sync: false,
-    maxLength: maxWaitingBytes,
+  // Opened here: a destination that could not open its file would throw when the process exits.
+  const fd = await promisify(open)(file, 'a', 0o600).catch((cause: Error) => {
+    throw new ProblemError(unwritable(file, cause), { cause });
   });
-  await new Promise<void>((resolve, reject) => {
-    destination.once('ready', resolve);
-    destination.once('error', (cause: Error) => reject(new ProblemError(unwritable(file, cause), { cause })));
-  });
+  const destination = pino.destination({ fd, sync: false, maxLength: maxWaitingBytes });
   return toSink(destination, (cause) => onProblem(unwritable(file, cause)));
 }
 

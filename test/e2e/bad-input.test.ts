@@ -70,6 +70,14 @@ describe('kubervisor serve refuses to start, in one line that names the thing', 
     expect(stderr).toMatch(/error KV04\d\d/);
   });
 
+  it('with an audit file that cannot be written', async () => {
+    const file = join(folder, 'audited.yaml');
+    await writeFile(file, `${servingConfigYaml(ports)}log: {auditFile: ./missing/audit.log}\n`);
+    const { code, stderr } = await runCli(['serve', '--config', file]);
+    expect(code).toBe(65);
+    expect(stderr).toMatch(/^\S+audit\.log: error KV0511 [^\n]+\n$/);
+  });
+
   it('on an address that others can reach, without authentication', async () => {
     const open = join(folder, 'open.yaml');
     await writeFile(open, servingConfigYaml(ports).replace(`127.0.0.1:${ports.http}`, `0.0.0.0:${ports.http}`));
