@@ -26,7 +26,7 @@ export async function listen(address: ListenAddress, onConnection: (socket: Sock
     onConnection(socket);
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(cannotListen('xds', address, error)));
+    server.on('error', (error) => reject(cannotListen('xds', address, error)));
     server.listen(address, resolve);
   });
   const bound = server.address() as AddressInfo;

@@ -138,13 +138,26 @@ describe('limits', () => {
 
 describe('a stream that ended', () => {
   test('watches nothing any more', () => {
-    const cache = serving('a');
-    const { say, stream, heard } = sotwStream({ cache });
-    say({ resource_names: ['shop/a', '*'] });
-    heard();
+    const { resources, ...type } = serving('a').endpoints;
+    const watched = new Set<string>();
+    const { say, stream } = sotwStream({
+      types: [
+        {
+          ...type,
+          resources: {
+            ...resources,
+            watch: (name) => void watched.add(name),
+            unwatch: (name) => void watched.delete(name),
+            watchListed: () => void watched.add('*'),
+            unwatchListed: () => void watched.delete('*'),
+          },
+        },
+      ],
+    });
+    say({ resource_names: ['shop/a', 'shop/c', '*'] });
+    expect([...watched].toSorted()).toEqual(['*', 'shop/a', 'shop/c']);
     stream.close();
-    cache.publish([assignmentOf('a', two)]);
-    expect(heard()).toEqual([]);
+    expect([...watched]).toEqual([]);
   });
 
   test('for something that is no request says so, and hears nothing more', () => {

@@ -92,7 +92,7 @@ export function createSubscription({ resources, tellsAbsence, onDue, onUnknown }
   };
 
   function add(name: string, isNamed: boolean): Interest {
-    const interest = { isNamed, isOwed: true, sent: undefined, accepted: undefined, refusal: undefined };
+    const interest = { isNamed, isOwed: false, sent: undefined, accepted: undefined, refusal: undefined };
     interests.set(name, interest);
     due.add(name);
     return interest;

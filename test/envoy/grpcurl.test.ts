@@ -82,6 +82,16 @@ describeWith(['grpcurl'], 'grpcurl', ({ grpcurl: executable }) => {
     });
   });
 
+  it('opens a stream, and gets its answer before the end', async () => {
+    for (const [method, names] of [
+      ['StreamEndpoints', 'resource_names'],
+      ['DeltaEndpoints', 'resource_names_subscribe'],
+    ] as const) {
+      const answer = await grpcurl('-d', JSON.stringify({ [names]: ['shop/pricer'] }), address(), `${eds}/${method}`);
+      expect(answer).toContain('"clusterName": "shop/pricer"');
+    }
+  });
+
   it('is told clearly what it asked wrong', async () => {
     const asking = grpcurl('-d', '{"resource_names": ["shop/nobody"]}', address(), `${eds}/FetchEndpoints`);
     await expect(asking).rejects.toMatchObject({ stderr: expect.stringContaining('shop/nobody') as string });
