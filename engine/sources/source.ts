@@ -24,8 +24,8 @@ export interface Source {
   start(onChanges: (changes: readonly SourceChange[]) => void, signal: AbortSignal): Promise<void>;
   /**
    * False while part of the input has never been readable: a stored policy that is missing from the first batch is then
-   * not known to be gone, and stays in force. When that changes a batch follows, an empty one if need be. Absent means
-   * always complete.
+   * not known to be gone, and stays in force. When that changes a batch follows, an empty one if need be; while a batch is
+   * handed over, the answer is about it. Absent means always complete.
    */
   isComplete?(): boolean;
   /** What is wrong with the input right now, for `/readyz`, the metrics and the log. */

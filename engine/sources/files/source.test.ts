@@ -54,6 +54,8 @@ function path(name: string): string {
 interface Started {
   readonly source: Source;
   readonly batches: readonly (readonly SourceChange[])[];
+  /** What the source said of itself while it handed over each batch. */
+  readonly completeness: readonly (boolean | undefined)[];
   size(name?: string): number | undefined;
   codes(): readonly string[];
 }
@@ -61,9 +63,11 @@ interface Started {
 async function start(options: Partial<FilesSourceOptions> = {}): Promise<Started> {
   const source = createFilesSource({ directory, clock, quietMs: 0, ...options });
   const batches: (readonly SourceChange[])[] = [];
+  const completeness: (boolean | undefined)[] = [];
   const fleets = new Map<string, Fleet>();
   await source.start((changes) => {
     batches.push(changes);
+    completeness.push(source.isComplete?.());
     for (const change of changes) {
       if (change.kind === 'fleet') fleets.set(change.fleet.service, change.fleet);
       if (change.kind === 'fleet-gone') fleets.delete(change.service);
@@ -72,6 +76,7 @@ async function start(options: Partial<FilesSourceOptions> = {}): Promise<Started
   return {
     source,
     batches,
+    completeness,
     size: (name = 'pricer') => fleets.get(serviceKey('default', name))?.backends.length,
     codes: () => source.problems().map(({ code }) => code),
   };
@@ -92,10 +97,10 @@ describe('start', () => {
   test('hands over everything in one batch before it resolves', async () => {
     await writeFile(path('a.yaml'), pricer(3));
     await writeFile(path('b.yaml'), pricer(2, 'router'));
-    const { batches, size, source } = await start();
+    const { batches, completeness, size } = await start();
     expect(batches).toHaveLength(1);
     expect([size('pricer'), size('router')]).toEqual([3, 2]);
-    expect(source.isComplete?.()).toBe(true);
+    expect(completeness).toEqual([true]);
   });
 
   test('hands over an empty batch when there is nothing', async () => {
@@ -297,9 +302,10 @@ describe('nothing is lost', () => {
 test('input that was never readable makes the source incomplete, and its mending is told even if nothing changes', async () => {
   await writeFile(path('a.yaml'), pricer(3));
   await writeFile(path('b.yaml'), '[');
-  const { source, batches } = await start();
+  const { source, batches, completeness } = await start();
   expect(source.isComplete?.()).toBe(false);
   await writeFile(path('b.yaml'), '{apiVersion: v1, kind: List, items: []}');
   await eventually(() => source.isComplete?.()).toBe(true);
   expect(batches.slice(1)).toEqual([[]]);
+  expect(completeness).toEqual([false, true]);
 });

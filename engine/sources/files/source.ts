@@ -48,6 +48,7 @@ export function createFilesSource(options: FilesSourceOptions): Source {
   const policies = createPolicyParser(defaultEnforcement === undefined ? {} : { defaultEnforcement });
   const parse = (file: string, text: string): ReturnType<typeof parseFile> => parseFile(file, text, policies);
   let state: FilesState | undefined;
+  let isWhole = false;
   let problems: readonly Problem[] = [];
 
   function report(found: readonly Problem[]): void {
@@ -57,7 +58,7 @@ export function createFilesSource(options: FilesSourceOptions): Source {
 
   return {
     problems: () => problems,
-    isComplete: () => state !== undefined && isComplete(state.inventory),
+    isComplete: () => isWhole,
     async start(onChanges, signal) {
       signal.throwIfAborted();
       const rereading = createSerial(reread);
@@ -83,7 +84,9 @@ export function createFilesSource(options: FilesSourceOptions): Source {
         const step = reload(state, reading, { directory, now, confirmAfterMs, parse });
         const isFirst = state === undefined;
         const wasComplete = state !== undefined && isComplete(state.inventory);
-        const becameComplete = !wasComplete && isComplete(step.state.inventory);
+        // Said before the batch is handed over: whoever takes it has to know what its gaps mean.
+        isWhole = isComplete(step.state.inventory);
+        const becameComplete = !wasComplete && isWhole;
         // Remembered only when they were taken: if the receiver throws, the same changes are found again.
         if (isFirst || becameComplete || step.changes.length > 0) onChanges(step.changes);
         state = step.state;
