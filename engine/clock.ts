@@ -15,7 +15,8 @@ export const systemClock: Clock = {
   at(atMs, run) {
     let timer: NodeJS.Timeout;
     const arm = (): void => {
-      const waitMs = Math.max(0, atMs - Date.now());
+      // One more, because timers are rounded: one that fires before its time finds nothing to do, or does it twice.
+      const waitMs = Math.max(0, atMs - Date.now()) + 1;
       timer = setTimeout(() => (waitMs > longestTimerMs ? arm() : run()), Math.min(waitMs, longestTimerMs));
     };
     arm();

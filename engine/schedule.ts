@@ -9,8 +9,8 @@ import { unitHash } from './rotation/activator.ts';
  * asked: breakers with the same question ask it at the same moment, so that it is asked once, and different questions
  * spread over the period instead of arriving at the source all at once.
  *
- * A tick that comes late, or finds the evaluation before it still under way, is left out. There is no catching up: a
- * burst of overdue evaluations would count one moment as several.
+ * A tick that comes a period late, or finds the evaluation before it still under way, is left out. There is no catching
+ * up: a burst of overdue evaluations would count one moment as several.
  */
 export function everyPeriod(clock: Clock, breaker: Breaker, evaluate: (atMs: EpochMs) => Promise<void>): () => void {
   const periodMs = breaker.evaluationPeriodMs;
@@ -23,7 +23,9 @@ export function everyPeriod(clock: Clock, breaker: Breaker, evaluate: (atMs: Epo
     const atMs = Math.floor((now - phaseMs) / periodMs) * periodMs + phaseMs + periodMs;
     cancel = clock.at(atMs, () => {
       arm();
-      if (isBusy) return;
+      // The process was stopped, or the clock was set: that moment says nothing of now.
+      const isMissed = Math.abs(clock.now() - atMs) >= periodMs;
+      if (isBusy || isMissed) return;
       isBusy = true;
       void evaluate(atMs).finally(() => {
         isBusy = false;

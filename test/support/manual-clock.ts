@@ -5,16 +5,25 @@ import type { EpochMs } from '../../engine/model.ts';
 export interface ManualClock extends Clock {
   /** Moves on by `ms`, running what falls due on the way, in order, and letting promises settle in between. */
   advance(ms: number): Promise<void>;
+  /** Time passes and nothing runs, as when the process is stopped: what fell due meanwhile runs with the next advance. */
+  stall(ms: number): void;
+  /** Calls that are still to come. */
+  readonly pending: number;
+  /** The clock is set, forward or back. Timers go by a clock of their own, so they fire as late as they would have. */
+  set(byMs: number): void;
 }
 
 export function createManualClock(startMs: EpochMs = Date.UTC(2026, 0, 1)): ManualClock {
   let now = startMs;
-  let timers: readonly { readonly atMs: EpochMs; readonly run: () => void }[] = [];
+  let timers: readonly { dueMs: EpochMs; readonly run: () => void }[] = [];
 
   return {
     now: () => now,
+    get pending() {
+      return timers.length;
+    },
     at(atMs, run) {
-      const timer = { atMs, run };
+      const timer = { dueMs: atMs, run };
       timers = [...timers, timer];
       return () => {
         timers = timers.filter((other) => other !== timer);
@@ -24,14 +33,21 @@ export function createManualClock(startMs: EpochMs = Date.UTC(2026, 0, 1)): Manu
       const untilMs = now + ms;
       await settle();
       for (;;) {
-        const due = timers.filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
+        const due = timers.filter(({ dueMs }) => dueMs <= untilMs).sort((a, b) => a.dueMs - b.dueMs)[0];
         if (due === undefined) break;
         timers = timers.filter((timer) => timer !== due);
-        now = Math.max(now, due.atMs);
+        now = Math.max(now, due.dueMs);
         due.run();
         await settle();
       }
-      now = untilMs;
+      now = Math.max(now, untilMs);
+    },
+    stall(ms) {
+      now += ms;
+    },
+    set(byMs) {
+      now += byMs;
+      for (const timer of timers) timer.dueMs += byMs;
     },
   };
 }
