@@ -1,10 +1,10 @@
 /** The engine as the rest of the process sees it: it starts, takes commands, tells its state, and stops. */
 import { createPipeline, type EngineOptions } from './loop.ts';
-import type { ServiceKey } from './model.ts';
+import type { Fleet, ServiceKey } from './model.ts';
 import { formatProblem } from './problem.ts';
-import type { Command, CommandRefusal } from './rotation/event.ts';
+import type { Command, CommandRefusal, RotationEvent } from './rotation/event.ts';
 import type { ServiceState, Suspension } from './rotation/state.ts';
-import { createRuntimes, type Runtime } from './runtime.ts';
+import { createRuntimes, noFleet, type Runtime } from './runtime.ts';
 import type { SourceChange } from './sources/source.ts';
 
 export type CommandOutcome =
@@ -27,11 +27,15 @@ export function createEngine(options: EngineOptions): Engine {
   const stopping = new AbortController();
   const runtimes = createRuntimes({ ...options, serve: (runtime) => pipeline.serve([runtime]) });
   const pipeline = createPipeline(options, runtimes, stopping.signal);
+  /** Part of the input has never been readable: what is missing from it is not known to be gone. */
+  let isPartial = true;
   /** Until the whole input was read once, a policy on record that the source does not show may still be there. */
-  let isLoading = true;
+  let wasWhole = false;
 
   /** A batch of changes of the input: all of it happens before anything of it is served. */
   function onChanges(changes: readonly SourceChange[]): void {
+    const becameWhole = isPartial && source.isComplete?.() !== false;
+    isPartial = source.isComplete?.() === false;
     const touched = new Set<Runtime>();
     for (const change of changes) {
       const runtime = runtimes.of(
@@ -44,13 +48,16 @@ export function createEngine(options: EngineOptions): Engine {
       touched.add(runtime);
       switch (change.kind) {
         case 'fleet':
-          runtime.hasFleet = true;
-          pipeline.advance(runtime, { kind: 'fleet', fleet: change.fleet });
+          runtime.isListed = true;
+          // Not yet known to be empty, if the file that lists its endpoints is the one that cannot be read.
+          runtime.hasFleet ||= !isPartial || change.fleet.backends.length > 0;
+          pipeline.advance(runtime, fleetEvent(change.fleet, isPartial));
           break;
         case 'fleet-gone':
+          runtime.isListed = false;
           runtime.hasFleet = false;
           delete runtime.served;
-          pipeline.advance(runtime, { kind: 'fleet', fleet: { service: change.service, ports: [], backends: [] } });
+          pipeline.advance(runtime, fleetEvent(noFleet(change.service), false));
           publisher.remove(change.service);
           break;
         case 'policy':
@@ -67,18 +74,32 @@ export function createEngine(options: EngineOptions): Engine {
           runtime.hasPolicy = true;
           // The last accepted policy came back with the record and stays in force.
           for (const problem of change.problems) observer.problem(problem);
-          if (runtime.schedules.length === 0) pipeline.schedule(runtime);
           break;
       }
     }
-    pipeline.serve([...touched]);
-    for (const runtime of touched) void runtimes.persist(runtime);
-    if (isLoading && source.isComplete?.() !== false) {
-      isLoading = false;
-      const gone = runtimes.policiesNotSeen();
-      if (gone.length > 0) onChanges(gone.map((service) => ({ kind: 'policy-gone', service })));
+    if (becameWhole) for (const runtime of confirmAll()) touched.add(runtime);
+    for (const runtime of runtimes.all()) {
+      // Policies that came back with the record and cannot be read now are in force too.
+      if (runtime.state.policy !== undefined && runtime.schedules.length === 0) pipeline.schedule(runtime);
     }
-    if (!isLoading) for (const service of runtimes.dropUnused()) observer.gone(service);
+    for (const runtime of touched) void runtimes.persist(runtime);
+    pipeline.serve([...touched]);
+    if (wasWhole) for (const service of runtimes.dropUnused()) observer.gone(service);
+  }
+
+  /** The input is whole now: what is missing is gone, and what is empty is empty. */
+  function confirmAll(): readonly Runtime[] {
+    const isFirst = !wasWhole;
+    wasWhole = true;
+    for (const runtime of runtimes.all()) {
+      const { state, isListed, hasPolicy } = runtime;
+      runtime.hasFleet = isListed;
+      pipeline.advance(runtime, fleetEvent(state.fleet, false));
+      if (!isFirst || hasPolicy || state.policy === undefined) continue;
+      pipeline.advance(runtime, { kind: 'policy', policy: undefined });
+      pipeline.schedule(runtime);
+    }
+    return runtimes.all();
   }
 
   return {
@@ -116,4 +137,8 @@ export function createEngine(options: EngineOptions): Engine {
       await runtimes.close();
     },
   };
+}
+
+function fleetEvent(fleet: Fleet, isPartial: boolean): RotationEvent {
+  return { kind: 'fleet', fleet, ...(isPartial ? { isPartial } : {}) };
 }

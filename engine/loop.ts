@@ -12,9 +12,11 @@ import { noBaseline } from './breakers/baseline.ts';
 import { type Evidence, judge } from './breakers/judge.ts';
 import type { Judgement } from './breakers/verdict.ts';
 import type { Clock } from './clock.ts';
+import { defect } from './defect.ts';
 import type { EpochMs, Fleet, ServiceKey } from './model.ts';
 import type { Breaker } from './policy/policy.ts';
 import type { Problem } from './problem.ts';
+import type { Reduction } from './recorder.ts';
 import type { Timing } from './rotation/context.ts';
 import { servable } from './rotation/durable.ts';
 import type { Effect, RotationEvent } from './rotation/event.ts';
@@ -28,6 +30,9 @@ import type { Runtime, Runtimes } from './runtime.ts';
 import { everyPeriod } from './schedule.ts';
 import type { Source } from './sources/source.ts';
 import type { Store } from './store/store.ts';
+
+/** R8 counts by the minute. */
+const velocityWindowMs = 60_000;
 
 /** Where assignments go. */
 export interface Publisher {
@@ -81,11 +86,11 @@ export interface Pipeline {
 
 export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopping: AbortSignal): Pipeline {
   const { clock, gather, publisher, observer, timing } = options;
-  let ejections: readonly EpochMs[] = [];
 
   /** One turn of the pipeline for one breaker. */
   async function evaluate(runtime: Runtime, breaker: Breaker, atMs: EpochMs): Promise<void> {
-    if (isSuspended(runtime.state)) return;
+    // An evaluation of nobody must not count towards settle either.
+    if (isSuspended(runtime.state) || runtime.state.fleet.backends.length === 0) return;
     const startedMs = clock.now();
     const gathered = await gather(breaker, runtime.state.fleet, atMs, stopping);
 
@@ -107,53 +112,60 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
 
   function apply(runtime: Runtime, event: RotationEvent): readonly Effect[] {
     const effects = advance(runtime, event);
-    serve([runtime]);
+    // Begins in a later turn: what brings back is served before it is written, what takes out after.
     void runtimes.persist(runtime);
+    serve([runtime]);
     return effects;
   }
 
   function advance(runtime: Runtime, event: RotationEvent): readonly Effect[] {
-    const now = clock.now();
-    ejections = ejections.filter((atMs) => now - atMs < 60_000);
     const { state, effects } = step(runtime.state, event, {
-      now,
+      now: clock.now(),
       epoch: runtimes.epoch(),
       canReduce: runtime.storeProblem === undefined,
-      globalVelocity: Math.max(0, options.maxEjectionsPerMinute - ejections.length),
+      globalVelocity: event.kind === 'judgement' ? velocityLeft() : 0,
       globallySuspended: runtimes.suspension() !== undefined,
       timing,
     });
     runtime.state = state;
     for (const effect of effects) {
-      const isNewEjection =
-        effect.kind === 'transition' &&
-        effect.track === 'enforced' &&
-        effect.from === 'serving' &&
-        effect.why !== 'manual';
-      if (isNewEjection) ejections = [...ejections, now];
-      if (takesOut(effect)) runtime.unwritten = [...runtime.unwritten, effect];
+      if (mustBeWritten(effect, runtime)) runtime.unwritten = [...runtime.unwritten, effect];
       else observer.effect(effect, state);
     }
     wakeLater(runtime);
     return effects;
   }
 
+  /** New ejections that all Services together may still make in this minute; counted from what is decided and on record. */
+  function velocityLeft(): number {
+    const now = clock.now();
+    let recent = 0;
+    for (const { state } of runtimes.all()) {
+      for (const { kind, atMs } of state.enforced.ejections) {
+        // Either way: a clock that was set back must not make an ejection count for longer.
+        if (kind === 'new' && Math.abs(now - atMs) < velocityWindowMs) recent += 1;
+      }
+    }
+    return Math.max(0, options.maxEjectionsPerMinute - recent);
+  }
+
   function serve(changed: readonly Runtime[]): void {
+    const due = new Map<Runtime, readonly unknown[]>();
     const assignments: Assignment[] = [];
     for (const runtime of changed) {
       observer.changed(runtime.state);
       if (!runtime.hasFleet) continue;
       const { fleet, clamp, enforced } = runtime.state;
       const { eject, activator, proximity } = guidanceOf(runtime.state);
-      const decisions = servable(enforced.decisions, runtime.persisted, activator.ramp);
-      const inputs = [fleet, clamp, decisions, eject, activator, proximity] as const;
+      const { ramp } = activator;
+      const decisions = servable(enforced.decisions, runtime.persisted, ramp);
+      const inputs = [fleet, clamp, decisions, eject, ramp, proximity] as const;
       if (runtime.served?.every((input, index) => input === inputs[index]) === true) continue;
-      runtime.served = inputs;
-      assignments.push(
-        assign({ fleet, decisions, eject, ramp: activator.ramp, proximity, ...(clamp === undefined ? {} : { clamp }) }),
-      );
+      due.set(runtime, inputs);
+      assignments.push(assign({ fleet, decisions, eject, ramp, proximity, ...(clamp === undefined ? {} : { clamp }) }));
     }
     if (assignments.length > 0) publisher.publish(assignments);
+    for (const [runtime, inputs] of due) runtime.served = inputs;
   }
 
   function wakeLater(runtime: Runtime): void {
@@ -162,7 +174,13 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
     if (dueMs === undefined) return;
     // Should something stay due although its time has come, we look again soon, not without pause.
     const atMs = Math.max(dueMs, clock.now() + 1);
-    runtime.cancelWake = clock.at(atMs, () => void apply(runtime, { kind: 'tick' }));
+    runtime.cancelWake = clock.at(atMs, () => {
+      try {
+        apply(runtime, { kind: 'tick' });
+      } catch (error) {
+        reportDefect(`what time brings about for ${runtime.service}`, error);
+      }
+    });
   }
 
   function schedule(runtime: Runtime): void {
@@ -170,15 +188,16 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
     const breakers = runtime.state.policy?.breakers ?? [];
     runtime.schedules = breakers.map((breaker) =>
       everyPeriod(clock, breaker, (atMs) =>
-        evaluate(runtime, breaker, atMs).catch((error) => reportBug(breaker, error)),
+        evaluate(runtime, breaker, atMs).catch((error) =>
+          reportDefect(`evaluating breaker ${breaker.name} of ${runtime.service}`, error),
+        ),
       ),
     );
   }
 
-  /** A defect of ours in judging one breaker must not end the serving of all. */
-  function reportBug({ name }: Breaker, error: unknown): void {
-    const message = `evaluating breaker ${name} failed: ${error instanceof Error ? error.stack : String(error)}`;
-    observer.problem({ code: 'KV0001', severity: 'error', message, remedy: 'this is a defect; please report it' });
+  /** A defect of ours in judging one Service must not end the serving of all. */
+  function reportDefect(what: string, error: unknown): void {
+    observer.problem(defect(what, error));
   }
 
   function isSuspended(state: ServiceState): boolean {
@@ -190,9 +209,10 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
   return { apply, advance, serve, schedule };
 }
 
-/** Such effects are told once they are on record; see Runtime.unwritten. */
-function takesOut(effect: Effect): boolean {
+/** Ejections are told once they are on record, and what becomes of their backend meanwhile after them. */
+function mustBeWritten(effect: Effect, { unwritten }: Runtime): effect is Reduction {
   if (effect.kind === 'evict') return true;
   if (effect.kind !== 'transition' || effect.track !== 'enforced') return false;
-  return effect.to === 'ejected' || effect.to === 'paused' || effect.to === 'evicted';
+  const isAway = effect.to === 'ejected' || effect.to === 'paused' || effect.to === 'evicted';
+  return isAway || unwritten.some(({ decision }) => decision.backend === effect.backend);
 }

@@ -1,0 +1,163 @@
+/** Writes down what was decided about a Service, and takes back what cannot be written. */
+import type { Clock } from './clock.ts';
+import { defect } from './defect.ts';
+import type { BackendId, ServiceKey } from './model.ts';
+import type { Problem } from './problem.ts';
+import { servable } from './rotation/durable.ts';
+import { isOut, isReturning } from './rotation/decision.ts';
+import type { Effect } from './rotation/event.ts';
+import { isWorthSaving, type ServiceRecord, toRecord } from './rotation/record.ts';
+import type { ServiceState } from './rotation/state.ts';
+import { guidanceOf } from './rotation/unguided.ts';
+import type { Runtime } from './runtime.ts';
+import { type JsonValue, noRevision, type SaveResult, type Store } from './store/store.ts';
+
+/** Takes something out, and is told when it is on record: an audit log must not know of ejections that never were. */
+export type Reduction = Extract<Effect, { kind: 'transition' | 'evict' }>;
+
+export interface RecorderOptions {
+  readonly clock: Clock;
+  readonly store: Pick<Store, 'save'>;
+  readonly observer: { problem(problem: Problem): void; effect(effect: Reduction, state: ServiceState): void };
+  /** What was held back until it was written may be served now, or never. */
+  readonly serve: (runtime: Runtime) => void;
+  readonly epoch: () => number;
+  /** No more writes after the one under way. */
+  readonly stopping: AbortSignal;
+}
+
+export interface Recorder {
+  /**
+   * Writes the state, if it says anything new. Resolves when the store has everything that happened until now, or with
+   * the problem for which it has not. Never rejects.
+   */
+  persist(runtime: Runtime): Promise<Problem | undefined>;
+}
+
+/** Longer than any healthy disk takes; a store that hangs must not look like one that is merely slow. */
+export const storeDeadlineMs = 5_000;
+export const storeRetryMs = 1_000;
+
+export function createRecorder(options: RecorderOptions): Recorder {
+  const { clock, store, observer, serve, epoch, stopping } = options;
+
+  function persist(runtime: Runtime): Promise<Problem | undefined> {
+    runtime.saving ??= write(runtime).catch((error) => defect(`writing down ${runtime.service}`, error));
+    return runtime.saving;
+  }
+
+  /** Writes until the store has the newest state: what happens during a write goes with the next one. */
+  async function write(runtime: Runtime): Promise<Problem | undefined> {
+    // `saving` is set before the first look at the state, and unset in the turn of the last: nothing falls in between.
+    await Promise.resolve();
+    try {
+      // Only a write that succeeds shows that the store is back, so after a failure there always is something to write.
+      for (let mustWrite = runtime.storeProblem !== undefined; !runtime.isGone; mustWrite = false) {
+        const record = toRecord(runtime.state, epoch());
+        const { decisions } = runtime.state.enforced;
+        const { unwritten } = runtime;
+        if (!mustWrite && !isWorthSaving(runtime.saved, record)) {
+          runtime.persisted = decisions;
+          tell(runtime, unwritten);
+          return undefined;
+        }
+        const result = await save(runtime, record);
+        if (result.kind !== 'saved') return giveUp(runtime, result);
+        runtime.revision = result.revision;
+        runtime.saved = record;
+        runtime.persisted = decisions;
+        delete runtime.storeProblem;
+        tell(runtime, unwritten);
+        serve(runtime);
+      }
+      return undefined;
+    } finally {
+      delete runtime.saving;
+    }
+  }
+
+  async function save({ service, revision }: Runtime, record: ServiceRecord): Promise<SaveResult> {
+    const late = { kind: 'failed', problem: noAnswer } as const;
+    try {
+      return await within(clock, storeDeadlineMs, store.save(service, toJson(record), revision), late);
+    } catch (error) {
+      return { kind: 'failed', problem: defect(`writing down ${service}`, error) };
+    }
+  }
+
+  function tell(runtime: Runtime, written: readonly Reduction[]): void {
+    runtime.unwritten = runtime.unwritten.filter((effect) => !written.includes(effect));
+    for (const effect of written) observer.effect(effect, runtime.state);
+  }
+
+  /**
+   * What could not be written is not served, and so it must not be believed either: the state goes back to what the
+   * store has, and the engine finds the anomaly again once it can write.
+   */
+  function giveUp(runtime: Runtime, result: Exclude<SaveResult, { kind: 'saved' }>): Problem {
+    const problem = problemOf(runtime.service, result);
+    if (runtime.isGone) return problem;
+    if (result.kind === 'conflict') runtime.revision = result.current?.revision ?? noRevision;
+    if (runtime.storeProblem === undefined) observer.problem(problem);
+    runtime.storeProblem = problem;
+    takeBack(runtime);
+    runtime.cancelRetry();
+    if (!stopping.aborted) {
+      runtime.cancelRetry = clock.at(clock.now() + storeRetryMs, () => void persist(runtime));
+    }
+    serve(runtime);
+    return problem;
+  }
+
+  return { persist };
+}
+
+/** Whatever took something out goes back to what is on record; what brings back stays. */
+function takeBack(runtime: Runtime): void {
+  const { state, persisted, saved, unwritten } = runtime;
+  const { enforced } = state;
+  const decisions = new Map(servable(enforced.decisions, persisted, guidanceOf(state).activator.ramp));
+  for (const { decision } of unwritten) {
+    const onRecord = persisted.get(decision.backend);
+    const decided = decisions.get(decision.backend);
+    const isAway = decided !== undefined && isOut(decided) && !isReturning(decided);
+    if (onRecord !== undefined && isAway) decisions.set(decision.backend, onRecord);
+  }
+  const isKept = (backend: BackendId): boolean => decisions.get(backend) === enforced.decisions.get(backend);
+  // An ejection that never was must not use up the velocity of those to come.
+  const known = new Set(saved?.enforced.ejections);
+  const ejections = enforced.ejections.filter((ejection) => known.has(ejection) || isKept(ejection.backend));
+  runtime.state = { ...state, enforced: { ...enforced, decisions, ejections } };
+  runtime.unwritten = unwritten.filter(({ decision }) => isKept(decision.backend));
+}
+
+/** The promise, or `late` once that long has passed. */
+export async function within<Result>(
+  clock: Clock,
+  ms: number,
+  promise: Promise<Result>,
+  late: Result,
+): Promise<Result> {
+  let cancel: () => void = () => undefined;
+  const deadline = new Promise<Result>((resolve) => {
+    cancel = clock.at(clock.now() + ms, () => resolve(late));
+  });
+  return Promise.race([promise, deadline]).finally(cancel);
+}
+
+export const noAnswer: Problem = {
+  code: 'KV0410',
+  severity: 'error',
+  message: `the store did not answer within ${storeDeadlineMs / 1000} s`,
+  remedy: 'check the disk of the state directory; until then nobody new is ejected',
+};
+
+function problemOf(service: ServiceKey, result: Exclude<SaveResult, { kind: 'saved' }>): Problem {
+  if (result.kind !== 'conflict') return result.problem;
+  return { code: 'KV0411', severity: 'error', message: `somebody else changed the decisions of ${service}` };
+}
+
+/** Plain data already; the cast only tells the compiler so. */
+function toJson(record: ServiceRecord): JsonValue {
+  return record as unknown as JsonValue;
+}

@@ -1,0 +1,217 @@
+/** What is decided, written and served, when the store or we ourselves fail in between. */
+import { describe, expect, it } from 'vitest';
+import {
+  createManualClock,
+  engineWorld,
+  fleetOf,
+  pricers,
+  quickPolicy,
+  service,
+  settle,
+} from '../test/support/engine.ts';
+
+const stateOf = (world: Awaited<ReturnType<typeof engineWorld>>, name: string): string | undefined =>
+  [...(world.state()?.enforced.decisions.values() ?? [])].find((decision) => decision.name === name)?.state;
+
+describe('a write that ends', () => {
+  it.each(Array.from({ length: 16 }, (_, turn) => turn))('takes along what happens in turn %d', async (turns) => {
+    const world = await engineWorld();
+    void world.eject('p1');
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    void world.eject('p2');
+    await settle();
+    expect(world.statuses()).toMatchObject({ p1: 'DRAINING', p2: 'DRAINING' });
+    await world.stop();
+  });
+});
+
+describe('a store that fails', () => {
+  it('costs no velocity, neither of the Service nor of all: what never was, is not counted', async () => {
+    const world = await engineWorld();
+    for (let round = 0; round < 11; round++) {
+      world.store.answer = 'full';
+      world.errors.set('p3', 9);
+      await world.clock.advance(2000);
+      world.errors.clear();
+      world.store.answer = 'save';
+      await world.clock.advance(3000);
+    }
+    expect(world.state()?.enforced.ejections).toEqual([]);
+    world.errors.set('p3', 9);
+    await world.clock.advance(4000);
+    expect(world.statuses()).toMatchObject({ p3: 'DRAINING' });
+    await world.stop();
+  });
+
+  it('refuses what it cannot keep, and then it did not happen: not even out in another way', async () => {
+    const world = await engineWorld();
+    await world.eject('p3');
+    world.store.answer = 'fail';
+    expect(await world.eject('p3', { verb: 'pause' })).toMatchObject({ kind: 'refused', cause: 'store-down' });
+    world.store.answer = 'save';
+    await world.clock.advance(5000);
+    expect(stateOf(world, 'p3')).toBe('ejected');
+    expect(world.effects.flatMap((effect) => (effect.kind === 'transition' ? effect.to : []))).toEqual(['ejected']);
+    await world.stop();
+  });
+
+  it('tells the story of a backend in the order in which it happened', async () => {
+    const world = await engineWorld();
+    world.store.answer = 'hang';
+    void world.eject('p3');
+    await settle();
+    await world.restore('p3');
+    world.store.release();
+    world.store.answer = 'save';
+    await world.clock.advance(5000);
+    const told = world.effects.flatMap((effect) => (effect.kind === 'transition' ? effect.to : []));
+    expect(told).toEqual(['ejected', 'serving']);
+    await world.stop();
+  });
+
+  it('never ends the process: a write that throws is a problem like another', async () => {
+    const world = await engineWorld();
+    const { save } = world.store.store;
+    world.store.store.save = () => Promise.reject(new Error('bug'));
+    expect(await world.eject('p3')).toMatchObject({ kind: 'refused', cause: 'store-down' });
+    world.store.store.save = save;
+    await world.clock.advance(2000);
+    expect(await world.eject('p3')).toMatchObject({ kind: 'done' });
+    await world.stop();
+  });
+});
+
+describe('a store that hangs', () => {
+  it('does not keep the process from ending', async () => {
+    const world = await engineWorld();
+    world.store.answer = 'hang';
+    const refused = world.eject('p3');
+    await world.stop();
+    expect(await refused).toMatchObject({ kind: 'refused', cause: 'store-down' });
+  });
+
+  it('and writes in the end what was given up does not bring it back', async () => {
+    const world = await engineWorld();
+    world.store.answer = 'hang';
+    const refused = world.eject('p3');
+    await world.clock.advance(5000);
+    expect(await refused).toMatchObject({ kind: 'refused', cause: 'store-down' });
+    world.store.answer = 'save';
+    world.store.release();
+    await world.clock.advance(5000);
+    expect(world.statuses()).toMatchObject({ p3: 'HEALTHY' });
+    expect(JSON.stringify(world.store.records.get(service)?.body)).not.toContain('"ejected"');
+    await world.stop();
+  });
+});
+
+describe('the suspension of everything', () => {
+  const suspension = { actor: 'test', reason: 'incident', sinceMs: 0 };
+
+  it('is written as soon as the store works again', async () => {
+    const world = await engineWorld();
+    world.store.answer = 'fail';
+    world.engine.suspendAll(suspension);
+    await world.clock.advance(3000);
+    world.store.answer = 'save';
+    await world.clock.advance(3000);
+    expect(world.store.global).toEqual({ suspension });
+    await world.stop();
+  });
+
+  it('is written when the store that hung goes on, as it was said last', async () => {
+    const world = await engineWorld();
+    world.store.answer = 'hang';
+    world.engine.suspendAll(suspension);
+    await world.clock.advance(10_000);
+    world.store.answer = 'save';
+    world.engine.suspendAll(undefined);
+    world.store.release();
+    await world.clock.advance(10_000);
+    expect(world.store.global).toEqual({});
+    await world.stop();
+  });
+
+  it('holds after a restart, until it is lifted', async () => {
+    const before = await engineWorld();
+    before.engine.suspendAll(suspension);
+    await before.stop();
+    const after = await engineWorld(pricers(), { store: before.store, clock: before.clock });
+    after.errors.set('p3', 9);
+    await after.clock.advance(10_000);
+    expect(after.statuses()).toMatchObject({ p3: 'HEALTHY' });
+    after.engine.suspendAll(undefined);
+    await after.clock.advance(10_000);
+    expect(after.statuses()).toMatchObject({ p3: 'DRAINING' });
+    await after.stop();
+  });
+});
+
+describe('a Service that is gone', () => {
+  const gone = [
+    { kind: 'policy-gone', service },
+    { kind: 'fleet-gone', service },
+  ] as const;
+
+  it('is forgotten, also by the store', async () => {
+    const world = await engineWorld();
+    await world.eject('p3');
+    world.change(...gone);
+    await settle();
+    expect(world.store.records.size).toBe(0);
+    expect(world.engine.states()).toEqual([]);
+    expect(world.removed).toEqual([service]);
+    await world.stop();
+  });
+
+  it('is not written again by a write that failed while it went', async () => {
+    const world = await engineWorld();
+    world.store.answer = 'hang';
+    void world.eject('p3');
+    await settle();
+    world.change(...gone);
+    const { asked } = world.store;
+    await world.clock.advance(60_000);
+    expect(world.store.asked).toBe(asked);
+    world.store.release();
+    await world.clock.advance(60_000);
+    expect([world.store.asked, world.store.records.size]).toEqual([asked, 0]);
+    await world.stop();
+  });
+
+  it('and comes back starts anew, whatever of its past is still under way', async () => {
+    const world = await engineWorld();
+    world.store.answer = 'hang';
+    void world.eject('p3');
+    await settle();
+    world.change(...gone);
+    world.change({ kind: 'fleet', fleet: fleetOf(6) }, { kind: 'policy', policy: quickPolicy() });
+    world.store.answer = 'save';
+    world.store.release();
+    await world.clock.advance(20_000);
+    expect(await world.eject('p4')).toMatchObject({ kind: 'done' });
+    await world.clock.advance(20_000);
+    const body = JSON.stringify(world.store.records.get(service)?.body);
+    expect([body.includes('"p3"'), body.includes('"p4"')]).toEqual([false, true]);
+    await world.stop();
+  });
+});
+
+describe('a crash', () => {
+  it.each([0, 1, 2, 3, 5, 8])(
+    '%d turns after an ejection was asked for serves nothing the restart does not',
+    async (turns) => {
+      const clock = createManualClock();
+      const before = await engineWorld(pricers(), { clock });
+      void before.eject('p3');
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      const served = before.statuses();
+      // Nothing is said to the engine: it is killed.
+      const after = await engineWorld(pricers(), { clock, store: before.store });
+      if (served['p3'] === 'DRAINING') expect(after.statuses()).toMatchObject({ p3: 'DRAINING' });
+      else expect(served).toMatchObject({ p3: 'HEALTHY' });
+      await after.stop();
+      await before.stop();
+    },
+  );
+});

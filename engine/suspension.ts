@@ -1,0 +1,70 @@
+/** The suspension of everything: it holds at once, and is written down as soon as the store can. */
+import type { Clock } from './clock.ts';
+import type { Problem } from './problem.ts';
+import { noAnswer, storeDeadlineMs, storeRetryMs, within } from './recorder.ts';
+import type { Suspension } from './rotation/state.ts';
+import type { JsonValue, Store } from './store/store.ts';
+
+export interface SuspensionOptions {
+  readonly clock: Clock;
+  readonly store: Pick<Store, 'saveGlobal'>;
+  readonly observer: { problem(problem: Problem): void };
+  /** No more writes after the one under way. */
+  readonly stopping: AbortSignal;
+}
+
+export interface GlobalSuspension {
+  current(): Suspension | undefined;
+  set(suspension: Suspension | undefined): void;
+  /** What was on record; a suspension that somebody asked for meanwhile outranks it. */
+  load(global: JsonValue | undefined): void;
+  /** Set while the last write failed. */
+  problem(): Problem | undefined;
+}
+
+export function createGlobalSuspension({ clock, store, observer, stopping }: SuspensionOptions): GlobalSuspension {
+  let current: Suspension | undefined;
+  let problem: Problem | undefined;
+  let isSaving = false;
+  let cancelRetry: () => void = () => undefined;
+
+  /** One write at a time, until the store has what holds now. */
+  async function save(): Promise<void> {
+    cancelRetry();
+    if (isSaving) return;
+    isSaving = true;
+    let saved: Suspension | undefined;
+    let failure: Problem | undefined;
+    do {
+      saved = current;
+      failure = await write(saved);
+    } while (failure === undefined && saved !== current);
+    isSaving = false;
+
+    if (failure !== undefined) {
+      if (problem === undefined) observer.problem(failure);
+      if (!stopping.aborted) cancelRetry = clock.at(clock.now() + storeRetryMs, () => void save());
+    }
+    problem = failure;
+  }
+
+  async function write(suspension: Suspension | undefined): Promise<Problem | undefined> {
+    const body = suspension === undefined ? {} : { suspension: { ...suspension } };
+    const late = { kind: 'failed', problem: noAnswer } as const;
+    const result = await within(clock, storeDeadlineMs, store.saveGlobal(body), late);
+    return result.kind === 'saved' ? undefined : result.problem;
+  }
+
+  stopping.addEventListener('abort', () => cancelRetry(), { once: true });
+  return {
+    current: () => current,
+    set(suspension) {
+      current = suspension;
+      void save();
+    },
+    load(global) {
+      current ??= (global as { readonly suspension?: Suspension } | undefined)?.suspension;
+    },
+    problem: () => problem,
+  };
+}
