@@ -52,6 +52,6 @@ function exhausted(allowance: Allowance, granted: number): HeldCause | undefined
   return undefined;
 }
 
-export function worstFirst(a: Candidate, b: Candidate): number {
+function worstFirst(a: Candidate, b: Candidate): number {
   return b.severity - a.severity || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }

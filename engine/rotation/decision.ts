@@ -78,7 +78,7 @@ export function awaitsEvidence(decision: Decision): boolean {
 }
 
 /** Manual acts outrank everything a breaker does: a person took it out, so it goes back last. */
-export function severityOf(decision: Decision): number {
+function severityOf(decision: Decision): number {
   return decision.cause.kind === 'manual' ? Number.POSITIVE_INFINITY : decision.cause.severity;
 }
 

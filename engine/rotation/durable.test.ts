@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { policyOf, type World, world } from '../../test/support/world.ts';
 import type { Decision } from './decision.ts';
-import { hasReduction, servable } from './durable.ts';
+import { servable } from './durable.ts';
 
 const ramp = policyOf().activator.ramp;
 type Decisions = World['state']['enforced']['decisions'];
@@ -22,6 +22,9 @@ function way(): Readonly<Record<'ejected' | 'closed' | 'probing' | 'ramping' | '
   return { ejected, closed, probing, ramping, serving: w.state.enforced.decisions };
 }
 const at = way();
+function afterAnotherEjection(decisions: Decisions): Decisions {
+  return new Map([...decisions].map(([id, decision]) => [id, { ...decision, outSinceMs: decision.outSinceMs + 1 }]));
+}
 const stateOf = (decisions: Decisions): Decision['state'] | undefined => [...decisions.values()][0]?.state;
 
 describe('what takes traffic away is served once it is on record', () => {
@@ -29,10 +32,9 @@ describe('what takes traffic away is served once it is on record', () => {
     ['an ejection', none, at.ejected],
     ['a re-ejection', at.ramping, at.ejected],
     ['the closing of connections', at.ejected, at.closed],
-    ['a smaller weight', at.ramping, at.probing],
+    ['the probe after a re-ejection', at.ramping, afterAnotherEjection(at.probing)],
   ])('%s waits', (_, onRecord, decided) => {
     expect(servable(decided, onRecord, ramp)).toEqual(onRecord);
-    expect(hasReduction(decided, onRecord, ramp)).toBe(true);
   });
 });
 
@@ -45,8 +47,14 @@ describe('what gives traffic back is served at once', () => {
     ['connections again', at.closed, at.ejected],
   ])('%s', (_, onRecord, decided) => {
     expect(servable(decided, onRecord, ramp)).toEqual(decided);
-    expect(hasReduction(decided, onRecord, ramp)).toBe(false);
   });
+});
+
+it('an edited ramp is served at its new weight, whatever the step on record has become', () => {
+  const edited = { ...ramp, weights: [5, 100] };
+  const onRecord = new Map([...at.ramping].map(([id, decision]) => [id, { ...decision, step: 1 }]));
+  const decided = new Map([...at.ramping].map(([id, decision]) => [id, { ...decision, step: 0 }]));
+  expect(servable(decided, onRecord, edited)).toEqual(decided);
 });
 
 it('each backend by itself', () => {

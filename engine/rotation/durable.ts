@@ -7,7 +7,7 @@
  */
 import type { BackendId } from '../model.ts';
 import type { RampPolicy } from '../policy/policy.ts';
-import { type Decision, isOut } from './decision.ts';
+import { type Decision, isOut, isReturning } from './decision.ts';
 import { weightOf } from './ramp.ts';
 
 type Decisions = ReadonlyMap<BackendId, Decision>;
@@ -23,12 +23,10 @@ export function servable(decided: Decisions, persisted: Decisions, ramp: RampPol
   return served;
 }
 
-/** Whether anything in `decided` still waits for the store. */
-export function hasReduction(decided: Decisions, persisted: Decisions, ramp: RampPolicy): boolean {
-  return [...decided].some(([backend, decision]) => reduces(persisted.get(backend), decision, ramp));
-}
-
 function reduces(before: Decision | undefined, after: Decision, ramp: RampPolicy): boolean {
+  // A ramp only rises. After an edit of its weights the step on record has another one, which was never meant.
+  const isSameRamp = before !== undefined && isReturning(before) && isReturning(after);
+  if (isSameRamp && before.outSinceMs === after.outSinceMs) return false;
   return share(after, ramp) < (before === undefined ? fullShare : share(before, ramp));
 }
 

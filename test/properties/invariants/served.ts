@@ -1,13 +1,13 @@
 /** What is served: the floor, the budget, the velocity. */
+import { isDeepStrictEqual } from 'node:util';
 import { velocityLimit } from '../../../engine/budget/arithmetic.ts';
 import { type BackendId, type EpochMs, readyMembers } from '../../../engine/model.ts';
 import { budgetOfService, servingIn } from '../../../engine/rotation/capacity.ts';
 import { isOut, type RotationState } from '../../../engine/rotation/decision.ts';
-import { hasReduction } from '../../../engine/rotation/durable.ts';
+import { servable } from '../../../engine/rotation/durable.ts';
 import type { ServiceState, TrackName } from '../../../engine/rotation/state.ts';
 import { step } from '../../../engine/rotation/step.ts';
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
-import { canonical } from '../../support/frozen.ts';
 import type { Moment } from '../life.ts';
 import { must } from './must.ts';
 import { servedOf, tracks, transitions } from './moment.ts';
@@ -107,10 +107,9 @@ export function velocityKeeper(): (moment: Moment) => void {
 /** R9, R10: while nothing can be written down, nothing is taken away. */
 export function nothingReducedUnwritten({ before, state, context, isAfterCrash }: Moment): void {
   if (context.canReduce || isAfterCrash) return;
-  const { ramp } = guidanceOf(before).activator;
-  const newRamp = guidanceOf(state).activator.ramp;
-  if (canonical(ramp) !== canonical(newRamp)) return;
-  must(!hasReduction(state.enforced.decisions, before.enforced.decisions, ramp), 'R9', state.enforced.decisions);
+  const { ramp } = guidanceOf(state).activator;
+  const { decisions } = state.enforced;
+  must(isDeepStrictEqual(servable(decisions, before.enforced.decisions, ramp), decisions), 'R9', decisions);
 }
 
 /** The last clamp is for the day the engine fails: until then what is decided is what is served. */
