@@ -184,6 +184,10 @@ function observeXds({ xds }: Metrics, log: Log): XdsObserver {
         'a client refused a response',
       );
     },
+    unknownType({ peer, node }, typeUrl) {
+      xds.unknownType();
+      log.debug({ peer, node: node()?.id, type: typeUrl }, 'a client asked for a type that is not served');
+    },
     unknownName({ peer, node }, _, name) {
       xds.unknownName();
       log.debug({ peer, node: node()?.id, name }, 'a client asked for a name that means nothing');

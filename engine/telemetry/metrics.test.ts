@@ -171,14 +171,23 @@ describe('what happened is counted', () => {
     metrics.xds.pushed('eds');
     metrics.xds.nacked('cds');
     metrics.xds.unknownName();
+    metrics.xds.unknownType();
     metrics.xds.acked(4);
     expect(
-      await series(metrics, 'xds_clients', 'xds_pushes_total', 'xds_nacks_total', 'xds_unknown_names_total'),
+      await series(
+        metrics,
+        'xds_clients',
+        'xds_pushes_total',
+        'xds_nacks_total',
+        'xds_unknown_names_total',
+        'xds_unknown_types_total',
+      ),
     ).toEqual([
       'xds_clients 2',
       'xds_pushes_total{type="eds"} 2',
       'xds_nacks_total{type="cds"} 1',
       'xds_unknown_names_total 1',
+      'xds_unknown_types_total 1',
     ]);
     expect(await series(metrics, 'xds_ack_duration_seconds_sum')).toEqual(['xds_ack_duration_seconds_sum 0.004']);
   });

@@ -54,6 +54,8 @@ export interface XdsMetrics {
   acked(latencyMs: number): void;
   /** Somebody asked for a name that no Service has. */
   unknownName(): void;
+  /** Somebody asked for a type of resources that we do not serve. */
+  unknownType(): void;
 }
 
 export interface MetricsOptions {
@@ -145,6 +147,12 @@ function createXdsMetrics(registry: Registry): XdsMetrics {
     help: 'Resource names asked for that no Service has',
     labels: [],
   });
+  const unknownTypes = createTally({
+    registry,
+    name: 'kubervisor_xds_unknown_types_total',
+    help: 'Types of resources asked for that are not served, once per stream',
+    labels: [],
+  });
   const acks = new Histogram({
     name: 'kubervisor_xds_ack_duration_seconds',
     help: 'From a response to its acknowledgement by the client',
@@ -157,5 +165,6 @@ function createXdsMetrics(registry: Registry): XdsMetrics {
     pushed: (type) => pushes.add({ type }),
     nacked: (type) => nacks.add({ type }),
     unknownName: () => unknownNames.add({}),
+    unknownType: () => unknownTypes.add({}),
   };
 }
