@@ -65,9 +65,9 @@ it('whatever happens, the invariants hold', { timeout: 300_000 }, () => {
         },
       });
       decisions.nobodyIsStuck(life.state);
-      // I18: the log replayed gives the same states.
+      // The log replayed gives the same states.
       for (const { before, event, context, state } of log) {
-        must(isDeepStrictEqual(step(before, event, context).state, state), 'I18', event);
+        must(isDeepStrictEqual(step(before, event, context).state, state), 'replay', event);
       }
       moments += life.moments;
       hours += life.hours;

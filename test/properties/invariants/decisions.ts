@@ -14,23 +14,23 @@ export function decisionsExplain({ state, context }: Moment): void {
     const isReady = readyMembers(state.fleet).some(({ id }) => id === backend);
     if (!isReady || (status === 'HEALTHY' && weight === 100)) continue;
     const decision = state.enforced.decisions.get(backend);
-    must(decision !== undefined && isOut(decision), 'I4', backend);
+    must(decision !== undefined && isOut(decision), 'explained', backend);
     const { cause, epoch, seq } = decision;
-    must(epoch <= context.epoch && seq <= state.seq, 'I4', decision);
+    must(epoch <= context.epoch && seq <= state.seq, 'explained', decision);
     const isNamed = cause.kind === 'manual' ? cause.actor !== '' : cause.breaker !== '' && Number.isFinite(cause.value);
-    must(isNamed, 'I4', decision);
+    must(isNamed, 'explained', decision);
   }
 }
 
-/** I5: seq never goes back, and grows with whatever is written. */
+/** Seq never goes back, and grows with whatever is written. */
 export function seqGrows({ before, state }: Moment): void {
-  must(state.seq === before.seq || state.seq === before.seq + 1, 'I5', `${before.seq} to ${state.seq}`);
+  must(state.seq === before.seq || state.seq === before.seq + 1, 'seq', `${before.seq} to ${state.seq}`);
   for (const track of tracks) {
     for (const decision of state[track].decisions.values()) {
-      must(decision.seq <= state.seq, 'I5', decision);
+      must(decision.seq <= state.seq, 'seq', decision);
       const old = before[track].decisions.get(decision.backend);
       const isSame = old !== undefined && meaning(old) === meaning(decision);
-      must(isSame || decision.seq > before.seq, 'I5', [old, decision]);
+      must(isSame || decision.seq > before.seq, 'seq', [old, decision]);
     }
   }
 }
@@ -46,24 +46,24 @@ function meaning({
   return canonical(rest);
 }
 
-/** I10: a backend that was not there before inherits nothing. */
+/** A backend that was not there before inherits nothing. */
 export function nothingInherited({ before, state, event, isAfterCrash }: Moment): void {
   if (event.kind !== 'fleet' || isAfterCrash) return;
   const known = new Set(before.fleet.backends.map(({ id }) => id));
   for (const { id } of state.fleet.backends) {
     if (known.has(id)) continue;
     for (const track of tracks) {
-      must(!state[track].decisions.has(id) && !state[track].held.has(id), 'I10', id);
+      must(!state[track].decisions.has(id) && !state[track].held.has(id), 'inherited', id);
     }
     must(
       [...state.breakers.values()].every(({ streaks }) => !streaks.has(id)),
-      'I10',
+      'inherited',
       id,
     );
   }
 }
 
-/** I11: a strike is the price of being taken out by a breaker, one at a time; nothing else adds one. */
+/** A strike is the price of being taken out by a breaker, one at a time; nothing else adds one. */
 export function strikesAreEarned(moment: Moment): void {
   for (const track of tracks) {
     for (const decision of moment.state[track].decisions.values()) {
@@ -73,12 +73,12 @@ export function strikesAreEarned(moment: Moment): void {
         ({ backend, why }) =>
           backend === decision.backend && ['anomalous', 'anomalous-again', 'retries-exhausted'].includes(why),
       );
-      must(isTaken && decision.retries === old + 1, 'I11', decision);
+      must(isTaken && decision.retries === old + 1, 'strikes', decision);
     }
   }
 }
 
-/** I12: on the way back weights only rise, unless it goes out again. */
+/** On the way back weights only rise, unless it goes out again. */
 export function rampsRise({ before, state }: Moment): void {
   for (const track of tracks) {
     for (const old of before[track].decisions.values()) {
@@ -87,33 +87,34 @@ export function rampsRise({ before, state }: Moment): void {
       const [from, to] = [old, decision].map((each, index) =>
         weightOf(each, guidanceOf(index === 0 ? before : state).activator.ramp),
       );
-      must((to ?? 0) >= (from ?? 0), 'I12', [old, decision]);
+      must((to ?? 0) >= (from ?? 0), 'weights', [old, decision]);
     }
   }
 }
 
-/** I13: eviction is asked for once, and only of what is really out. */
+/** Eviction is asked for once, and only of what is really out. */
 export function evictedOnce(moment: Moment): void {
   for (const effect of moment.effects) {
     if (effect.kind !== 'evict') continue;
     const { backend } = effect.decision;
-    must(moment.before.enforced.decisions.get(backend)?.state !== 'evicted', 'I13', effect);
-    must(moment.state.enforced.decisions.get(backend)?.state === 'evicted', 'I13', effect);
+    must(moment.before.enforced.decisions.get(backend)?.state !== 'evicted', 'eviction', effect);
+    must(moment.state.enforced.decisions.get(backend)?.state === 'evicted', 'eviction', effect);
   }
 }
 
-/** I15, I16, I20: who may not act has nobody out. */
+/** R15, R16: who may not act has nobody out. */
 export function whoMayNotActDoesNot({ state, context }: Moment): void {
   const { policy, suspension, enforced, shadow } = state;
-  if (context.globallySuspended) must(enforced.decisions.size + shadow.decisions.size === 0, 'I20', enforced.decisions);
+  if (context.globallySuspended)
+    must(enforced.decisions.size + shadow.decisions.size === 0, 'suspension', enforced.decisions);
   const byBreaker = [...enforced.decisions.values()].filter(({ cause }) => cause.kind === 'breaker');
-  if (suspension !== undefined) must(byBreaker.length === 0, 'I20', byBreaker);
-  if (policy?.enforcement === 'Suspended') must(byBreaker.length === 0, 'I20', byBreaker);
-  if (policy?.enforcement === 'Observe') must(byBreaker.length === 0, 'I15', byBreaker);
+  if (suspension !== undefined) must(byBreaker.length === 0, 'suspension', byBreaker);
+  if (policy?.enforcement === 'Suspended') must(byBreaker.length === 0, 'suspension', byBreaker);
+  if (policy?.enforcement === 'Observe') must(byBreaker.length === 0, 'Observe', byBreaker);
   const enforcing = new Set(policy?.breakers.filter((b) => b.enforcement === 'Enforce').map(({ name }) => name));
   for (const decision of byBreaker) {
     const isHis = decision.cause.kind === 'breaker' && enforcing.has(decision.cause.breaker);
-    must(isHis || decision.returning.kind === 'time', 'I16', decision);
+    must(isHis || decision.returning.kind === 'time', 'removed breaker', decision);
   }
 }
 
@@ -129,7 +130,7 @@ export function nothingIsLeftBehind({ state }: Moment): void {
 }
 
 /**
- * I9: after a time without faults nobody is on the way any more. Only who gets no verdict may wait: no data is no
+ * After a time without faults nobody is on the way any more. Only who gets no verdict may wait: no data is no
  * evidence.
  */
 export function nobodyIsStuck(state: ServiceState): void {
@@ -137,6 +138,6 @@ export function nobodyIsStuck(state: ServiceState): void {
     [...state.breakers.values()].some(({ last }) => last?.verdicts.get(id)?.kind === 'normal');
   for (const decision of state.enforced.decisions.values()) {
     const mayWait = isReturning(decision) && !isAcquitted(decision.backend);
-    must(['serving', 'paused', 'evicted'].includes(decision.state) || mayWait, 'I9', decision);
+    must(['serving', 'paused', 'evicted'].includes(decision.state) || mayWait, 'stuck', decision);
   }
 }

@@ -31,7 +31,7 @@ export function floorKeeper(): (moment: Moment) => void {
     // How long it has lasted is not on record, and a clock that is set back begins it anew.
     belowSinceMs = isAfterCrash || belowSinceMs === undefined ? now : Math.min(belowSinceMs, now);
     const isExcused = now - belowSinceMs < timing.breachDelayMs || guidanceOf(state).budget.onBreach === 'Hold';
-    must(isExcused, 'I1', `${fullyServed(state)} served, floor ${floor}, for ${now - belowSinceMs} ms`);
+    must(isExcused, 'floor', `${fullyServed(state)} served, floor ${floor}, for ${now - belowSinceMs} ms`);
   };
 }
 
@@ -47,7 +47,7 @@ export function budgetKept(moment: Moment): void {
     const isReduction = taken.some(({ backend }) =>
       readyMembers(moment.before.fleet).some(({ id, ready }) => ready && id === backend),
     );
-    must(!isReduction || serving >= budget.floor, 'I1 at the act', { budget, serving });
+    must(!isReduction || serving >= budget.floor, 'floor at the act', { budget, serving });
   }
 }
 
@@ -59,26 +59,26 @@ export function onlyReadyServed({ state }: Moment): void {
     must(healthy.length > 0, 'R7', served);
     must(
       healthy.every(({ backend }) => ready.has(backend)),
-      'I2',
+      'only ready ones',
       served,
     );
   }
   must(
     served.every(({ weight }) => Number.isInteger(weight) && weight >= 1 && weight <= 100),
-    'I12',
+    'weights',
     served,
   );
   must(state.fleet.backends.length === 0 || served.length > 0, 'R2', 'empty');
 }
 
-/** I3: what breakers and people do never changes what the budget counts from. */
+/** What breakers and people do never changes what the budget counts from. */
 export function noRatchet({ before, event, state, context }: Moment): void {
   if (event.kind !== 'judgement' && event.kind !== 'command') return;
   const untouched = step(before, { kind: 'tick' }, context).state;
-  must(budgetOfService(state).base === budgetOfService(untouched).base, 'I3', state.peaks);
+  must(budgetOfService(state).base === budgetOfService(untouched).base, 'base', state.peaks);
 }
 
-/** I7: new ejections per window. Counts by itself, not from what the engine remembers. */
+/** New ejections per window. Counts by itself, not from what the engine remembers. */
 export function velocityKeeper(): (moment: Moment) => void {
   let taken: readonly { readonly track: TrackName; readonly atMs: EpochMs }[] = [];
   return (moment) => {
@@ -98,7 +98,7 @@ export function velocityKeeper(): (moment: Moment) => void {
       if (fresh.length === 0 || isManual) continue;
       const used = taken.filter((each) => each.track === track).length;
       const limit = velocityLimit(budgetOfService(state).base, guidanceOf(state).budget);
-      must(used <= limit, 'I7', `${used} of ${limit}`);
+      must(used <= limit, 'velocity', `${used} of ${limit}`);
       must(track === 'shadow' || fresh.length <= context.globalVelocity, 'R8', `${fresh.length}`);
     }
   };

@@ -12,7 +12,7 @@ import type { Moment } from '../life.ts';
 import { must } from './must.ts';
 import { tracks, transitions } from './moment.ts';
 
-/** I6, R6: an evaluation that says nothing changes nothing but the time. */
+/** R6: an evaluation that says nothing changes nothing but the time. */
 export function silenceChangesNothing({ before, event, state, context }: Moment): void {
   if (event.kind !== 'judgement') return;
   const { judgement } = event;
@@ -22,17 +22,17 @@ export function silenceChangesNothing({ before, event, state, context }: Moment)
   if (!saysNothing) return;
   const untouched = step(before, { kind: 'tick' }, context).state;
   for (const track of tracks) {
-    must(isDeepStrictEqual(state[track].decisions, untouched[track].decisions), 'I6', event);
+    must(isDeepStrictEqual(state[track].decisions, untouched[track].decisions), 'silence', event);
   }
 }
 
-/** I14: the order of backends, verdicts and records in memory decides nothing. */
+/** The order of backends, verdicts and records in memory decides nothing. */
 export function orderIsNothing({ before, event, state, effects, context }: Moment): void {
   const turned = step(reversed(before), reversed(event), context);
-  must(canonical(turned.state) === canonical(reversed(state)), 'I14', event);
+  must(canonical(turned.state) === canonical(reversed(state)), 'order', event);
   const sorted = (all: readonly Effect[]) => all.map(canonical).sort().join();
-  must(sorted(turned.effects) === sorted(effects), 'I14', [effects, turned.effects]);
-  must(canonical(assignmentOf(turned.state)) === canonical(assignmentOf(state)), 'I14', event);
+  must(sorted(turned.effects) === sorted(effects), 'order', [effects, turned.effects]);
+  must(canonical(assignmentOf(turned.state)) === canonical(assignmentOf(state)), 'order', event);
 }
 
 /** A copy with every map, and the backends of the fleet, in the opposite order. */
