@@ -89,7 +89,6 @@ export type TransitionCause =
   | 'suspended'
   | 'observe'
   | 'manual'
-  | 'close-after'
-  | 'restarted';
+  | 'close-after';
 
 export type CommandRefusal = 'unknown-backend' | 'floor' | 'guard' | 'not-out' | 'suspended' | 'store-down';
