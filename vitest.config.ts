@@ -17,6 +17,9 @@ export default defineConfig({
           include: ['{proto,engine,xds,cli,demo,scripts,test}/**/*.test.ts'],
           exclude: ['proto/gen/**', ...integration],
           maxWorkers: '100%',
+          // Against hanging only: tests that start our program share two cores with many others.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },

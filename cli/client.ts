@@ -125,6 +125,8 @@ async function* readEvents(response: IncomingMessage): AsyncGenerator<WatchRespo
 }
 
 function unreachable(server: string, error: Error): Exit {
+  // Node's parser of HTTP: something answers there, in another protocol.
+  if ('code' in error && String(error.code).startsWith('HPE_')) return notKubervisor(`${server} does not speak HTTP/1`);
   const reason = 'code' in error && error.code === 'ECONNREFUSED' ? 'connection refused' : error.message || error.name;
   return failure({
     code: 'KV0730',
@@ -134,6 +136,9 @@ function unreachable(server: string, error: Error): Exit {
 }
 
 function foreign(server: string, response: IncomingMessage): Exit {
-  const message = `${server} answered ${response.statusCode ?? 'nothing'}, and not as Kubervisor does`;
+  return notKubervisor(`${server} answered ${response.statusCode ?? 'nothing'}, and not as Kubervisor does`);
+}
+
+function notKubervisor(message: string): Exit {
   return failure({ code: 'KV0731', message, remedy: 'check --server: the admin API is at http.listen of its config' });
 }

@@ -10,7 +10,7 @@ export interface Context {
   /** For the demo alone, which looks for its programs as the set-up does. */
   readonly env: Readonly<Record<string, string | undefined>>;
   now(): number;
-  /** Aborts at the first Ctrl-C or SIGTERM after this call; a second one ends the process as ever. */
+  /** Aborts at the first Ctrl-C, SIGTERM or SIGHUP after this call. */
   interrupted(): AbortSignal;
 }
 

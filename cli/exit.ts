@@ -31,3 +31,11 @@ export class Exit extends Error {
 export function failure(problem: Omit<Problem, 'severity'>, exitCode: ExitCode = exitCodes.error): Exit {
   return new Exit(exitCode, { severity: 'error', ...problem });
 }
+
+/** Somebody ended the command from outside; nothing went wrong. */
+export class Interrupted extends Error {
+  constructor() {
+    super('interrupted');
+    this.name = 'Interrupted';
+  }
+}

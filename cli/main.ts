@@ -4,6 +4,7 @@ import { enableCompileCache } from 'node:module';
 import { userInfo } from 'node:os';
 import type { WriteStream } from 'node:tty';
 import type { Output } from './context.ts';
+import { exitCodes, Interrupted } from './exit.ts';
 import { runCli } from './run.ts';
 
 /** What is loaded from here on is compiled once per machine and version: it halves the time to start. */
@@ -33,9 +34,19 @@ function userName(): string {
   }
 }
 
+/** A person who presses Ctrl-C twice is in a hurry, not in need of what a clean end leaves out; the fifth time is meant. */
+const patience = 5;
+
 function interrupted(): AbortSignal {
   const abort = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
+  let times = 0;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      times += 1;
+      abort.abort(new Interrupted());
+      if (times >= patience) process.exit(exitCodes.error);
+    });
+  }
   return abort.signal;
 }
 

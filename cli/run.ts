@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { formatProblem, type Problem, ProblemError } from '../engine/problem.ts';
 import { commands } from './commands.ts';
 import type { Context } from './context.ts';
-import { Exit, exitCodes } from './exit.ts';
+import { Exit, exitCodes, Interrupted } from './exit.ts';
 import { printable } from './printable.ts';
 
 export async function runCli(argv: readonly string[], context: Context): Promise<number> {
@@ -61,8 +61,17 @@ function tell(error: unknown, { stderr }: Context): number {
     say(error.problems);
     return isBadInput(error.problem) ? exitCodes.badInput : exitCodes.error;
   }
+  if (isInterruption(error)) {
+    stderr.write('kubervisor: interrupted\n');
+    return exitCodes.error;
+  }
   stderr.write(`kubervisor: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return exitCodes.error;
+}
+
+/** Node wraps the reason of a signal where it aborts a wait of its own. */
+function isInterruption(error: unknown): boolean {
+  return error instanceof Interrupted || (error instanceof Error && error.cause instanceof Interrupted);
 }
 
 /** Policies, input files and the serving config; a port in use is nobody's typing error. */

@@ -20,8 +20,8 @@ export interface EnvoyFigures {
   readonly failed: number;
   /** While one pod was broken. */
   readonly wrongDuringFault: number;
-  /** From the fault to the last wrong answer before the first probe. */
-  readonly faultToLastWrongMs: number;
+  /** From the fault to the last wrong answer before the first probe; null when they did not stop. */
+  readonly faultToLastWrongMs: number | null;
   /** After the ejection took effect and before the first probe; 0 is the point of it all. */
   readonly wrongWhileEjected: number;
   /** Wrong answers of those given while the broken pod was probed, in percent. */
@@ -39,14 +39,16 @@ export function figuresOf(answers: readonly Answer[], moments: Moments): EnvoyFi
   const all = wrong(answers).length;
   const probed = between(moments.firstProbeMs, moments.secondEjectionMs);
   const beforeProbe = wrong(between(moments.faultMs, moments.firstProbeMs));
+  const lastWrongMs = beforeProbe.at(-1)?.atMs ?? moments.faultMs;
+  const wrongWhileEjected = wrong(between(moments.firstEjectionMs + inFlightMs, moments.firstProbeMs)).length;
   return {
     answers: answers.length,
     wrong: all,
     wrongPercent: percent(all, answers.length),
     failed: answers.filter(({ kind }) => kind === 'failed').length,
     wrongDuringFault: wrong(between(moments.faultMs, moments.healedMs)).length,
-    faultToLastWrongMs: Math.max(0, (beforeProbe.at(-1)?.atMs ?? moments.faultMs) - moments.faultMs),
-    wrongWhileEjected: wrong(between(moments.firstEjectionMs + inFlightMs, moments.firstProbeMs)).length,
+    faultToLastWrongMs: wrongWhileEjected > 0 ? null : Math.max(0, lastWrongMs - moments.faultMs),
+    wrongWhileEjected,
     wrongWhileProbedPercent: percent(wrong(probed).length, probed.length),
   };
 }

@@ -88,11 +88,14 @@ function summary({ own, obeying, healedToServingMs, outInCollectiveFailure }: De
     line('answers', ({ answers }) => String(answers)),
     line('failed', ({ failed }) => String(failed)),
     line('one of six bad: wrong answers', ({ wrongDuringFault }) => String(wrongDuringFault)),
-    line('  fault to last wrong answer before 1st probe', ({ wrongWhileEjected, faultToLastWrongMs }) =>
-      wrongWhileEjected > 0 ? 'did not stop' : `${(faultToLastWrongMs / 1000).toFixed(1)} s`,
+    line('  fault to last wrong answer before 1st probe', ({ faultToLastWrongMs }) =>
+      faultToLastWrongMs === null ? 'did not stop' : `${(faultToLastWrongMs / 1000).toFixed(1)} s`,
     ),
-    line('  wrong while ejected', ({ wrongWhileEjected }) => String(wrongWhileEjected)),
-    line('  wrong while probed, of all answers', ({ wrongWhileProbedPercent }) => `${wrongWhileProbedPercent} %`),
+    line('  wrong from its ejection to its first probe', ({ wrongWhileEjected }) => String(wrongWhileEjected)),
+    line(
+      '  wrong while it was probed, of all answers',
+      ({ wrongWhileProbedPercent }) => `${wrongWhileProbedPercent} %`,
+    ),
     line('wrong answers in all', ({ wrong }) => String(wrong)),
     `five of six bad: ${outInCollectiveFailure} ejected`,
     `from healed to full weight: ${(healedToServingMs / 1000).toFixed(1)} s, each step by fresh evidence`,

@@ -1,5 +1,6 @@
 /** What a person looks at while the demo runs: a table that redraws itself, or lines where there is no terminal. */
 import { stripVTControlCharacters, styleText } from 'node:util';
+import type { BreakerView } from '../engine/admin/messages.ts';
 import { pods } from './cast.ts';
 import { percent } from './figures.ts';
 import type { Answer } from './load.ts';
@@ -26,7 +27,8 @@ export interface Screen {
 const redrawMs = 200;
 /** Shares and rates are those of this long a while. */
 const recentMs = 1000;
-const sparkSeconds = 50;
+const sparkSeconds = 40;
+const logLines = 10;
 
 export function createScreen(out: Terminal, isLive: boolean): Screen {
   const startedMs = Date.now();
@@ -43,7 +45,8 @@ export function createScreen(out: Terminal, isLive: boolean): Screen {
   };
   const draw = (): void => {
     if (stage === undefined) return;
-    const lines = [...log.slice(-10), '', ...table(stage)].map((line) => clip(line, out.columns));
+    const said = log.flatMap((line) => wrap(line, out.columns)).slice(-logLines);
+    const lines = [...said, '', ...table(stage).map((line) => clip(line, out.columns))];
     out.write(`${drawn > 0 ? `\u001b[${drawn}A` : ''}\u001b[0J${lines.join('\n')}\n`);
     drawn = lines.length;
   };
@@ -65,6 +68,20 @@ export function createScreen(out: Terminal, isLive: boolean): Screen {
       stage = undefined;
     },
   };
+}
+
+/** What is said is worth reading to its end. Continued lines are indented like what they continue. */
+function wrap(line: string, width: number): readonly string[] {
+  const indent = ' '.repeat(11);
+  const lines: string[] = [];
+  let rest = line;
+  while (stripVTControlCharacters(rest).length > width) {
+    const space = rest.lastIndexOf(' ', width - 1);
+    const at = space > indent.length ? space : width - 1;
+    lines.push(rest.slice(0, at));
+    rest = `${indent}${rest.slice(at).trimStart()}`;
+  }
+  return [...lines, rest];
 }
 
 /** Escape codes take no room; a line that wrapped would break the redrawing. */
@@ -92,7 +109,7 @@ function table(stage: Stage): readonly string[] {
     row('POD', 'PRICE', 'KUBERVISOR SAYS', 'own detection', 'obeying'),
     ...rows.map(([pod = '', price = '', state = '', own = '', obeying = '']) => row(pod, price, state, own, obeying)),
     '',
-    `breaker: ${breaker?.outcome ?? 'none'}${breaker?.reason ? `, ${breaker.reason}` : ''}`,
+    breaker === undefined ? '' : `breaker ${breaker.name}: ${outcomeText(breaker)}`,
     '',
     wrongLine('wrong answers, own detection', stage.own),
     wrongLine('wrong answers, obeying      ', stage.obeying),
@@ -121,6 +138,10 @@ function stateText(state: string | undefined, weight: number | undefined, isHeld
     default:
       return styleText('red', `○ ${state}`);
   }
+}
+
+function outcomeText({ outcome, normal, anomalous, reason }: BreakerView): string {
+  return outcome === 'judged' ? `${normal} normal, ${anomalous} anomalous` : `${outcome}: ${reason}`;
 }
 
 function recentOf({ load }: Contender): readonly Answer[] {
