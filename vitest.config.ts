@@ -8,6 +8,9 @@ const integration = [
   'test/e2e/**/*.test.ts',
 ];
 
+/** Ends what hangs. Far above what anything takes, or a busy machine would fail a test that starts a few processes. */
+const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   test: {
     projects: [
@@ -17,9 +20,9 @@ export default defineConfig({
           include: ['{proto,engine,xds,cli,demo,scripts,test}/**/*.test.ts'],
           exclude: ['proto/gen/**', ...integration],
           maxWorkers: '100%',
+          ...patience,
           // Against hanging only: tests that start our program share two cores with many others.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patience,
           sequence: { groupOrder: 0 },
         },
       },
@@ -29,8 +32,7 @@ export default defineConfig({
           include: integration,
           // One file at a time, after the unit tests: real programs that starve each other fail for reasons of their own.
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patience,
           sequence: { groupOrder: 1 },
         },
       },
