@@ -21,8 +21,6 @@ export default defineConfig({
           exclude: ['proto/gen/**', ...integration],
           maxWorkers: '100%',
           ...patience,
-          // Against hanging only: tests that start our program share two cores with many others.
-          ...patience,
           sequence: { groupOrder: 0 },
         },
       },
