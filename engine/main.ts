@@ -1,9 +1,8 @@
 /** Wires everything: the only place that reads the environment's clock and chance, and where engine and xDS meet. */
 
-import { loadProtos, readDescriptors } from '../proto/load.ts';
 import { createXdsCache } from '../xds/cache.ts';
 import { silentObserver, type XdsObserver } from '../xds/observer.ts';
-import { addReflection, reflectionServices } from '../xds/reflection.ts';
+import { addReflection } from '../xds/reflection.ts';
 import { startXdsServer } from '../xds/server.ts';
 import { endpointType } from '../xds/types.ts';
 import { startGrpcAdmin } from './admin/grpc.ts';
@@ -90,12 +89,10 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
 
     const problems = (): readonly Problem[] => [...source.problems(), ...metricSourceProblems(metrics.health())];
     let isReady = false;
-    const protos = loadProtos();
     const xdsServer = await startXdsServer({
       listen: config.xds.address,
       cache: xds,
       clock,
-      protos,
       limits: { ...config.xds.limits, streamStallMs: config.timing.streamStallMs },
       observer: observeXds(telemetry, log),
     });
@@ -125,12 +122,11 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       metrics: () => telemetry.render(),
     });
     undo.push(() => http.close());
-    const services = ['kubervisor.v1.Admin', ...reflectionServices];
     const grpc = await startGrpcAdmin({
       handlers,
       listener: config.grpcAdmin,
       clock,
-      extend: (server) => addReflection(server, { protos, descriptors: readDescriptors(), services }),
+      extend: (server) => addReflection(server, ['kubervisor.v1.Admin']),
     });
     undo.push(() => grpc.close());
 

@@ -3,6 +3,11 @@
  * describe what the loader returns only while generator and loader agree on them.
  */
 
+export const reflectionFiles: readonly string[] = [
+  'grpc/reflection/v1/reflection.proto',
+  'grpc/reflection/v1alpha/reflection.proto',
+];
+
 /** Files that are loaded; what they import comes along. Listeners and routes are not here: nothing serves them. */
 export const protoFiles: readonly string[] = [
   'envoy/service/discovery/v3/ads.proto',
@@ -14,8 +19,7 @@ export const protoFiles: readonly string[] = [
   'envoy/config/endpoint/v3/endpoint.proto',
   'google/rpc/status.proto',
   'health/v1/health.proto',
-  'grpc/reflection/v1/reflection.proto',
-  'grpc/reflection/v1alpha/reflection.proto',
+  ...reflectionFiles,
   'kubervisor/v1/admin.proto',
 ];
 

@@ -2,30 +2,23 @@
 import { type Server, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { ServerReflectionRequest__Output as Request } from '../proto/gen/types/grpc/reflection/v1/ServerReflectionRequest.ts';
 import type { ServerReflectionResponse as Response } from '../proto/gen/types/grpc/reflection/v1/ServerReflectionResponse.ts';
-import type { Protos } from '../proto/load.ts';
+import { loadReflectionProtos, readDescriptors } from '../proto/load.ts';
 import { type Descriptors, indexDescriptors } from './descriptors.ts';
 
-export const reflectionServices = [
-  'grpc.reflection.v1.ServerReflection',
-  'grpc.reflection.v1alpha.ServerReflection',
-] as const;
+const reflectionServices = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'] as const;
 
-export interface ReflectionOptions {
-  readonly protos: Protos;
-  /** A serialized google.protobuf.FileDescriptorSet with everything that is served. */
-  readonly descriptors: Uint8Array;
-  /** Full names of the services to list, these two included. */
-  readonly services: readonly string[];
-}
-
-export function addReflection(server: Server, { protos, descriptors, services }: ReflectionOptions): void {
-  const index = indexDescriptors(descriptors);
+/** @param services full names of the services to list; these two come along */
+export function addReflection(server: Server, services: readonly string[]): void {
+  const listed = [...services, ...reflectionServices];
+  let indexed: Descriptors | undefined;
+  // Nobody who starts us waits for it; the first person with grpcurl does, some ten milliseconds.
+  const index = (): Descriptors => (indexed ??= indexDescriptors(readDescriptors()));
   const ServerReflectionInfo = (call: ServerDuplexStream<Request, Response>): void => {
     call.on('data', (request: Request) => {
       const takesMore = call.write({
         valid_host: request.host ?? '',
         original_request: request,
-        ...answer(index, services, request),
+        ...answer(index(), listed, request),
       });
       // A client that asks and does not read must not make us keep its answers.
       if (!takesMore) {
@@ -36,6 +29,7 @@ export function addReflection(server: Server, { protos, descriptors, services }:
     call.on('end', () => call.end());
   };
   // The two versions have the same messages.
+  const protos = loadReflectionProtos();
   for (const name of reflectionServices) server.addService(protos[name], { ServerReflectionInfo });
 }
 

@@ -1,10 +1,8 @@
 /** The xDS listener: endpoints, by their own service and aggregated, health and reflection. Nothing on it acts. */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import type { MethodDefinition } from '@grpc/proto-loader';
 import { HealthImplementation } from 'grpc-health-check';
 import { type Clock, systemClock } from '../engine/clock.ts';
 import type { ListenAddress } from '../engine/config/listen.ts';
-import { loadProtos, type Protos, readDescriptors } from '../proto/load.ts';
 import type { ProxyView } from './book.ts';
 import type { XdsCache } from './cache.ts';
 import type { XdsCall } from './call.ts';
@@ -13,7 +11,8 @@ import { createFetch } from './fetch.ts';
 import { defaultLimits, type XdsLimits } from './limits.ts';
 import { listen } from './listener.ts';
 import { silentObserver, type XdsObserver } from './observer.ts';
-import { addReflection, reflectionServices } from './reflection.ts';
+import { addReflection } from './reflection.ts';
+import { aggregatedMethods, aggregatedService, endpointMethods, endpointService } from './services.ts';
 import { sotw } from './sotw.ts';
 import { createStreams, type Streams } from './streams.ts';
 
@@ -23,8 +22,6 @@ export interface XdsServerOptions {
   readonly clock?: Clock;
   readonly limits?: Partial<XdsLimits>;
   readonly observer?: XdsObserver;
-  /** Loading them takes 0.1 s: hand them in where they are loaded already. */
-  readonly protos?: Protos;
 }
 
 export interface XdsServer {
@@ -37,13 +34,11 @@ export interface XdsServer {
   stop(): Promise<void>;
 }
 
-const endpointService = 'envoy.service.endpoint.v3.EndpointDiscoveryService';
-const aggregatedService = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
 const healthService = 'grpc.health.v1.Health';
 
 /** Listens at once; until the cache is open, streams are turned away. @throws ProblemError when it cannot listen. */
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
-  const { cache, clock = systemClock, observer = silentObserver, protos = loadProtos() } = options;
+  const { cache, clock = systemClock, observer = silentObserver } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const streams = createStreams({ cache, limits, observer, clock });
   const server = new Server({
@@ -56,13 +51,9 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     // Statistics of every message, which nobody reads.
     'grpc.enable_channelz': 0,
   });
-  addDiscovery(server, protos, cache, streams, limits);
+  addDiscovery(server, cache, streams, limits);
   const setHealth = addHealth(server);
-  addReflection(server, {
-    protos,
-    descriptors: readDescriptors(),
-    services: [endpointService, aggregatedService, healthService, ...reflectionServices],
-  });
+  addReflection(server, [endpointService, aggregatedService, healthService]);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = await listen(options.listen, (socket) => injector.injectConnection(socket));
@@ -88,49 +79,18 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   };
 }
 
-function addDiscovery(server: Server, protos: Protos, cache: XdsCache, streams: Streams, limits: XdsLimits): void {
+function addDiscovery(server: Server, cache: XdsCache, streams: Streams, limits: XdsLimits): void {
   const { typeUrl } = cache.endpoints;
-  const eds = protos[endpointService];
-  server.addService(
-    {
-      StreamEndpoints: inBytes(eds.StreamEndpoints),
-      DeltaEndpoints: inBytes(eds.DeltaEndpoints),
-      FetchEndpoints: inBytes(eds.FetchEndpoints),
-    },
-    {
-      StreamEndpoints: (call: XdsCall) => streams.accept(call, sotw, typeUrl),
-      DeltaEndpoints: (call: XdsCall) => streams.accept(call, delta, typeUrl),
-      FetchEndpoints: createFetch(cache, limits),
-    },
-  );
-  const ads = protos[aggregatedService];
-  server.addService(
-    {
-      StreamAggregatedResources: inBytes(ads.StreamAggregatedResources),
-      DeltaAggregatedResources: inBytes(ads.DeltaAggregatedResources),
-    },
-    {
-      StreamAggregatedResources: (call: XdsCall) => streams.accept(call, sotw),
-      DeltaAggregatedResources: (call: XdsCall) => streams.accept(call, delta),
-    },
-  );
+  server.addService(endpointMethods, {
+    StreamEndpoints: (call: XdsCall) => streams.accept(call, sotw, typeUrl),
+    DeltaEndpoints: (call: XdsCall) => streams.accept(call, delta, typeUrl),
+    FetchEndpoints: createFetch(cache, limits),
+  });
+  server.addService(aggregatedMethods, {
+    StreamAggregatedResources: (call: XdsCall) => streams.accept(call, sotw),
+    DeltaAggregatedResources: (call: XdsCall) => streams.accept(call, delta),
+  });
 }
-
-/** Requests are read, and responses made, by us: gRPC passes bytes. */
-function inBytes({ path, requestStream, responseStream }: AnyMethod): MethodDefinition<Buffer, Buffer> {
-  const asIs = (bytes: Buffer): Buffer => bytes;
-  return {
-    path,
-    requestStream,
-    responseStream,
-    requestSerialize: asIs,
-    requestDeserialize: asIs,
-    responseSerialize: asIs,
-    responseDeserialize: asIs,
-  } as MethodDefinition<Buffer, Buffer>;
-}
-
-type AnyMethod = Pick<MethodDefinition<object, object>, 'path' | 'requestStream' | 'responseStream'>;
 
 /** The health of the server as a whole and of what it serves; nothing is served before the cache is open. */
 function addHealth(server: Server): (status: 'SERVING' | 'NOT_SERVING') => void {

@@ -1,0 +1,40 @@
+/**
+ * The discovery services, by their methods on the wire. Requests are read, and responses made, by us (decode.ts,
+ * response.ts), so gRPC passes bytes. And so nobody has to parse Envoy's sixty .proto files before the first answer: a
+ * test compares these few lines with them.
+ */
+import type { MethodDefinition } from '@grpc/grpc-js';
+
+export const endpointService = 'envoy.service.endpoint.v3.EndpointDiscoveryService';
+export const aggregatedService = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
+
+export const endpointMethods = {
+  StreamEndpoints: inBytes(endpointService, 'StreamEndpoints', { isStream: true }),
+  DeltaEndpoints: inBytes(endpointService, 'DeltaEndpoints', { isStream: true }),
+  FetchEndpoints: inBytes(endpointService, 'FetchEndpoints', { isStream: false }),
+} as const;
+
+export const aggregatedMethods = {
+  StreamAggregatedResources: inBytes(aggregatedService, 'StreamAggregatedResources', { isStream: true }),
+  DeltaAggregatedResources: inBytes(aggregatedService, 'DeltaAggregatedResources', { isStream: true }),
+} as const;
+
+function inBytes(
+  service: string,
+  method: string,
+  { isStream }: { readonly isStream: boolean },
+): MethodDefinition<Buffer, Buffer> {
+  return {
+    path: `/${service}/${method}`,
+    requestStream: isStream,
+    responseStream: isStream,
+    requestSerialize: asIs,
+    requestDeserialize: asIs,
+    responseSerialize: asIs,
+    responseDeserialize: asIs,
+  };
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
+}
