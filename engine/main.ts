@@ -21,7 +21,7 @@ import { createNotifier, type Notifier } from './notify.ts';
 import type { Problem } from './problem.ts';
 import { createFilesSource } from './sources/files/source.ts';
 import { createFileStore } from './store/file.ts';
-import { createAudit } from './telemetry/audit.ts';
+import { createAudit, manualActRecord } from './telemetry/audit.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { measureStore } from './telemetry/measured-store.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -55,10 +55,8 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     if (auditFile !== undefined) undo.push(() => auditFile.close());
     const telemetry = createMetrics({ version });
     const notifier = createNotifier();
-    const observer = announcing(
-      createObserver({ log, audit: createAudit(log, auditFile), metrics: telemetry, clock }),
-      notifier,
-    );
+    const audit = createAudit(log, auditFile);
+    const observer = announcing(createObserver({ log, audit, metrics: telemetry, clock }), notifier);
 
     const metrics = createMetricSources({ sources: config.metricSources, clock, random: Math.random });
     undo.push(async () => metrics.close());
@@ -110,8 +108,8 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       proxies: () => xdsServer.proxies(),
       subscribe: notifier.subscribe,
       onAct: (act) => {
-        // What the engine did for one Service it has told itself; refusals and acts on everything only we know of.
-        if (act.refused !== undefined || act.service === '') log.info({ audit: true, ...act }, 'manual act');
+        const record = manualActRecord(act, clock.now());
+        if (record !== undefined) audit.write(record);
       },
     });
     const http = await startHttpAdmin({

@@ -30,7 +30,9 @@ describe('eject and pause', () => {
       cause: { kind: 'manual', verb: 'eject', actor: 'ana', reason: 'disk' },
       epoch: 1,
     });
-    expect(w.effects).toMatchObject([{ kind: 'transition', to: 'ejected', why: 'manual', actor: 'ana' }]);
+    expect(w.effects).toMatchObject([
+      { kind: 'transition', to: 'ejected', why: 'manual', by: { actor: 'ana', reason: 'disk' } },
+    ]);
     w.eject('p2', { verb: 'pause' });
     expect(w.stateOf('p2')).toBe('paused');
   });

@@ -5,7 +5,7 @@ import { type Backend, members } from '../model.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import { maxDecisions } from './context.ts';
 import { type Decision, isOut } from './decision.ts';
-import type { Command, CommandRefusal } from './event.ts';
+import type { Author, Command, CommandRefusal } from './event.ts';
 import { isCorrelated, isYoungFleet, velocityLeft } from './guards.ts';
 import { rampByTime, toServing } from './ramp.ts';
 import { emptyBreaker, type ServiceState } from './state.ts';
@@ -57,7 +57,7 @@ function takeOut(
     epoch: work.context.epoch,
     seq: work.seq,
   };
-  const taken = put(state, 'enforced', decision, 'manual', work, command.actor);
+  const taken = put(state, 'enforced', decision, 'manual', work, authorOf(command));
   // Whose word keeps it out has changed, and nothing else.
   if (alreadyOut !== undefined) return taken;
   const ejections = [...state.enforced.ejections, { atMs: now, backend: backend.id, kind: 'manual' } as const];
@@ -105,8 +105,8 @@ function restore(state: ServiceState, command: Extract<Command, { verb: 'restore
     return refuse(state, command, 'not-out', 'it is serving already', work);
   }
   const { now } = work.context;
-  if (!command.ramp) return toServing(state, 'enforced', decision, 'manual', work, command.actor);
-  return put(state, 'enforced', rampByTime(decision, now, 'manual-ramp'), 'manual', work, command.actor);
+  if (!command.ramp) return toServing(state, 'enforced', decision, 'manual', work, authorOf(command));
+  return put(state, 'enforced', rampByTime(decision, now, 'manual-ramp'), 'manual', work, authorOf(command));
 }
 
 /** Break-glass: needs neither metrics nor a store. What people took out stays out, they had their reasons. */
@@ -118,7 +118,7 @@ function suspend(
   const { actor, reason } = command;
   work.effects.push({ kind: 'suspension', suspended: true, actor, reason });
   const suspended: ServiceState = { ...before, suspension: { actor, reason, sinceMs: work.context.now } };
-  return liftDecisions(suspended, (decision) => decision.cause.kind === 'breaker', work, actor);
+  return liftDecisions(suspended, (decision) => decision.cause.kind === 'breaker', work, authorOf(command));
 }
 
 /** Forgets what was decided, at once and at full weight. */
@@ -126,12 +126,12 @@ export function liftDecisions(
   before: ServiceState,
   which: (decision: Decision) => boolean,
   work: Work,
-  actor?: string,
+  by?: Author,
 ): ServiceState {
   let state = before;
   for (const track of ['enforced', 'shadow'] as const) {
     for (const decision of sortedDecisions(state[track])) {
-      if (which(decision)) state = forget(state, track, decision, 'suspended', work, actor);
+      if (which(decision)) state = forget(state, track, decision, 'suspended', work, by);
     }
     state = updateTrack(state, track, { held: new Map(), holding: new Map() });
   }
@@ -165,4 +165,8 @@ function refuse(
 ): ServiceState {
   work.effects.push({ kind: 'refused', command, cause, message });
   return state;
+}
+
+function authorOf({ actor, reason }: Author): Author {
+  return { actor, reason };
 }

@@ -58,7 +58,8 @@ export type Effect =
       readonly why: TransitionCause;
       /** The record after (or, when it was forgotten, before) the transition. */
       readonly decision: Decision;
-      readonly actor?: string;
+      /** The person who asked for it. */
+      readonly by?: Author;
     }
   | {
       readonly kind: 'held';
@@ -90,5 +91,11 @@ export type TransitionCause =
   | 'observe'
   | 'manual'
   | 'close-after';
+
+/** Who asked, and why, in their own words. */
+export interface Author {
+  readonly actor: string;
+  readonly reason: string;
+}
 
 export type CommandRefusal = 'unknown-backend' | 'floor' | 'guard' | 'not-out' | 'suspended' | 'store-down';

@@ -2,7 +2,7 @@
 import type { EpochMs } from '../model.ts';
 import type { RampPolicy } from '../policy/policy.ts';
 import { type Decision, isReturning, type Returning } from './decision.ts';
-import type { TransitionCause } from './event.ts';
+import type { Author, TransitionCause } from './event.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { forget, isJudged, put, type Work } from './work.ts';
 
@@ -84,10 +84,10 @@ export function toServing(
   decision: Decision,
   why: TransitionCause,
   work: Work,
-  actor?: string,
+  by?: Author,
 ): ServiceState {
   const blameless = decision.returning.kind === 'time' && decision.returning.note !== 'manual-ramp';
-  if (blameless || !isJudged(state, track)) return forget(state, track, decision, why, work, actor);
+  if (blameless || !isJudged(state, track)) return forget(state, track, decision, why, work, by);
   const { durationMs: _, ...rest } = decision;
   const { now } = work.context;
   // After the last step the samples since that step began already speak of a weight that counts.
@@ -107,6 +107,6 @@ export function toServing(
     },
     why,
     work,
-    actor,
+    by,
   );
 }

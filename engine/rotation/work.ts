@@ -2,7 +2,7 @@
 import type { Policy } from '../policy/policy.ts';
 import type { StepContext } from './context.ts';
 import type { Decision } from './decision.ts';
-import type { Effect, TransitionCause } from './event.ts';
+import type { Author, Effect, TransitionCause } from './event.ts';
 import type { Clamp, ServiceState, Track, TrackName } from './state.ts';
 
 export interface Work {
@@ -23,7 +23,7 @@ export function put(
   decision: Decision,
   why: TransitionCause,
   work: Work,
-  actor?: string,
+  by?: Author,
 ): ServiceState {
   const before = state[track].decisions.get(decision.backend);
   const stamped: Decision = { ...decision, epoch: work.context.epoch, seq: work.seq };
@@ -41,7 +41,7 @@ export function put(
       to: stamped.state,
       why,
       decision: stamped,
-      ...(actor === undefined ? {} : { actor }),
+      ...(by === undefined ? {} : { by }),
     });
   }
   return updateTrack(state, track, { decisions: new Map(state[track].decisions).set(stamped.backend, stamped) });
@@ -54,7 +54,7 @@ export function forget(
   decision: Decision,
   why: TransitionCause,
   work: Work,
-  actor?: string,
+  by?: Author,
 ): ServiceState {
   const decisions = new Map(state[track].decisions);
   decisions.delete(decision.backend);
@@ -68,7 +68,7 @@ export function forget(
       to: 'serving',
       why,
       decision,
-      ...(actor === undefined ? {} : { actor }),
+      ...(by === undefined ? {} : { by }),
     });
   }
   const forgotten = updateTrack(state, track, { decisions });

@@ -166,7 +166,7 @@ export function uniqueEndpoints(endpoints: readonly Endpoint[]): readonly Endpoi
 }
 
 /** By code unit, not by locale: every replica must sort alike. */
-export function compareText(a: string, b: string): number {
+function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 

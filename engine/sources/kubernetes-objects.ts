@@ -85,7 +85,7 @@ export interface PodObject {
 export const serviceNameLabel = 'kubernetes.io/service-name';
 
 /** Undefined for what is no time: a wrong timestamp must not make a backend young or old by accident. */
-export function timestampMs(timestamp: Timestamp | undefined): EpochMs | undefined {
+function timestampMs(timestamp: Timestamp | undefined): EpochMs | undefined {
   if (timestamp === undefined) return undefined;
   const ms = typeof timestamp === 'string' ? Date.parse(timestamp) : timestamp.getTime();
   return Number.isNaN(ms) ? undefined : ms;

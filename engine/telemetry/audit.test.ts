@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { backendIdOf, type Story, startMs, tell } from '../../test/telemetry/story.ts';
-import { type AuditRecord, auditRecord, createAudit } from './audit.ts';
+import { type AuditRecord, auditRecord, createAudit, manualActRecord } from './audit.ts';
 import { createLog } from './log.ts';
 
 const all = (values: Readonly<Record<number, number>>): Readonly<Record<number, number>> => ({
@@ -143,4 +143,25 @@ test('a record goes to the log under audit: true, and whole to the file', () => 
     { level: 'warn', message: 'ask-eviction', audit: true },
   ]);
   expect(JSON.parse(filed[0] ?? '')).toEqual(record);
+});
+
+describe('acts by people that the engine does not tell of', () => {
+  const act = { verb: 'suspend', service: '', backend: '', actor: 'ana', reason: 'incident' } as const;
+
+  test('suspending everything is a record like any other', () => {
+    expect(manualActRecord(act, 0)).toEqual({
+      time: '1970-01-01T00:00:00.000Z',
+      service: '*',
+      enforced: true,
+      actor: 'ana',
+      reason: 'incident',
+      action: 'suspend',
+    });
+  });
+
+  test('a refusal that never reached the engine is on record, one of the engine is not told twice', () => {
+    const refused = { ...act, verb: 'eject', service: 'shop/pricer', backend: 'nobody', refused: 'KV0703' } as const;
+    expect(manualActRecord(refused, 0)).toMatchObject({ action: 'refuse', why: 'eject: KV0703', name: 'nobody' });
+    expect(manualActRecord({ ...refused, refused: 'KV0705' }, 0)).toBeUndefined();
+  });
 });

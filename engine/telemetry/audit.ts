@@ -105,7 +105,8 @@ export function auditRecord(effect: Effect, state: ServiceState, atMs: EpochMs):
             ? decision.cause.budget
             : describeBudget(budgetOfService(state), servingIn(state, track).length),
         ...(isNew ? {} : { outForMs: Math.max(0, atMs - decision.outSinceMs) }),
-        ...(effect.actor === undefined ? {} : { actor: effect.actor }),
+        // Why a person did it outweighs what a breaker said when it acted.
+        ...effect.by,
       };
     }
     case 'held': {
@@ -176,3 +177,37 @@ function decisionFields(decision: Decision): Partial<AuditRecord> {
     seq,
   };
 }
+
+/** A manual act as the admin API tells of it. */
+interface ManualAct {
+  readonly verb: 'eject' | 'pause' | 'restore' | 'suspend' | 'resume';
+  /** `namespace/name`, or empty for everything. */
+  readonly service: string;
+  readonly backend: string;
+  readonly actor: string;
+  readonly reason: string;
+  /** The code of the refusal; absent when it was done. */
+  readonly refused?: string;
+}
+
+/**
+ * What only the admin API knows of: acts on everything, and requests that never reached the engine, such as one about a
+ * backend that does not exist. Undefined for the rest, which the engine tells by itself.
+ */
+export function manualActRecord(act: ManualAct, atMs: EpochMs): AuditRecord | undefined {
+  const { verb, service, backend, actor, reason, refused } = act;
+  const base = {
+    time: new Date(atMs).toISOString(),
+    service: service === '' ? '*' : service,
+    enforced: true,
+    actor,
+    reason,
+  };
+  if (refused !== undefined) {
+    if (refusedByEngine.includes(refused)) return undefined;
+    return { ...base, action: 'refuse', why: `${verb}: ${refused}`, ...(backend === '' ? {} : { name: backend }) };
+  }
+  return service === '' && (verb === 'suspend' || verb === 'resume') ? { ...base, action: verb } : undefined;
+}
+
+const refusedByEngine: readonly string[] = ['KV0705', 'KV0706', 'KV0707', 'KV0708', 'KV0709'];

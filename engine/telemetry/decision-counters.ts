@@ -51,7 +51,7 @@ export function createDecisionCounters(registry: Registry): DecisionCounters {
   });
 
   function transition(effect: Extract<Effect, { kind: 'transition' }>, labels: ServiceLabels): void {
-    const { from, to, track, decision, why, actor } = effect;
+    const { from, to, track, decision, why, by } = effect;
     const enforced = String(track === 'enforced');
     const breaker = decision.cause.kind === 'breaker' ? decision.cause.breaker : nobody;
     if (isAway(to) && !isAway(from)) ejections.add({ ...labels, breaker, enforced });
@@ -59,7 +59,7 @@ export function createDecisionCounters(registry: Registry): DecisionCounters {
       if (isAway(to)) readmissions.add({ ...labels, outcome: to === 'ejected' ? 'rebroken' : to, enforced });
     }
     if (to === 'serving' && from !== 'serving') readmissions.add({ ...labels, outcome: why, enforced });
-    if (actor !== undefined && why === 'manual') {
+    if (by !== undefined && why === 'manual') {
       const verb = isAway(to) && decision.cause.kind === 'manual' ? decision.cause.verb : 'restore';
       manual.add({ ...labels, verb, result: 'done' });
     }

@@ -193,9 +193,9 @@ describe('a change is obeyed', () => {
 describe('nothing is lost', () => {
   test('while a file is broken; it is reported with its place, and logged once when found and when mended', async () => {
     await writeFile(path('a.yaml'), pricer(3));
-    const lines: string[] = [];
-    const line = (_: object, message: string): void => {
-      lines.push(message);
+    const lines: object[] = [];
+    const line = (fields: object, message: string): void => {
+      lines.push({ ...fields, message });
     };
     const { size, batches, source } = await start({ log: { info: line, warn: line, error: line } });
     await writeFile(path('a.yaml'), `${pricer(2)}oops: [`);
@@ -207,7 +207,10 @@ describe('nothing is lost', () => {
     await eventually(() => source.problems()).toEqual([]);
     expect(size()).toBe(4);
     expect(batches).toHaveLength(2);
-    expect(lines).toEqual([expect.stringContaining('KV0204'), expect.stringMatching(/^mended: .*KV0204/)]);
+    expect(lines).toMatchObject([
+      { code: 'KV0204', file: path('a.yaml'), line: 16 },
+      { code: 'KV0204', message: expect.stringMatching(/^no longer: /) },
+    ]);
   });
 
   test('while a file is half written or empty', async () => {

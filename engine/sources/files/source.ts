@@ -122,14 +122,15 @@ function logDifference(log: FilesSourceLog | undefined, before: readonly Problem
   const known = new Set(before.map(formatProblem));
   const current = new Set(now.map(formatProblem));
   for (const problem of now) {
-    const text = formatProblem(problem);
-    if (known.has(text)) continue;
-    if (problem.severity === 'error') log.error({ problem }, text);
-    else log.warn({ problem }, text);
+    if (known.has(formatProblem(problem))) continue;
+    const { message, severity, ...fields } = problem;
+    if (severity === 'error') log.error(fields, message);
+    else log.warn(fields, message);
   }
   for (const problem of before) {
-    const text = formatProblem(problem);
-    if (!current.has(text)) log.info({ problem }, `mended: ${text}`);
+    // It may have been mended, or what was doubted may have been confirmed: either way it does not stand any more.
+    const { message, severity: _, ...fields } = problem;
+    if (!current.has(formatProblem(problem))) log.info(fields, `no longer: ${message}`);
   }
 }
 
