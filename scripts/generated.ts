@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { renderCrd } from '../engine/policy/crd.ts';
+import { renderReference } from '../engine/policy/reference.ts';
 import { root } from './tool.ts';
 
 interface Generated {
@@ -11,7 +12,10 @@ interface Generated {
   render(): string;
 }
 
-const generated: readonly Generated[] = [{ path: 'manifests/crds/kubervisorservices.yaml', render: renderCrd }];
+const generated: readonly Generated[] = [
+  { path: 'manifests/crds/kubervisorservices.yaml', render: renderCrd },
+  { path: 'docs/policy.md', render: renderReference },
+];
 
 export function staleFiles(): string[] {
   return generated.filter(({ path, render }) => read(path) !== render()).map(({ path }) => path);

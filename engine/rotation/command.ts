@@ -1,7 +1,8 @@
 /** Manual acts: a person outranks every breaker, but not the floor. */
-import { describeBudget } from '../budget/arithmetic.ts';
+import { describeBudget, velocityLimit } from '../budget/arithmetic.ts';
 import { describeHeld, type HeldCause } from '../budget/held.ts';
 import { type Backend, members } from '../model.ts';
+import { formatDuration } from '../policy/duration.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import { maxDecisions } from './context.ts';
 import { type Decision, isOut } from './decision.ts';
@@ -87,7 +88,11 @@ function refusalOf(
   if (servingAfter < budget.floor) return { cause: 'floor', message: `it would break the floor: ${arithmetic}` };
   if (command.force || !backend.ready) return undefined;
   if (budget.base - (serving - 1) > budget.maxOut) return guard('budget', arithmetic);
-  if (velocityLeft(state, guidanceOf(state), 'enforced', now, timing) <= 0) return guard('velocity', arithmetic);
+  if (velocityLeft(state, guidanceOf(state), 'enforced', now, timing) <= 0) {
+    const { velocityWindowMs } = timing;
+    const limit = velocityLimit(budget.base, guidanceOf(state).budget);
+    return guard('velocity', `at most ${limit} in ${formatDuration(velocityWindowMs)}`);
+  }
   const { policy } = state;
   if (policy === undefined) return undefined;
   if (isCorrelated(state, policy, 'enforced', now, timing)) return guard('hold-above', arithmetic);

@@ -19,7 +19,9 @@ export const Activator = Type.Object(
       duration(
         { min: '1s', max: '30m' },
         {
-          description: 'Time out of rotation, times the number of retries, at most 30 minutes.',
+          description:
+            'Time out of rotation: this, times the number of retries, at most 30 minutes; of that, between half and all, so ' +
+            'that backends ejected together do not come back together.',
           default: defaults.activator.period,
         },
       ),
