@@ -2,7 +2,7 @@
  * The serving config as a person writes it. One schema: types, validation and what an error says was expected. The
  * defaults stand in defaults.ts and, with an explanation each, in docs/serving-config.md.
  */
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, type TSchema, Type } from '../json-schema.ts';
 import { metricSourcesConfigSchema } from '../metrics/config.ts';
 import { type DurationText, durationPattern } from '../policy/duration.ts';
 import { logLevels } from '../telemetry/log.ts';

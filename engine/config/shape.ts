@@ -1,9 +1,10 @@
 /** Whether a config has the shape of the schema; each error is about one field and one sentence. */
-import { Ajv, type ErrorObject } from 'ajv';
+import type { ErrorObject } from 'ajv';
 import { parseDurationMs } from '../policy/duration.ts';
 import { type Path, shown } from '../policy/finding.ts';
 import { nearest } from '../policy/suggest.ts';
 import type { Problem, ProblemCode } from '../problem.ts';
+import { createAjv } from '../schema-check.ts';
 import { configSchema, type Words } from './schema.ts';
 
 /** Something wrong, before it is known where in the file that is. */
@@ -19,7 +20,7 @@ export interface Flaw {
 }
 
 export function checkShape(config: unknown): readonly Flaw[] {
-  const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, allowUnionTypes: true });
+  const ajv = createAjv({ allErrors: true, verbose: true });
   ajv.addKeyword({
     keyword: 'durationMs',
     validate: ({ min, max }: NonNullable<Words['durationMs']>, value: unknown) => {

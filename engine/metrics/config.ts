@@ -2,7 +2,7 @@
  * The metric sources of the serving config: its schema, and what becomes of it. Sources are named here, by whoever runs
  * Kubervisor; a policy only ever names one, so that nobody who may write policies can make us call a URL.
  */
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '../json-schema.ts';
 import { type DurationText, durationPattern } from '../policy/duration.ts';
 
 const shut = { additionalProperties: false } as const;

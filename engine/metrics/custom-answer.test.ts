@@ -167,7 +167,7 @@ describe('an answer is refused as a whole', () => {
   it('with a message that names the place, and repeats nothing of the body', () => {
     expect(kinds(verdicts({ pod: 'a', verdict: 'anomalous', severity: 0.5 }))).toBe('verdicts/0/severity must be >= 1');
     expect(kinds(verdicts({ pod: 'a', verdict: 'anomalous', 'AKIA-secret': 1 }))).toBe(
-      'verdicts/0 must not have additional properties',
+      'verdicts/0 must NOT have additional properties',
     );
     expect(kinds({ kind: 'AKIA-secret' })).not.toContain('AKIA');
     expect(kinds('AKIA-secret')).not.toContain('AKIA');

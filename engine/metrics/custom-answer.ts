@@ -1,9 +1,9 @@
 /** What a custom service says, checked and turned into verdicts. Pure. The protocol is in docs/custom-service.md. */
-import { type Static, Type } from 'typebox';
-import { Value } from 'typebox/value';
 import { maxSeverity } from '../breakers/subject.ts';
 import type { Verdict } from '../breakers/verdict.ts';
+import { type Static, Type } from '../json-schema.ts';
 import type { Backend, BackendId } from '../model.ts';
+import { schemaCheck } from '../schema-check.ts';
 import { canonicalIdentity, type IdentityKind, indexBackends } from './identity.ts';
 import { isRecord, parseJson } from './json.ts';
 import { oneLine } from './text.ts';
@@ -67,6 +67,9 @@ const podListSchema = Type.Object({
   ]),
 });
 
+const verdictsCheck = schemaCheck(verdictsSchema);
+const podListCheck = schemaCheck(podListSchema);
+
 export function readCustomAnswer(body: string, namespace: string, backends: readonly Backend[]): CustomAnswer {
   const json = parseJson(body, limits);
   if (json.kind === 'too-large') return invalid(json.message);
@@ -74,16 +77,16 @@ export function readCustomAnswer(body: string, namespace: string, backends: read
   const answer = json.value;
   switch (answer['kind']) {
     case 'Verdicts':
-      return Value.Check(verdictsSchema, answer)
+      return verdictsCheck.accepts(answer)
         ? readVerdicts(answer, backends)
-        : invalid(firstError(verdictsSchema, answer));
+        : invalid(firstError(verdictsCheck, answer));
     // Go writes no kind unless told to, and the original took such an answer for a list of pods.
     case undefined:
     case '':
     case 'PodList':
-      return Value.Check(podListSchema, answer)
+      return podListCheck.accepts(answer)
         ? readPodList(answer, namespace, backends)
-        : invalid(firstError(podListSchema, answer));
+        : invalid(firstError(podListCheck, answer));
     default:
       return invalid('kind must be PodList or Verdicts');
   }
@@ -189,8 +192,8 @@ function createCollector(backends: readonly Backend[]) {
 }
 
 /** Paths and words of our schema only: a name that the other side chose is not repeated. */
-function firstError(schema: typeof verdictsSchema | typeof podListSchema, answer: unknown): string {
-  const error = Value.Errors(schema, answer).find(({ keyword }) => keyword !== 'boolean');
+function firstError(check: typeof verdictsCheck | typeof podListCheck, answer: unknown): string {
+  const [error] = check.errors(answer);
   return error === undefined ? 'not of the documented form' : `${error.instancePath.slice(1)} ${error.message}`.trim();
 }
 

@@ -2,7 +2,7 @@
  * The one definition of a KubervisorService: TypeScript types, the CRD (crd.ts) and validation (parse.ts) all come from
  * here. Bounds everywhere, because the API server prices CEL rules by the largest object the schema allows.
  */
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '../json-schema.ts';
 import { defaults } from './defaults.ts';
 import { Activator } from './schema/activator.ts';
 import { NamedBreaker, ShorthandBreaker } from './schema/breaker.ts';

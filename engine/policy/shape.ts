@@ -2,7 +2,8 @@
  * Does a value have the shape of the schema: types, bounds, patterns, required fields. The schema has no alternatives
  * (a structural CRD cannot), so every error is about one field and becomes one sentence.
  */
-import { Ajv, type ErrorObject } from 'ajv';
+import type { ErrorObject } from 'ajv';
+import { createAjv } from '../schema-check.ts';
 import { codes } from './codes.ts';
 import { type Finding, type Path, shown } from './finding.ts';
 import type { SchemaNode } from './schema/vocabulary.ts';
@@ -12,7 +13,7 @@ export type ShapeCheck = (value: unknown) => readonly Finding[];
 
 /** Compiles the schema: some ten milliseconds, so once and not per policy. */
 export function createShapeCheck(schema: SchemaNode): ShapeCheck {
-  const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, validateFormats: false });
+  const ajv = createAjv({ allErrors: true, verbose: true, validateFormats: false });
   ajv.addKeyword({
     keyword: 'x-kubernetes-int-or-string',
     validate: (_: unknown, value: unknown) => Number.isInteger(value) || typeof value === 'string',

@@ -1,5 +1,5 @@
 /** How ejected backends come back: schema of spec.activator. */
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import { defaults } from '../defaults.ts';
 import { choice, duration, integer } from './fields.ts';
 

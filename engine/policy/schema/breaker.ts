@@ -1,5 +1,5 @@
 /** What is judged, how often and how surely: schemas of spec.breakers[] and of the shorthand spec.breaker. */
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import { defaults } from '../defaults.ts';
 import { minCount, minRatio } from './budget.ts';
 import { detectorNames, detectors } from './detectors.ts';

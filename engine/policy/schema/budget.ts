@@ -1,5 +1,5 @@
 /** How many may be out at once: schema of spec.budget. */
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import { defaults } from '../defaults.ts';
 import { choice, integer, percentage } from './fields.ts';
 

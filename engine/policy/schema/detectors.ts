@@ -1,5 +1,5 @@
 /** The schemas of what a breaker can measure. Each breaker has exactly one of these. */
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import { defaults } from '../defaults.ts';
 import { choice, decimalNumber, integer, query, text } from './fields.ts';
 

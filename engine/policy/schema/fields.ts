@@ -6,7 +6,7 @@
  * means exactly that default and nothing else. Where absence can be told apart (it inherits, or a lint rule asks what
  * was written), use `whenAbsent`, which is text only.
  */
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import { type DecimalText, decimalPattern } from '../decimal.ts';
 import { type DurationText, durationMs, durationPattern, formatDuration } from '../duration.ts';
 import type { Bounds, Words } from './vocabulary.ts';

@@ -1,5 +1,5 @@
 /** What the controller writes back. Bounded, because an object that outgrows etcd's limit cannot be written at all. */
-import { Type } from 'typebox';
+import { Type } from '../../json-schema.ts';
 import { asNode } from './vocabulary.ts';
 
 const count = (description: string) => Type.Integer({ format: 'int32', minimum: 0, maximum: 100_000, description });

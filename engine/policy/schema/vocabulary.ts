@@ -4,7 +4,7 @@
  * out of the CRD (crd.ts). One schema, three readers, no rule written twice.
  */
 
-import type { TSchema } from 'typebox';
+import type { TSchema } from '../../json-schema.ts';
 
 export interface Bounds {
   readonly min: number;

@@ -1,11 +1,11 @@
 /** YAML objects become typed Kubernetes objects, structurally checked, each with its place. */
 import { isIPv4, isIPv6 } from 'node:net';
-import type { TSchema } from 'typebox';
-import { Check, Errors } from 'typebox/value';
+import type { TSchema } from '../../json-schema.ts';
 import type { ServiceKey } from '../../model.ts';
 import { serviceKey } from '../../model.ts';
 import { fieldOf } from '../../policy/finding.ts';
 import type { Problem } from '../../problem.ts';
+import { type SchemaCheck, schemaCheck } from '../../schema-check.ts';
 import type { EndpointSliceObject, PodObject, ServiceObject } from '../kubernetes-objects.ts';
 import { serviceNameLabel } from '../kubernetes-objects.ts';
 import type { Place, YamlObject } from './documents.ts';
@@ -43,17 +43,21 @@ export type KubernetesReading =
   | { readonly kind: 'malformed'; readonly problems: readonly Problem[] }
   | { readonly kind: 'ignored'; readonly problem: Problem };
 
+const serviceCheck = schemaCheck(ServiceSchema);
+const sliceCheck = schemaCheck(EndpointSliceSchema);
+const podCheck = schemaCheck(PodSchema);
+
 export function readKubernetesObject(yaml: YamlObject): KubernetesReading {
   const { value, place } = yaml;
   switch (`${yaml.apiVersion} ${yaml.kind}`) {
     case 'v1 Service': {
-      if (!Check(ServiceSchema, value)) return malformed(ServiceSchema, yaml);
+      if (!serviceCheck.accepts(value)) return malformed(serviceCheck, yaml);
       const { name, namespace = defaultNamespace } = value.metadata;
       const service = serviceKey(namespace, name);
       return { kind: 'object', object: { kind: 'Service', namespace, name, place, object: value, service } };
     }
     case 'discovery.k8s.io/v1 EndpointSlice': {
-      if (!Check(EndpointSliceSchema, value)) return malformed(EndpointSliceSchema, yaml);
+      if (!sliceCheck.accepts(value)) return malformed(sliceCheck, yaml);
       const problems = addressProblems(value, yaml);
       if (problems.length > 0) return { kind: 'malformed', problems };
       const { name, namespace = defaultNamespace, labels } = value.metadata;
@@ -62,7 +66,7 @@ export function readKubernetesObject(yaml: YamlObject): KubernetesReading {
       return { kind: 'object', object: { kind: 'EndpointSlice', namespace, name, place, object: value, ...service } };
     }
     case 'v1 Pod': {
-      if (!Check(PodSchema, value)) return malformed(PodSchema, yaml);
+      if (!podCheck.accepts(value)) return malformed(podCheck, yaml);
       const { name, namespace = defaultNamespace } = value.metadata;
       return { kind: 'object', object: { kind: 'Pod', namespace, name, place, object: value } };
     }
@@ -71,8 +75,8 @@ export function readKubernetesObject(yaml: YamlObject): KubernetesReading {
   }
 }
 
-function malformed(schema: TSchema, yaml: YamlObject): KubernetesReading {
-  const problems = Errors(schema, yaml.value).map(({ instancePath, message }): Problem => {
+function malformed(check: SchemaCheck<TSchema>, yaml: YamlObject): KubernetesReading {
+  const problems = check.errors(yaml.value).map(({ instancePath, message = 'is wrong' }): Problem => {
     const path = instancePath.split('/').slice(1).map(pathStep);
     return {
       code: 'KV0207',

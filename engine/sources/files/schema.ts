@@ -2,7 +2,7 @@
  * The light structural check of Kubernetes objects in files: what fleets are made of must have the right type, because
  * no API server has looked at it. Everything else in an object is let through unread.
  */
-import Type from 'typebox';
+import { Type } from '../../json-schema.ts';
 
 /** Namespaces and names become parts of keys and of resource names: anything but a DNS name would forge others. */
 const DnsName = Type.String({ pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$', maxLength: 253 });
