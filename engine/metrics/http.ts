@@ -3,7 +3,7 @@
  * decompression, and every outcome is data. The deadline is the caller's signal.
  */
 import type { Agent } from 'node:http';
-import axios, { AxiosError, type AxiosRequestConfig } from 'axios';
+import type { AxiosError, AxiosInstance, AxiosRequestConfig } from 'axios';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST';
@@ -33,21 +33,28 @@ export type HttpOutcome =
 export type Http = (request: HttpRequest) => Promise<HttpOutcome>;
 
 export function createHttp(maxAnswerBytes: number): Http {
-  const client = axios.create({
-    adapter: 'http',
-    proxy: false,
-    maxRedirects: 0,
-    maxContentLength: maxAnswerBytes,
-    responseType: 'text',
-    // axios would parse JSON without limits, and silently keep the text where that fails.
-    transformResponse: [(data: unknown) => data],
-    validateStatus: () => true,
-  });
+  let client: Promise<AxiosInstance> | undefined;
+  // Loaded with the first question: a tenth of a second that nobody needs to wait for before they are served.
+  const load = async (): Promise<AxiosInstance> => {
+    const { default: axios } = await import('axios');
+    return axios.create({
+      adapter: 'http',
+      proxy: false,
+      maxRedirects: 0,
+      maxContentLength: maxAnswerBytes,
+      responseType: 'text',
+      // axios would parse JSON without limits, and silently keep the text where that fails.
+      transformResponse: [(data: unknown) => data],
+      validateStatus: () => true,
+    });
+  };
   return async ({ agent, body, ...rest }) => {
     const config: AxiosRequestConfig = { ...rest, data: body, httpAgent: agent, httpsAgent: agent };
+    client ??= load();
+    const axios = await client;
     for (;;) {
       try {
-        const response = await client.request<string>(config);
+        const response = await axios.request<string>(config);
         return {
           kind: 'response',
           status: response.status,
@@ -70,10 +77,11 @@ function headerValue(value: unknown): string | undefined {
  * the same query goes out again, until a connection is fresh. All our requests are safe to repeat.
  */
 function isStaleConnection(error: unknown): boolean {
-  if (!(error instanceof AxiosError) || error.response !== undefined) return false;
-  const request: unknown = error.request;
-  const reused = typeof request === 'object' && request !== null && 'reusedSocket' in request && request.reusedSocket;
-  return reused === true && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+  if (!(error instanceof Error) || !('request' in error)) return false;
+  const { code, response } = error as AxiosError;
+  const sent: unknown = error.request;
+  const reused = typeof sent === 'object' && sent !== null && 'reusedSocket' in sent && sent.reusedSocket;
+  return response === undefined && reused === true && (code === 'ECONNRESET' || code === 'EPIPE');
 }
 
 function outcomeOf(error: unknown, signal: AbortSignal, maxAnswerBytes: number): HttpOutcome {
