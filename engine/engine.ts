@@ -1,7 +1,7 @@
 /** The engine as the rest of the process sees it: it starts, takes commands, tells its state, and stops. */
 import { createPipeline, type EngineOptions } from './loop.ts';
 import type { Fleet, ServiceKey } from './model.ts';
-import { formatProblem } from './problem.ts';
+import { formatProblem, type Problem } from './problem.ts';
 import type { Command, CommandRefusal, RotationEvent } from './rotation/event.ts';
 import type { ServiceState, Suspension } from './rotation/state.ts';
 import { createRuntimes, noFleet, type Runtime } from './runtime.ts';
@@ -16,6 +16,8 @@ export interface Engine {
   start(signal: AbortSignal): Promise<void>;
   states(): readonly ServiceState[];
   suspension(): Suspension | undefined;
+  /** What cannot be written down right now. */
+  problems(): readonly Problem[];
   command(service: ServiceKey, command: Command): Promise<CommandOutcome>;
   /** Break-glass for everything, manual acts included. Needs neither metrics nor a store. */
   suspendAll(suspension: Suspension | undefined): void;
@@ -104,12 +106,14 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     async start(signal) {
+      signal.throwIfAborted();
       signal.addEventListener('abort', () => stopping.abort(signal.reason), { once: true });
       await runtimes.load(signal);
       await source.start(onChanges, stopping.signal);
     },
     states: () => runtimes.all().map(({ state }) => state),
     suspension: () => runtimes.suspension(),
+    problems: () => runtimes.problems(),
     async command(service, command) {
       const runtime = runtimes.find(service);
       if (runtime === undefined) return { kind: 'refused', cause: 'unknown-service', message: `no Service ${service}` };

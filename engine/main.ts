@@ -8,16 +8,16 @@ import { endpointType } from '../xds/types.ts';
 import { startGrpcAdmin } from './admin/grpc.ts';
 import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
+import { loadAdminProto } from './admin/proto.ts';
 import { systemClock } from './clock.ts';
 import { loadConfig } from './config.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createGather } from './evidence.ts';
-import type { EngineObserver } from './loop.ts';
 import { createCustomServices, readyAddresses, type ServiceAddresses } from './metrics/custom-service.ts';
 import { metricSourceProblems } from './metrics/problems.ts';
 import { createMetricSources } from './metrics/registry.ts';
 import type { ServiceKey } from './model.ts';
-import { createNotifier, type Notifier } from './notify.ts';
+import { announcing, createNotifier } from './notify.ts';
 import type { Problem } from './problem.ts';
 import { createFilesSource } from './sources/files/source.ts';
 import { createFileStore } from './store/file.ts';
@@ -27,6 +27,7 @@ import { measureStore } from './telemetry/measured-store.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observer.ts';
 import { appendTo, standardError } from './telemetry/sink.ts';
+import { createUndo } from './undo.ts';
 
 export interface ServeOptions {
   /** Path of the serving config. */
@@ -45,21 +46,22 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
   const clock = systemClock;
   const stderr = standardError();
   const { log } = createLog({ level: config.log.level, sink: stderr });
-  const undo: (() => Promise<void>)[] = [() => stderr.close()];
+  const undo = createUndo();
+  undo.add(() => stderr.close());
   try {
     for (const warning of config.warnings) log.problem(warning);
     const auditFile =
       config.log.auditFile === undefined
         ? undefined
         : await appendTo(config.log.auditFile, (problem) => log.problem(problem));
-    if (auditFile !== undefined) undo.push(() => auditFile.close());
+    if (auditFile !== undefined) undo.add(() => auditFile.close());
     const telemetry = createMetrics({ version });
     const notifier = createNotifier();
     const audit = createAudit(log, auditFile);
     const observer = announcing(createObserver({ log, audit, metrics: telemetry, clock }), notifier);
 
     const metrics = createMetricSources({ sources: config.metricSources, clock, random: Math.random });
-    undo.push(async () => metrics.close());
+    undo.add(() => metrics.close());
     const store = measureStore(createFileStore({ directory: config.stateDirectory }), telemetry.store, clock);
     const source = createFilesSource({
       directory: config.source.directory,
@@ -83,9 +85,13 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       timing: config.timing,
       maxEjectionsPerMinute: config.maxEjectionsPerMinute,
     });
-    undo.push(() => engine.stop());
+    undo.add(() => engine.stop());
 
-    const problems = (): readonly Problem[] => [...source.problems(), ...metricSourceProblems(metrics.health())];
+    const problems = (): readonly Problem[] => [
+      ...source.problems(),
+      ...engine.problems(),
+      ...metricSourceProblems(metrics.health()),
+    ];
     let isReady = false;
     const xdsServer = await startXdsServer({
       listen: config.xds.address,
@@ -94,7 +100,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       limits: { ...config.xds.limits, streamStallMs: config.timing.streamStallMs },
       observer: observeXds(telemetry, log),
     });
-    undo.push(() => xdsServer.stop());
+    undo.add(() => xdsServer.stop());
     telemetry.readFrom({
       states: () => engine.states(),
       sourceProblems: () => source.problems(),
@@ -112,21 +118,24 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
         if (record !== undefined) audit.write(record);
       },
     });
+    const proto = loadAdminProto();
     const http = await startHttpAdmin({
       handlers,
+      proto,
       listener: config.http,
       clock,
       readiness: () => ({ ready: isReady, problems: problems() }),
       metrics: () => telemetry.render(),
     });
-    undo.push(() => http.close());
+    undo.add(() => http.close());
     const grpc = await startGrpcAdmin({
       handlers,
+      proto,
       listener: config.grpcAdmin,
       clock,
       extend: (server) => addReflection(server, ['kubervisor.v1.Admin']),
     });
-    undo.push(() => grpc.close());
+    undo.add(() => grpc.close());
 
     await engine.start(signal);
     xds.open();
@@ -143,7 +152,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     await aborted(signal);
     log.info({}, 'stopping: Envoys keep the last assignment');
   } finally {
-    for (const step of undo.reverse()) await step();
+    await undo.run((problem) => log.problem(problem));
   }
 }
 
@@ -192,21 +201,6 @@ function observeXds({ xds }: Metrics, log: Log): XdsObserver {
 /** `ClusterLoadAssignment` is too long for a label; people call it eds. */
 function shortType(typeUrl: string): string {
   return typeUrl === endpointType ? 'eds' : 'other';
-}
-
-/** Whoever watches a Service is told after log and metrics were. */
-function announcing(observer: EngineObserver, { notify }: Notifier): EngineObserver {
-  return {
-    ...observer,
-    changed(state) {
-      observer.changed(state);
-      notify(state.service);
-    },
-    gone(service) {
-      observer.gone(service);
-      notify(service);
-    },
-  };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

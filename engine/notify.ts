@@ -1,4 +1,5 @@
 /** Tells whoever watches that something of a Service changed. */
+import type { EngineObserver } from './loop.ts';
 import type { ServiceKey } from './model.ts';
 
 export interface Notifier {
@@ -16,6 +17,21 @@ export function createNotifier(): Notifier {
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** Whoever watches a Service is told after log and metrics were. */
+export function announcing(observer: EngineObserver, { notify }: Notifier): EngineObserver {
+  return {
+    ...observer,
+    changed(state) {
+      observer.changed(state);
+      notify(state.service);
+    },
+    gone(service) {
+      observer.gone(service);
+      notify(service);
     },
   };
 }

@@ -26,6 +26,20 @@ describe('a write that ends', () => {
 });
 
 describe('a store that fails', () => {
+  it('is a problem until it works again, and is told once', async () => {
+    const world = await engineWorld();
+    world.store.answer = 'fail';
+    await world.eject('p3');
+    world.engine.suspendAll({ actor: 'test', reason: 'incident', sinceMs: 0 });
+    await world.clock.advance(5000);
+    expect(world.engine.problems().map(({ code }) => code)).toEqual(['KV0499', 'KV0499']);
+    expect(world.problems).toHaveLength(2);
+    world.store.answer = 'save';
+    await world.clock.advance(2000);
+    expect(world.engine.problems()).toEqual([]);
+    await world.stop();
+  });
+
   it('costs no velocity, neither of the Service nor of all: what never was, is not counted', async () => {
     const world = await engineWorld();
     for (let round = 0; round < 11; round++) {

@@ -3,11 +3,13 @@ import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import type { Static, TSchema } from './json-schema.ts';
 
 /**
- * Our own schemas are not checked against the schema of schemas: that is the slowest part, and tests would find it.
- * Infinity and NaN, which YAML has and `1e999` becomes, are no numbers.
+ * Made for a quick start: our own schemas are not checked against the schema of schemas (a test does that), and the code
+ * made from them is not optimised, as it checks a few objects and is done. Infinity and NaN, which YAML has and
+ * `1e999` becomes, are no numbers.
  */
 export function createAjv(options: Options): Ajv {
-  return new Ajv({ strict: false, strictNumbers: true, meta: false, validateSchema: false, ...options });
+  const quick = { meta: false, validateSchema: false, code: { optimize: false } };
+  return new Ajv({ strict: false, strictNumbers: true, ...quick, ...options });
 }
 
 export interface SchemaCheck<Schema extends TSchema> {

@@ -20,7 +20,7 @@ import type { AdminHandlers } from './handlers.ts';
 import { createInvoke, type UnaryMethod } from './invoke.ts';
 import { type RunningServer, readTls, refuseOpen } from './listener.ts';
 import type { WatchRequest, WatchResponse } from './messages.ts';
-import { loadAdminProto } from './proto.ts';
+import { type AdminProto, loadAdminProto } from './proto.ts';
 import { pump } from './pump.ts';
 import { asRefusal, type RefusalStatus } from './refusal.ts';
 
@@ -28,6 +28,8 @@ export interface GrpcAdminOptions {
   readonly handlers: AdminHandlers;
   readonly listener: AdminListener;
   readonly clock: Clock;
+  /** Default: read from its file, some ten milliseconds. */
+  readonly proto?: AdminProto;
   /** Adds further services before it listens, such as health and reflection. */
   extend?(server: Server): void;
 }
@@ -39,7 +41,7 @@ const maxResponseBytes = 256 * 1024 * 1024;
 
 /** @throws ProblemError when the address is open to everybody or taken, or the certificate is unusable. */
 export async function startGrpcAdmin(options: GrpcAdminOptions): Promise<RunningServer> {
-  const { listener, clock, handlers } = options;
+  const { listener, clock, handlers, proto = loadAdminProto() } = options;
   refuseOpen(listener, 'grpcAdmin');
   const credentials = await credentialsOf(listener);
   const gate = createGate(listener, clock);
@@ -47,7 +49,7 @@ export async function startGrpcAdmin(options: GrpcAdminOptions): Promise<Running
     'grpc.max_receive_message_length': maxRequestBytes,
     'grpc.max_send_message_length': maxResponseBytes,
   });
-  server.addService(loadAdminProto().definition, implementation(handlers, gate, clock));
+  server.addService(proto.definition, implementation(handlers, gate, clock));
   options.extend?.(server);
   const port = await bind(server, listener, credentials);
   return { host: listener.address.host, port, close: async () => server.forceShutdown() };

@@ -14,7 +14,7 @@ import type { AdminHandlers } from './handlers.ts';
 import { notJson, sendRefusal } from './http-error.ts';
 import { createInvoke, type UnaryMethod } from './invoke.ts';
 import { type RunningServer, readTls, refuseOpen } from './listener.ts';
-import { loadAdminProto } from './proto.ts';
+import { type AdminProto, loadAdminProto } from './proto.ts';
 import { Refusal } from './refusal.ts';
 import { streamEvents } from './sse.ts';
 
@@ -22,6 +22,8 @@ export interface HttpAdminOptions {
   readonly handlers: AdminHandlers;
   readonly listener: AdminListener;
   readonly clock: Clock;
+  /** Default: read from its file, some ten milliseconds. */
+  readonly proto?: AdminProto;
   readiness(): Readiness;
   /** The text exposition format of Prometheus. */
   metrics(): Promise<string>;
@@ -111,8 +113,7 @@ function addProbes(server: FastifyInstance, gate: Gate, { readiness, metrics }: 
 }
 
 function addApi(server: FastifyInstance, gate: Gate, options: HttpAdminOptions, closing: AbortSignal): void {
-  const { handlers, clock } = options;
-  const proto = loadAdminProto();
+  const { handlers, clock, proto = loadAdminProto() } = options;
   const invoke = createInvoke(handlers);
   const get = (path: string, method: UnaryMethod): void => {
     server.get(path, async (request) => {
