@@ -17,6 +17,7 @@ export const protoFiles: readonly string[] = [
   // Travel inside `Any`, so no service file imports them.
   'envoy/config/cluster/v3/cluster.proto',
   'envoy/config/endpoint/v3/endpoint.proto',
+  'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
   'google/rpc/status.proto',
   'health/v1/health.proto',
   ...reflectionFiles,

@@ -12,6 +12,10 @@ import type {
   ClusterLoadAssignment,
   ClusterLoadAssignment__Output,
 } from './gen/types/envoy/config/endpoint/v3/ClusterLoadAssignment.ts';
+import type {
+  HttpProtocolOptions,
+  HttpProtocolOptions__Output,
+} from './gen/types/envoy/extensions/upstreams/http/v3/HttpProtocolOptions.ts';
 import type { ClusterDiscoveryServiceDefinition } from './gen/types/envoy/service/cluster/v3/ClusterDiscoveryService.ts';
 import type { AggregatedDiscoveryServiceDefinition } from './gen/types/envoy/service/discovery/v3/AggregatedDiscoveryService.ts';
 import type { EndpointDiscoveryServiceDefinition } from './gen/types/envoy/service/endpoint/v3/EndpointDiscoveryService.ts';
@@ -26,6 +30,10 @@ export interface Protos {
   readonly 'envoy.config.endpoint.v3.ClusterLoadAssignment': MessageTypeDefinition<
     ClusterLoadAssignment,
     ClusterLoadAssignment__Output
+  >;
+  readonly 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': MessageTypeDefinition<
+    HttpProtocolOptions,
+    HttpProtocolOptions__Output
   >;
   readonly 'envoy.service.cluster.v3.ClusterDiscoveryService': ClusterDiscoveryServiceDefinition;
   readonly 'envoy.service.discovery.v3.AggregatedDiscoveryService': AggregatedDiscoveryServiceDefinition;

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { protos } from '../test/support/protos.ts';
+import { type ClusterFacts, jsonForm, messageForm, recommendedCluster } from './cluster.ts';
+
+const facts: ClusterFacts = {
+  name: 'shop/pricer:http',
+  serviceName: 'shop/pricer:http',
+  edsConfig: { resource_api_version: 'V3', ads: {} },
+  ejectedAs: 'DRAINING',
+};
+
+const { serialize, deserialize } = protos['envoy.config.cluster.v3.Cluster'];
+const options = protos['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'];
+const onTheWire = (change: Partial<ClusterFacts> = {}) =>
+  deserialize(serialize(recommendedCluster({ ...facts, ...change }, messageForm)));
+const httpOptions = (change?: Partial<ClusterFacts>) => {
+  const [any] = Object.values(onTheWire(change).typed_extension_protocol_options ?? {});
+  return options.deserialize(any?.value as Buffer);
+};
+
+describe('the recommended cluster', () => {
+  it('survives the wire: times, wrapped numbers, and what is packed into Any', () => {
+    expect(onTheWire()).toMatchObject({
+      name: 'shop/pricer:http',
+      type: 'EDS',
+      connect_timeout: { seconds: '1' },
+      eds_cluster_config: { service_name: 'shop/pricer:http', eds_config: { ads: {}, resource_api_version: 'V3' } },
+      common_lb_config: { update_merge_window: {} },
+      outlier_detection: { enforcing_consecutive_5xx: { value: 0 }, always_eject_one_host: { value: true } },
+    });
+    expect(httpOptions()).toMatchObject({
+      common_http_protocol_options: { max_connection_duration: { seconds: '600' } },
+      explicit_http_config: { http_protocol_options: {} },
+    });
+    expect(httpOptions({ protocol: 'http2' })).toMatchObject({
+      explicit_http_config: { http2_protocol_options: { connection_keepalive: { interval: { seconds: '30' } } } },
+    });
+  });
+
+  it('is the same in JSON, which writes times and optional numbers in its own way', () => {
+    expect(recommendedCluster(facts, jsonForm)).toMatchObject({
+      connect_timeout: '1s',
+      common_lb_config: { update_merge_window: '0s' },
+      outlier_detection: { base_ejection_time: '5s', enforcing_consecutive_5xx: 0, always_eject_one_host: true },
+    });
+  });
+
+  it.each([
+    { when: 'ejected endpoints drain', change: {}, panic: undefined, percent: 33, atLeastOne: true },
+    { when: 'they are unhealthy', change: { ejectedAs: 'UNHEALTHY' }, panic: 0, percent: 33, atLeastOne: false },
+    { when: 'there is a fallback', change: { hasFallback: true }, panic: 0, percent: 100, atLeastOne: true },
+  ] as const)('when $when: who may be given up on, and whether Envoy may panic', (row) => {
+    const { common_lb_config: lb, outlier_detection: outlier } = onTheWire(row.change);
+    expect(lb?.healthy_panic_threshold?.value).toBe(row.panic);
+    expect(outlier?.max_ejection_percent).toEqual({ value: row.percent });
+    expect(outlier?.always_eject_one_host).toEqual({ value: row.atLeastOne });
+  });
+});
