@@ -8,7 +8,7 @@ export const reflectionFiles: readonly string[] = [
   'grpc/reflection/v1alpha/reflection.proto',
 ];
 
-/** Files that are loaded; what they import comes along. Listeners and routes are not here: nothing serves them. */
+/** Files that are loaded; what they import comes along. */
 export const protoFiles: readonly string[] = [
   'envoy/service/discovery/v3/ads.proto',
   'envoy/service/endpoint/v3/eds.proto',
@@ -22,6 +22,18 @@ export const protoFiles: readonly string[] = [
   'health/v1/health.proto',
   ...reflectionFiles,
   'kubervisor/v1/admin.proto',
+];
+
+/**
+ * Files that are described and never loaded: what a client may meet inside `Any`, such as the listener in a configuration
+ * dump. Reflection has them, so that grpcurl prints JSON there and not bytes.
+ */
+export const describedFiles: readonly string[] = [
+  'envoy/config/listener/v3/listener.proto',
+  'envoy/config/route/v3/route.proto',
+  'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto',
+  'envoy/extensions/transport_sockets/tls/v3/tls.proto',
+  'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
 ];
 
 /**

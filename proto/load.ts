@@ -63,7 +63,7 @@ function load(files: readonly string[]): unknown {
   return loadSync([...files], { ...messageForm, includeDirs: [join(gen, 'protos')] });
 }
 
-/** A serialized `google.protobuf.FileDescriptorSet` of the same files, options included: what reflection serves. */
+/** A serialized `google.protobuf.FileDescriptorSet` of these files and more, options included: what reflection serves. */
 export function readDescriptors(): Uint8Array {
   return readFileSync(join(gen, 'descriptors.binpb'));
 }

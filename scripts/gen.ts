@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageForm, protoFiles } from '../proto/files.ts';
+import { describedFiles, messageForm, protoFiles } from '../proto/files.ts';
 import { copyWithImports } from './gen/closure.ts';
 import { mustRun, root } from './tool.ts';
 
@@ -23,7 +23,7 @@ export async function generate(): Promise<void> {
   const next = join(root, `node_modules/.kubervisor-gen.${process.pid}`);
   try {
     const protos = join(next, 'protos');
-    copyWithImports(root, protoFiles, protos);
+    copyWithImports(root, [...protoFiles, ...describedFiles], protos);
     await buildDescriptors(protos, join(next, 'descriptors.binpb'));
     await buildTypes(protos, join(next, 'types'));
     writeFileSync(join(next, 'stamp'), stamp);

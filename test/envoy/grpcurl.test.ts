@@ -46,6 +46,22 @@ describeWith(['grpcurl'], 'grpcurl', ({ grpcurl: executable }) => {
     expect(await grpcurl(address(), 'describe', 'google.protobuf.Struct')).toContain('map<string');
   });
 
+  it.each([
+    'envoy.config.cluster.v3.Cluster',
+    'envoy.config.listener.v3.Listener',
+    'envoy.config.route.v3.RouteConfiguration',
+    'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+    'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+    'envoy.service.status.v3.ClientStatusDiscoveryService',
+    'google.rpc.Status',
+  ])('describes %s, which may be inside Any', async (symbol) => {
+    expect(await grpcurl(address(), 'describe', symbol)).toMatch(
+      new RegExp(`^${symbol.replaceAll('.', '\\.')} is a (message|service):`),
+    );
+  });
+
   it('asks for endpoints, and prints the assignment inside Any', async () => {
     const answer: unknown = JSON.parse(
       await grpcurl('-d', '{"resource_names": ["shop/pricer:http"]}', address(), `${eds}/FetchEndpoints`),

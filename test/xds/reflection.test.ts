@@ -1,8 +1,14 @@
 /** Reflection over the wire, in what grpcurl does not ask for; test/envoy has grpcurl itself. */
 import { status } from '@grpc/grpc-js';
+import descriptor from 'protobufjs/ext/descriptor/index.js';
 import { describe, expect, test } from 'vitest';
 import { protos } from '../support/protos.ts';
 import { xdsServer } from '../support/xds-server.ts';
+
+function decodeFile(bytes: Uint8Array): descriptor.IFileDescriptorProto {
+  const { FileDescriptorProto } = descriptor;
+  return FileDescriptorProto.toObject(FileDescriptorProto.decode(bytes)) as descriptor.IFileDescriptorProto;
+}
 
 describe.each(['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'] as const)(
   '%s',
@@ -57,6 +63,21 @@ describe.each(['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.S
         expect(await ask(request)).toMatchObject({ error_response: { error_code: status.NOT_FOUND } });
       }
       expect(await ask({})).toMatchObject({ error_response: { error_code: status.INVALID_ARGUMENT } });
+    });
+
+    test('describes what may be inside Any, with everything that imports need', async () => {
+      const { ask } = await world();
+      for (const symbol of [
+        'envoy.config.endpoint.v3.ClusterLoadAssignment',
+        'envoy.config.listener.v3.Listener',
+        'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+      ]) {
+        const { file_descriptor_response } = await ask({ file_containing_symbol: symbol });
+        const files = (file_descriptor_response?.file_descriptor_proto ?? []).map(decodeFile);
+        const present = new Set(files.map(({ name }) => name));
+        expect(files[0]?.messageType?.map(({ name }) => name)).toContain(symbol.split('.').at(-1));
+        expect(files.flatMap(({ dependency = [] }) => dependency).filter((file) => !present.has(file))).toEqual([]);
+      }
     });
 
     test('ends when the client has asked all it wanted', async () => {
