@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PortAssignment } from '../engine/assignment/assignment.ts';
+import type { LocalityAssignment, PortAssignment } from '../engine/assignment/assignment.ts';
 import { endpointOf, localityOf, portOf } from '../test/support/assignments.ts';
 import { clusterLoadAssignment } from '../test/support/protos.ts';
 import { encodeContent } from './content.ts';
@@ -50,6 +50,13 @@ describe('a port is a ClusterLoadAssignment', () => {
     });
   });
 
+  test('with the weight a locality is given, else that of its healthy endpoints', () => {
+    const endpoints = [endpointOf('10.0.0.1'), endpointOf('10.0.0.2', { status: 'DRAINING' })];
+    const weightOf = (change: Partial<LocalityAssignment>) =>
+      decode(portOf([localityOf(endpoints, change)])).endpoints?.[0]?.load_balancing_weight?.value;
+    expect([weightOf({}), weightOf({ weight: 700_000 })]).toEqual([100, 700_000]);
+  });
+
   test('with locality and its weight always there, or gRPC clients refuse or skip it', () => {
     const [locality] = decode(portOf([localityOf([endpointOf('10.0.0.1', { status: 'DRAINING' })])])).endpoints ?? [];
     expect(locality).toHaveProperty('locality');
@@ -73,6 +80,7 @@ const endpoint = fc.record({
 });
 const locality = fc.record({
   zone: fc.string(),
+  subZone: fc.string(),
   priority: fc.integer({ min: 0, max: 3 }),
   endpoints: fc.array(endpoint, { minLength: 1, maxLength: 5 }),
 });
@@ -94,6 +102,7 @@ test('whatever is assigned is what a client decodes', () => {
       expect(
         seen.map(({ locality, priority, lb_endpoints }) => ({
           zone: locality?.zone ?? '',
+          subZone: locality?.sub_zone ?? '',
           priority: priority ?? 0,
           endpoints: lb_endpoints?.map(({ endpoint: host, health_status, load_balancing_weight }) => ({
             address: host?.address?.socket_address?.address,

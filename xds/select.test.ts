@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { PortAssignment } from '../engine/assignment/assignment.ts';
+import { viewFor } from '../engine/assignment/client-class.ts';
 import { serviceKey } from '../engine/model.ts';
 import { endpointOf, localityOf, portOf } from '../test/support/assignments.ts';
 import { parseName } from './names.ts';
@@ -35,19 +37,31 @@ describe('a subset is the label "version"', () => {
   const labelled = (address: string, version: string) => endpointOf(address, { labels: { version } });
   const subset = 'outbound|80|v2|pricer.shop.svc.cluster.local';
 
-  test('keeps the endpoints that have it, in localities that have any, with priorities from 0', () => {
-    const port = portOf([
-      localityOf([labelled('10.0.0.1', 'v1')], { zone: 'a', priority: 0 }),
-      localityOf([labelled('10.0.0.2', 'v1'), labelled('10.0.0.3', 'v2')], { zone: 'b', priority: 1 }),
-      localityOf([labelled('10.0.0.4', 'v2'), endpointOf('10.0.0.5')], { zone: 'c', priority: 2 }),
-    ]);
-    expect(select(subset, port)).toEqual({
-      port: port.port,
+  test('keeps the endpoints that have it, in localities that have any', () => {
+    const port = portOf(
+      [
+        localityOf([labelled('10.0.0.1', 'v1')], { zone: 'a' }),
+        localityOf([labelled('10.0.0.2', 'v1'), labelled('10.0.0.3', 'v2')], { zone: 'b' }),
+        localityOf([labelled('10.0.0.4', 'v2'), endpointOf('10.0.0.5')], { zone: 'c' }),
+      ],
+      {},
+      'Zone',
+    );
+    const selected = select(subset, port) as PortAssignment;
+    expect(selected).toEqual({
+      ...port,
       localities: [
-        localityOf([labelled('10.0.0.3', 'v2')], { zone: 'b', priority: 0 }),
-        localityOf([labelled('10.0.0.4', 'v2')], { zone: 'c', priority: 1 }),
+        localityOf([labelled('10.0.0.3', 'v2')], { zone: 'b' }),
+        localityOf([labelled('10.0.0.4', 'v2')], { zone: 'c' }),
       ],
     });
+    const prioritiesIn = (zone: string) =>
+      viewFor(selected, { dialect: 'envoy', zone, node: '' }).localities.map(({ priority }) => priority);
+    // Nobody of the subset is in zone a: its own priorities count from 0, whatever those of the whole Service are.
+    expect([prioritiesIn('a'), prioritiesIn('c')]).toEqual([
+      [0, 0],
+      [0, 1],
+    ]);
   });
 
   test('is unknown where no labels are known', () => {

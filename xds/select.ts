@@ -1,5 +1,5 @@
 /** From a name to what it means in the assignment of its Service. */
-import type { Assignment, LocalityAssignment, PortAssignment } from '../engine/assignment/assignment.ts';
+import type { Assignment, PortAssignment } from '../engine/assignment/assignment.ts';
 import type { ServicePort } from '../engine/model.ts';
 import type { EndpointsName, PortSelector } from './names.ts';
 
@@ -26,20 +26,14 @@ function findPort({ ports }: Assignment, selector: PortSelector): PortAssignment
   }
 }
 
-function filterSubset({ port, localities }: PortAssignment, subset: string): PortAssignment | undefined {
-  const filtered = localities
+function filterSubset(port: PortAssignment, subset: string): PortAssignment | undefined {
+  const localities = port.localities
     .map((locality) => ({
       ...locality,
       endpoints: locality.endpoints.filter(({ labels }) => labels?.[subsetLabel] === subset),
     }))
     .filter(({ endpoints }) => endpoints.length > 0);
-  return filtered.length === 0 ? undefined : { port, localities: withoutGaps(filtered) };
-}
-
-/** Priorities must follow each other from 0, or clients refuse the assignment. */
-function withoutGaps(localities: readonly LocalityAssignment[]): readonly LocalityAssignment[] {
-  const priorities = [...new Set(localities.map(({ priority }) => priority))].sort((a, b) => a - b);
-  return localities.map((locality) => ({ ...locality, priority: priorities.indexOf(locality.priority) }));
+  return localities.length === 0 ? undefined : { ...port, localities };
 }
 
 /** The one name that stands for a port where all resources are asked for at once. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { decisionOf as decision } from '../../test/support/fixtures.ts';
 import { backendOf, fleetOf, policyOf, type World, world } from '../../test/support/world.ts';
 import { type Backend, backendId } from '../model.ts';
 import type { Decision, RotationState } from '../rotation/decision.ts';
@@ -6,25 +7,6 @@ import { type AssignmentInput, assign } from './assign.ts';
 
 const { eject, activator } = policyOf();
 
-function decision(name: string, state: RotationState, change: Partial<Decision> = {}): Decision {
-  return {
-    backend: backendId(name),
-    name,
-    state,
-    sinceMs: 0,
-    outSinceMs: 0,
-    evidenceFromMs: 0,
-    step: 0,
-    retries: 0,
-    healthyMs: 0,
-    closed: false,
-    cause: { kind: 'manual', verb: 'eject', actor: 'ana', reason: 'disk' },
-    returning: { kind: 'evidence' },
-    epoch: 1,
-    seq: 1,
-    ...change,
-  };
-}
 const by = (severity: number): Pick<Decision, 'cause'> => ({
   cause: {
     kind: 'breaker',
@@ -139,7 +121,7 @@ describe('never empty, never only DRAINING, while anybody could answer', () => {
   it('nobody is there: empty', () => {
     expect(assigned({ fleet: [] })).toEqual({
       service: 'shop/pricer',
-      ports: [{ port: { name: 'http', number: 80 }, localities: [] }],
+      ports: [{ port: { name: 'http', number: 80 }, proximity: 'None', localities: [] }],
     });
   });
   it('holds for every port by itself', () => {

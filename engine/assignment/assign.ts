@@ -30,7 +30,7 @@ export function assign(input: AssignmentInput): Assignment {
   const place = placementRule(input, decisions);
   return {
     service: input.fleet.service,
-    ports: input.fleet.ports.map((port) => assignPort(input.fleet, port, place)),
+    ports: input.fleet.ports.map((port) => assignPort(input, port, place)),
   };
 }
 
@@ -83,11 +83,16 @@ function leavingPlacement(input: AssignmentInput): Placement {
   return { status: 'DRAINING', weight: 100 };
 }
 
-function assignPort(fleet: Fleet, port: ServicePort, place: (backend: Backend) => Placement): PortAssignment {
+function assignPort(
+  { fleet, proximity }: AssignmentInput,
+  port: ServicePort,
+  place: (backend: Backend) => Placement,
+): PortAssignment {
   const endpoints = listEndpoints(fleet, port, place);
   const isServed = endpoints.some(({ status }) => status === 'HEALTHY');
   return {
     port,
+    proximity,
     localities: byLocality(isServed ? endpoints : listEndpoints(fleet, port, lastResort(fleet, port, place)), fleet),
   };
 }
@@ -128,6 +133,7 @@ function listEndpoints(fleet: Fleet, port: ServicePort, place: (backend: Backend
         address: endpoint.address,
         port: endpoint.port,
         ...placement,
+        ...(backend.node === undefined ? {} : { node: backend.node }),
         ...(backend.labels === undefined ? {} : { labels: backend.labels }),
         zone: backend.zone ?? '',
       };
@@ -154,7 +160,7 @@ function byLocality(endpoints: readonly Listed[], fleet: Fleet): readonly Locali
     const here = endpoints.filter((endpoint) => endpoint.zone === zone).sort(byAddress);
     return here.length === 0
       ? []
-      : [{ zone, priority: 0, endpoints: here.map(({ zone: _, ...endpoint }) => endpoint) }];
+      : [{ zone, subZone: '', priority: 0, endpoints: here.map(({ zone: _, ...endpoint }) => endpoint) }];
   });
 }
 

@@ -3,6 +3,7 @@
  * inputs give equal bytes on every replica. `xds/` turns it into protobuf; it knows assignments, never breakers.
  */
 import type { BackendId, ServiceKey, ServicePort } from '../model.ts';
+import type { Policy } from '../policy/policy.ts';
 
 export interface Assignment {
   readonly service: ServiceKey;
@@ -11,15 +12,21 @@ export interface Assignment {
 
 export interface PortAssignment {
   readonly port: ServicePort;
-  /** Sorted by priority, then zone. Empty only when the Service is known to have no endpoints. */
+  /** How a client's own place counts, see `viewFor`; until a client is known all localities have priority 0. */
+  readonly proximity: Policy['proximity'];
+  /** Sorted by priority, then zone, then subZone. Empty only when the Service is known to have no endpoints. */
   readonly localities: readonly LocalityAssignment[];
 }
 
 export interface LocalityAssignment {
   /** topology zone; empty when unknown. */
   readonly zone: string;
+  /** Tells localities of one zone apart: clients refuse two of the same name in one priority. Mostly empty. */
+  readonly subZone: string;
   /** 0 is asked first; contiguous from 0. */
   readonly priority: number;
+  /** Its share among the localities of one priority, for clients that look at it; absent: what its HEALTHY endpoints weigh. */
+  readonly weight?: number;
   /** Sorted by address, then port; addresses are unique within a port's assignment. */
   readonly endpoints: readonly AssignedEndpoint[];
 }
@@ -31,6 +38,8 @@ export interface AssignedEndpoint {
   readonly status: 'HEALTHY' | 'UNHEALTHY' | 'DRAINING';
   /** 1..100 of a base of 100. "Out" is a status, never a weight: Envoy refuses weight 0. */
   readonly weight: number;
+  /** Where it runs, if known; for `proximity: Node`. */
+  readonly node?: string;
   /** Pod labels where known, for Istio subsets. */
   readonly labels?: Readonly<Record<string, string>>;
 }

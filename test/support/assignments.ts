@@ -15,14 +15,15 @@ export function localityOf(
   endpoints: readonly AssignedEndpoint[],
   change: Partial<LocalityAssignment> = {},
 ): LocalityAssignment {
-  return { zone: '', priority: 0, endpoints, ...change };
+  return { zone: '', subZone: '', priority: 0, endpoints, ...change };
 }
 
 export function portOf(
   localities: readonly LocalityAssignment[],
   port: Partial<PortAssignment['port']> = {},
+  proximity: PortAssignment['proximity'] = 'None',
 ): PortAssignment {
-  return { port: { name: 'http', number: 80, ...port }, localities };
+  return { port: { name: 'http', number: 80, ...port }, proximity, localities };
 }
 
 /** `shop/NAME` with one port `http`, 80, and the endpoints given. */

@@ -2,6 +2,7 @@
 import type { Evidence } from '../../engine/breakers/judge.ts';
 import type { Sample } from '../../engine/metrics/source.ts';
 import { type Backend, backendId, type Fleet, serviceKey } from '../../engine/model.ts';
+import type { Decision, RotationState } from '../../engine/rotation/decision.ts';
 import type { ActivatorPolicy, Breaker, BudgetPolicy, Detector, Policy } from '../../engine/policy/policy.ts';
 
 export const service = serviceKey('shop', 'pricer');
@@ -21,6 +22,27 @@ export function backendOf(name: string, change: Partial<Backend> = {}): Backend 
     serving: true,
     terminating: false,
     endpoints: [{ portName: 'http', address: `10.0.${index >> 8}.${index & 255}`, port: 8080 }],
+    ...change,
+  };
+}
+
+/** A person took it out, and it comes back by evidence. */
+export function decisionOf(name: string, state: RotationState, change: Partial<Decision> = {}): Decision {
+  return {
+    backend: backendId(name),
+    name,
+    state,
+    sinceMs: 0,
+    outSinceMs: 0,
+    evidenceFromMs: 0,
+    step: 0,
+    retries: 0,
+    healthyMs: 0,
+    closed: false,
+    cause: { kind: 'manual', verb: 'eject', actor: 'ana', reason: 'disk' },
+    returning: { kind: 'evidence' },
+    epoch: 1,
+    seq: 1,
     ...change,
   };
 }
