@@ -34,6 +34,8 @@ export interface ServicePort {
   readonly name: string;
   /** Number of the Service port (what clients ask for), not of the container. */
   readonly number: number;
+  /** What the backends speak; absent: HTTP/1.1, or nothing said so. */
+  readonly protocol?: 'http2';
 }
 
 export interface Endpoint {

@@ -8,6 +8,12 @@ export const reflectionFiles: readonly string[] = [
   'grpc/reflection/v1alpha/reflection.proto',
 ];
 
+/** The recommended cluster, and what it carries inside `Any`. */
+export const clusterFiles: readonly string[] = [
+  'envoy/config/cluster/v3/cluster.proto',
+  'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
+];
+
 /** Files that are loaded; what they import comes along. */
 export const protoFiles: readonly string[] = [
   'envoy/service/discovery/v3/ads.proto',
@@ -15,9 +21,8 @@ export const protoFiles: readonly string[] = [
   'envoy/service/cluster/v3/cds.proto',
   'envoy/service/status/v3/csds.proto',
   // Travel inside `Any`, so no service file imports them.
-  'envoy/config/cluster/v3/cluster.proto',
+  ...clusterFiles,
   'envoy/config/endpoint/v3/endpoint.proto',
-  'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
   'google/rpc/status.proto',
   'health/v1/health.proto',
   ...reflectionFiles,
@@ -33,7 +38,6 @@ export const describedFiles: readonly string[] = [
   'envoy/config/route/v3/route.proto',
   'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto',
   'envoy/extensions/transport_sockets/tls/v3/tls.proto',
-  'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
 ];
 
 /**

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MessageTypeDefinition, loadSync } from '@grpc/proto-loader';
-import { messageForm, protoFiles, reflectionFiles } from './files.ts';
+import { clusterFiles, messageForm, protoFiles, reflectionFiles } from './files.ts';
 import type { Cluster, Cluster__Output } from './gen/types/envoy/config/cluster/v3/Cluster.ts';
 import type {
   ClusterLoadAssignment,
@@ -57,6 +57,11 @@ export function loadReflectionProtos(): Pick<
   'grpc.reflection.v1.ServerReflection' | 'grpc.reflection.v1alpha.ServerReflection'
 > {
   return load(reflectionFiles) as Protos;
+}
+
+/** What clusters are made of, 0.1 s. */
+export function loadClusterProtos(): Pick<Protos, 'envoy.config.cluster.v3.Cluster'> {
+  return load(clusterFiles) as Protos;
 }
 
 function load(files: readonly string[]): unknown {

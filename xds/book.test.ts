@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { assignmentOf, endpointOf } from '../test/support/assignments.ts';
+import { anyone, assignmentOf, endpointOf } from '../test/support/assignments.ts';
 import { deltaStream, sotwStream } from '../test/support/xds-stream.ts';
 import { createBook } from './book.ts';
 import { createXdsCache } from './cache.ts';
+import { batchVersion } from './response.ts';
 import { endpointType } from './types.ts';
 
 const node = {
@@ -23,7 +24,7 @@ test('streams of one node on one connection are one proxy', () => {
   second.say({ node, resource_names_subscribe: ['shop/b'] });
   other.say({ node: { id: 'n2' } });
 
-  const version = cache.endpoints.resources.get('shop/a')?.version;
+  const version = cache.endpoints.resources.get('shop/a', anyone)?.version;
   const waitingSinceMs = first.clock.now();
   const common = { type: endpointType, resources: 1, waitingSinceMs };
   const proxy = { address: '127.0.0.1:1', connectedAtMs: waitingSinceMs };
@@ -36,7 +37,12 @@ test('streams of one node on one connection are one proxy', () => {
       zone: 'eu-1a',
       subscriptions: [
         { ...common, variant: 'sotw', sentVersion: version, names: [{ name: 'shop/a', sentVersion: version }] },
-        { ...common, variant: 'delta', sentVersion: '', names: [{ name: 'shop/b', sentVersion: '' }] },
+        {
+          ...common,
+          variant: 'delta',
+          sentVersion: batchVersion({ resources: [] }),
+          names: [{ name: 'shop/b', sentVersion: '' }],
+        },
       ],
     },
     {

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { serviceKey } from '../engine/model.ts';
-import { assignmentOf, endpointOf, portOf } from '../test/support/assignments.ts';
+import { anyone, assignmentOf, endpointOf, portOf } from '../test/support/assignments.ts';
 import { createXdsCache, type XdsCache } from './cache.ts';
 import type { Watcher } from './types.ts';
 
@@ -11,7 +11,10 @@ const two = endpointOf('10.0.0.2');
 function listen(cache: XdsCache, ...names: readonly string[]): { readonly heard: string[]; readonly watcher: Watcher } {
   const heard: string[] = [];
   const watcher = { changed: (name: string) => void heard.push(name), flush: () => void heard.push('.') };
-  for (const name of names) cache.endpoints.resources.watch(name, watcher);
+  for (const name of names) {
+    cache.endpoints.resources.watch(name, watcher);
+    cache.endpoints.resources.get(name, anyone);
+  }
   return { heard, watcher };
 }
 
@@ -21,16 +24,17 @@ function serving(...assignments: Parameters<XdsCache['publish']>[0]): XdsCache {
   return cache;
 }
 
-const versionOf = (cache: XdsCache, name: string) => cache.endpoints.resources.get(name)?.version;
+const versionOf = (cache: XdsCache, name: string) => cache.endpoints.resources.get(name, anyone)?.version;
 
 describe('a name', () => {
   test('means a resource, watched or not, as soon as its Service is published', () => {
     const cache = createXdsCache();
     listen(cache, 'shop/pricer:http');
-    for (const name of ['shop/pricer:http', 'shop/pricer']) expect(cache.endpoints.resources.get(name)).toBeUndefined();
+    for (const name of ['shop/pricer:http', 'shop/pricer'])
+      expect(cache.endpoints.resources.get(name, anyone)).toBeUndefined();
     cache.publish([assignmentOf('pricer', one)]);
     for (const name of ['shop/pricer:http', 'shop/pricer'])
-      expect(cache.endpoints.resources.get(name)).toMatchObject({ name });
+      expect(cache.endpoints.resources.get(name, anyone)).toMatchObject({ name });
   });
 
   test('has the version of its content, whatever the spelling', () => {
@@ -45,9 +49,9 @@ describe('a name', () => {
   test('keeps its resource, and so its encodings, while its version stays', () => {
     const cache = serving(assignmentOf('pricer', one));
     listen(cache, 'shop/pricer');
-    const before = cache.endpoints.resources.get('shop/pricer');
+    const before = cache.endpoints.resources.get('shop/pricer', anyone);
     cache.publish([assignmentOf('pricer', one)]);
-    expect(cache.endpoints.resources.get('shop/pricer')).toBe(before);
+    expect(cache.endpoints.resources.get('shop/pricer', anyone)).toBe(before);
   });
 
   test('uses the cluster domain it was told', () => {
@@ -110,7 +114,7 @@ describe('a Service that is gone', () => {
     const { heard } = listen(cache, 'shop/pricer');
     cache.remove(serviceKey('shop', 'pricer'));
     expect(heard).toEqual(['shop/pricer', '.']);
-    expect(cache.endpoints.resources.get('shop/pricer')).toBeUndefined();
+    expect(cache.endpoints.resources.get('shop/pricer', anyone)).toBeUndefined();
   });
 
   test('is there again when it comes back', () => {
@@ -142,16 +146,17 @@ describe('everything', () => {
   test('is one name per port', () => {
     const unnamed = { ...assignmentOf('search', one), ports: [portOf([], { name: '' })] };
     const { resources } = serving(assignmentOf('pricer', one), unnamed).endpoints;
-    expect([...resources.listed()]).toEqual(['shop/pricer:http', 'shop/search']);
-    expect(resources.isListed('shop/pricer:http')).toBe(true);
-    expect(resources.isListed('shop/pricer')).toBe(false);
-    expect(resources.isListed('no name')).toBe(false);
+    expect([...resources.listed(anyone)]).toEqual(['shop/pricer:http', 'shop/search']);
+    expect(resources.isListed('shop/pricer:http', anyone)).toBe(true);
+    expect(resources.isListed('shop/pricer', anyone)).toBe(false);
+    expect(resources.isListed('no name', anyone)).toBe(false);
   });
 
   test('tells who watches it of every Service that comes, changes and goes', () => {
     const cache = serving(assignmentOf('pricer', one));
     const { heard, watcher } = listen(cache);
     cache.endpoints.resources.watchListed(watcher);
+    cache.endpoints.resources.get('shop/pricer:http', anyone);
     cache.publish([assignmentOf('pricer', one), assignmentOf('search', one)]);
     cache.publish([assignmentOf('pricer', two)]);
     cache.remove(serviceKey('shop', 'search'));

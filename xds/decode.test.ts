@@ -27,6 +27,7 @@ const node = {
   id: 'sidecar~10.0.0.9',
   cluster: 'frontend',
   zone: 'eu-1a',
+  subZone: 'x',
   userAgentName: 'envoy',
   userAgentVersion: '1.40.0',
 };

@@ -13,6 +13,7 @@ export interface Node {
   readonly id: string;
   readonly cluster: string;
   readonly zone: string;
+  readonly subZone: string;
   readonly userAgentName: string;
   /** `1.40.0`. */
   readonly userAgentVersion: string;
@@ -122,11 +123,15 @@ function text(reader: protobuf.Reader): string {
 
 /** core.v3.Node. */
 function readNode(reader: protobuf.Reader): Node {
-  const node: Writable<Node> = { id: '', cluster: '', zone: '', userAgentName: '', userAgentVersion: '' };
+  const node: Writable<Node> = { id: '', cluster: '', zone: '', subZone: '', userAgentName: '', userAgentVersion: '' };
   readNested(reader, {
     [bytesTag(1)]: (field) => (node.id = text(field)),
     [bytesTag(2)]: (field) => (node.cluster = text(field)),
-    [bytesTag(4)]: (locality) => readNested(locality, { [bytesTag(2)]: (field) => (node.zone = text(field)) }),
+    [bytesTag(4)]: (locality) =>
+      readNested(locality, {
+        [bytesTag(2)]: (field) => (node.zone = text(field)),
+        [bytesTag(3)]: (field) => (node.subZone = text(field)),
+      }),
     [bytesTag(6)]: (field) => (node.userAgentName = text(field)),
     [bytesTag(7)]: (field) => (node.userAgentVersion = text(field)),
     [bytesTag(8)]: (build) =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { serviceKey } from '../engine/model.ts';
-import { assignmentOf, endpointOf } from '../test/support/assignments.ts';
+import { anyone, assignmentOf, endpointOf } from '../test/support/assignments.ts';
 import { contents, deltaStream, type TestStreamOptions } from '../test/support/xds-stream.ts';
 import { createXdsCache } from './cache.ts';
 
@@ -27,7 +27,7 @@ function world(options: TestStreamOptions = {}) {
     ack: () => say({ response_nonce: nonce }),
     nack: (message: string) => say({ response_nonce: nonce, error_detail: { code: 3, message } }),
     nonce: () => nonce,
-    versionOf: (name: string) => cache.endpoints.resources.get(name)?.version ?? '',
+    versionOf: (name: string) => cache.endpoints.resources.get(name, anyone)?.version ?? '',
   };
 }
 
@@ -38,7 +38,7 @@ describe('a first request', () => {
     const { resources, type_url } = response();
     expect(type_url).toBe(cache.endpoints.typeUrl);
     expect(resources).toMatchObject([
-      { name: 'shop/a', version: cache.endpoints.resources.get('shop/a')?.version, resource: { type_url } },
+      { name: 'shop/a', version: cache.endpoints.resources.get('shop/a', anyone)?.version, resource: { type_url } },
     ]);
   });
 

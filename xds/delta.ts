@@ -4,7 +4,7 @@ import { type Protocol, wildcard } from './protocol.ts';
 
 export const delta: Protocol<DeltaRequest> = {
   variant: 'delta',
-  tellsAbsence: true,
+  absence: () => 'named',
   decode: decodeDeltaRequest,
   createReader(subscription, legacyWildcard) {
     return ({ subscribe, unsubscribe, known }, answer) => {

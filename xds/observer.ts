@@ -15,6 +15,8 @@ export interface XdsObserver {
   nacked(stream: StreamInfo, typeUrl: string, push: Push, message: string): void;
   /** Somebody asked for a name that means nothing now. */
   unknownName(stream: StreamInfo, typeUrl: string, name: string): void;
+  /** Somebody asked for a name in a namespace that is not theirs; they get silence, as for one that means nothing. */
+  refusedName(stream: StreamInfo, typeUrl: string, name: string): void;
   /** Somebody asked for a type that nobody here has; once per type and stream. */
   unknownType(stream: StreamInfo, typeUrl: string): void;
 }
@@ -37,5 +39,6 @@ export const silentObserver: XdsObserver = {
   acked: nothing,
   nacked: nothing,
   unknownName: nothing,
+  refusedName: nothing,
   unknownType: nothing,
 };

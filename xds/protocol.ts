@@ -1,13 +1,14 @@
 /** What differs between the protocols: how a request is read, and what it means for the subscription. */
+import type { ClientClass } from '../engine/assignment/client-class.ts';
 import type { DecodeLimits, Node } from './decode.ts';
 import type { Answer } from './exchange.ts';
 import type { VariantName } from './resource.ts';
-import type { Subscription } from './subscription.ts';
+import type { Absence, Subscription } from './subscription.ts';
 
 export interface Protocol<Request extends AnyRequest = AnyRequest> {
   readonly variant: VariantName;
-  /** Whether it has words for "does not exist". */
-  readonly tellsAbsence: boolean;
+  /** How a client of this kind is told that something of this type does not exist. */
+  absence(isFullState: boolean, dialect: ClientClass['dialect']): Absence;
   /** @throws RequestRefused for what is no request, or is beyond the limits. */
   decode(bytes: Uint8Array, limits: DecodeLimits): Request;
   /** Follows the wishes of the requests of one type on one stream. */

@@ -24,7 +24,7 @@ const any = (resource: Resource) => ({
 
 describe('a state-of-the-world response', () => {
   const decode = (resources: readonly Resource[], nonce = 'n1') =>
-    StreamEndpoints.responseDeserialize(encodeResponse('sotw', endpointType, { resources, removed: [] }, nonce));
+    StreamEndpoints.responseDeserialize(encodeResponse('sotw', endpointType, { resources, absent: [] }, nonce));
 
   test('with one resource has its version', () => {
     expect(decode([a])).toEqual({
@@ -36,8 +36,8 @@ describe('a state-of-the-world response', () => {
   });
 
   test('with several has a version made of theirs', () => {
-    const version = batchVersion({ resources: [a, b], removed: [] });
-    expect(version).not.toBe(batchVersion({ resources: [b], removed: [] }));
+    const version = batchVersion({ resources: [a, b] });
+    expect(version).not.toBe(batchVersion({ resources: [b] }));
     expect(decode([a, b])).toEqual({
       version_info: version,
       type_url: endpointType,
@@ -52,8 +52,8 @@ describe('a state-of-the-world response', () => {
 });
 
 describe('a delta response', () => {
-  const decode = (resources: readonly Resource[], removed: readonly string[]) =>
-    DeltaEndpoints.responseDeserialize(encodeResponse('delta', endpointType, { resources, removed }, 'n1'));
+  const decode = (resources: readonly Resource[], absent: readonly string[]) =>
+    DeltaEndpoints.responseDeserialize(encodeResponse('delta', endpointType, { resources, absent }, 'n1'));
 
   test('has a version for each resource', () => {
     expect(decode([a], [])).toEqual({
@@ -70,8 +70,9 @@ describe('a delta response', () => {
       removed_resources: ['shop/c'],
       nonce: 'n1',
     });
-    expect(decode([], ['shop/c'])).toEqual({ type_url: endpointType, nonce: 'n1', removed_resources: ['shop/c'] });
-    expect(decode([], [])).toEqual({ type_url: endpointType, nonce: 'n1' });
+    const nothing = { system_version_info: batchVersion({ resources: [] }), type_url: endpointType, nonce: 'n1' };
+    expect(decode([], ['shop/c'])).toEqual({ ...nothing, removed_resources: ['shop/c'] });
+    expect(decode([], [])).toEqual(nothing);
   });
 });
 
@@ -82,7 +83,7 @@ test('a resource is encoded once per variant, whoever asks and how often', () =>
 
 test('what is shared is the whole response but for the nonce, which comes last', () => {
   const [first, second] = ['n1', 'a much longer nonce'].map((nonce) =>
-    encodeResponse('sotw', endpointType, { resources: [a], removed: [] }, nonce),
+    encodeResponse('sotw', endpointType, { resources: [a], absent: [] }, nonce),
   );
   const { response } = a.encoded('sotw');
   expect(first?.subarray(0, response.length)).toEqual(response);

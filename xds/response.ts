@@ -2,36 +2,53 @@
 import protobuf from 'protobufjs/minimal.js';
 import { contentHash } from './content.ts';
 import type { Resource, VariantName } from './resource.ts';
-import { asBuffer, bytesTag } from './wire.ts';
+import { asBuffer, bytesTag, varintTag } from './wire.ts';
 
 /** What one response carries. */
 export interface Batch {
   readonly resources: readonly Resource[];
-  /** Names that do not exist, for delta; always empty otherwise. */
-  readonly removed: readonly string[];
+  /**
+   * Names of which it says that they do not exist. Delta has a field for that, and state of the world one that Envoy does
+   * not know: `resource_errors`.
+   */
+  readonly absent: readonly string[];
+  /** Those of the resources that it was sent for, where it holds others too. */
+  readonly changed?: readonly Resource[];
 }
 
-/** A single resource speaks for itself; the version of several is made of theirs. Empty when nothing is in the batch. */
-export function batchVersion({ resources }: Batch): string {
+/** A single resource speaks for itself; the version of several, or of none, is made of theirs. */
+export function batchVersion({ resources }: Pick<Batch, 'resources'>): string {
   const [first, second] = resources;
-  if (first === undefined) return '';
-  if (second === undefined) return first.version;
+  if (first !== undefined && second === undefined) return first.version;
   return contentHash(resources.map(({ name, version }) => `${name}\n${version}\n`).join(''));
 }
 
 /** An empty nonce is left out. */
 export function encodeResponse(variant: VariantName, typeUrl: string, batch: Batch, nonce: string): Buffer {
   const [only, another] = batch.resources;
-  if (only !== undefined && another === undefined && batch.removed.length === 0) {
+  if (only !== undefined && another === undefined && batch.absent.length === 0) {
     return Buffer.concat([only.encoded(variant).response, nonceField(nonce)]);
   }
   const writer = protobuf.Writer.create();
-  const version = batchVersion(batch);
-  if (version !== '') writer.uint32(bytesTag(1)).string(version);
-  writer.uint32(bytesTag(4)).string(typeUrl);
-  for (const name of batch.removed) writer.uint32(bytesTag(6)).string(name);
+  writer.uint32(bytesTag(1)).string(batchVersion(batch)).uint32(bytesTag(4)).string(typeUrl);
+  for (const name of batch.absent) writeAbsent(writer, variant, name);
   const elements = batch.resources.map((resource) => resource.encoded(variant).element);
   return Buffer.concat([...elements, writer.finish(), nonceField(nonce)]);
+}
+
+const notFound = 5;
+
+function writeAbsent(writer: protobuf.Writer, variant: VariantName, name: string): void {
+  // DeltaDiscoveryResponse.removed_resources.
+  if (variant === 'delta') writer.uint32(bytesTag(6)).string(name);
+  else {
+    // DiscoveryResponse.resource_errors: ResourceError with ResourceName and google.rpc.Status.
+    writer.uint32(bytesTag(7)).fork();
+    writer.uint32(bytesTag(1)).fork().uint32(bytesTag(1)).string(name).ldelim();
+    writer.uint32(bytesTag(2)).fork().uint32(varintTag(1)).int32(notFound);
+    writer.uint32(bytesTag(2)).string(`nothing is called ${name}`).ldelim();
+    writer.ldelim();
+  }
 }
 
 function nonceField(nonce: string): Buffer {

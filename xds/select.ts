@@ -15,7 +15,8 @@ export function selectPort(assignment: Assignment, name: EndpointsName): PortAss
   return port === undefined || name.subset === undefined ? port : filterSubset(port, name.subset);
 }
 
-function findPort({ ports }: Assignment, selector: PortSelector): PortAssignment | undefined {
+/** Undefined when the Service has no such port. */
+export function findPort({ ports }: Assignment, selector: PortSelector): PortAssignment | undefined {
   switch (selector.kind) {
     case 'number':
       return ports.find(({ port }) => port.number === selector.number);

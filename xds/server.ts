@@ -1,4 +1,4 @@
-/** The xDS listener: endpoints, by their own service and aggregated, health and reflection. Nothing on it acts. */
+/** The xDS listener: clusters and endpoints, by services of their own and aggregated, health and reflection. Nothing on it acts. */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { type Clock, systemClock } from '../engine/clock.ts';
@@ -6,15 +6,24 @@ import type { ListenAddress } from '../engine/config/listen.ts';
 import type { ProxyView } from './book.ts';
 import type { XdsCache } from './cache.ts';
 import type { XdsCall } from './call.ts';
+import { everywhere } from './client.ts';
 import { delta } from './delta.ts';
 import { createFetch } from './fetch.ts';
 import { defaultLimits, type XdsLimits } from './limits.ts';
 import { listen } from './listener.ts';
 import { silentObserver, type XdsObserver } from './observer.ts';
 import { addReflection } from './reflection.ts';
-import { aggregatedMethods, aggregatedService, endpointMethods, endpointService } from './services.ts';
+import {
+  aggregatedMethods,
+  aggregatedService,
+  clusterMethods,
+  clusterService,
+  endpointMethods,
+  endpointService,
+} from './services.ts';
 import { sotw } from './sotw.ts';
-import { createStreams, type Streams } from './streams.ts';
+import { createStreams, type Identify, type Streams } from './streams.ts';
+import type { ResourceType } from './types.ts';
 
 export interface XdsServerOptions {
   readonly listen: ListenAddress;
@@ -34,13 +43,15 @@ export interface XdsServer {
   stop(): Promise<void>;
 }
 
+const discoveryServices = [endpointService, clusterService, aggregatedService];
 const healthService = 'grpc.health.v1.Health';
 
 /** Listens at once; until the cache is open, streams are turned away. @throws ProblemError when it cannot listen. */
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
   const { cache, clock = systemClock, observer = silentObserver } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const streams = createStreams({ cache, limits, observer, clock });
+  const identify: Identify = () => everywhere;
+  const streams = createStreams({ cache, identify, limits, observer, clock });
   const server = new Server({
     'grpc.max_receive_message_length': limits.maxRequestBytes,
     // An Envoy without ADS has a stream for each of its clusters, thousands of them on one connection.
@@ -51,9 +62,9 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     // Statistics of every message, which nobody reads.
     'grpc.enable_channelz': 0,
   });
-  addDiscovery(server, cache, streams, limits);
+  addDiscovery(server, streams, (type) => createFetch(cache, type, limits, identify), cache);
   const setHealth = addHealth(server);
-  addReflection(server, [endpointService, aggregatedService, healthService]);
+  addReflection(server, [...discoveryServices, healthService]);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = await listen(options.listen, (socket) => injector.injectConnection(socket));
@@ -79,12 +90,21 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   };
 }
 
-function addDiscovery(server: Server, cache: XdsCache, streams: Streams, limits: XdsLimits): void {
-  const { typeUrl } = cache.endpoints;
+function addDiscovery(
+  server: Server,
+  streams: Streams,
+  fetch: (type: ResourceType) => ReturnType<typeof createFetch>,
+  { clusters, endpoints }: Pick<XdsCache, 'clusters' | 'endpoints'>,
+): void {
   server.addService(endpointMethods, {
-    StreamEndpoints: (call: XdsCall) => streams.accept(call, sotw, typeUrl),
-    DeltaEndpoints: (call: XdsCall) => streams.accept(call, delta, typeUrl),
-    FetchEndpoints: createFetch(cache, limits),
+    StreamEndpoints: (call: XdsCall) => streams.accept(call, sotw, endpoints.typeUrl),
+    DeltaEndpoints: (call: XdsCall) => streams.accept(call, delta, endpoints.typeUrl),
+    FetchEndpoints: fetch(endpoints),
+  });
+  server.addService(clusterMethods, {
+    StreamClusters: (call: XdsCall) => streams.accept(call, sotw, clusters.typeUrl),
+    DeltaClusters: (call: XdsCall) => streams.accept(call, delta, clusters.typeUrl),
+    FetchClusters: fetch(clusters),
   });
   server.addService(aggregatedMethods, {
     StreamAggregatedResources: (call: XdsCall) => streams.accept(call, sotw),
@@ -94,7 +114,7 @@ function addDiscovery(server: Server, cache: XdsCache, streams: Streams, limits:
 
 /** The health of the server as a whole and of what it serves; nothing is served before the cache is open. */
 function addHealth(server: Server): (status: 'SERVING' | 'NOT_SERVING') => void {
-  const names = ['', endpointService, aggregatedService];
+  const names = ['', ...discoveryServices];
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'NOT_SERVING'])));
   health.addToServer(server);
   return (status) => {

@@ -6,12 +6,19 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 
 export const endpointService = 'envoy.service.endpoint.v3.EndpointDiscoveryService';
+export const clusterService = 'envoy.service.cluster.v3.ClusterDiscoveryService';
 export const aggregatedService = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
 
 export const endpointMethods = {
   StreamEndpoints: inBytes(endpointService, 'StreamEndpoints', { isStream: true }),
   DeltaEndpoints: inBytes(endpointService, 'DeltaEndpoints', { isStream: true }),
   FetchEndpoints: inBytes(endpointService, 'FetchEndpoints', { isStream: false }),
+} as const;
+
+export const clusterMethods = {
+  StreamClusters: inBytes(clusterService, 'StreamClusters', { isStream: true }),
+  DeltaClusters: inBytes(clusterService, 'DeltaClusters', { isStream: true }),
+  FetchClusters: inBytes(clusterService, 'FetchClusters', { isStream: false }),
 } as const;
 
 export const aggregatedMethods = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { serviceKey } from '../engine/model.ts';
-import { assignmentOf, endpointOf } from '../test/support/assignments.ts';
+import { anyone, assignmentOf, endpointOf } from '../test/support/assignments.ts';
 import { contents, sotwStream, type TestStreamOptions } from '../test/support/xds-stream.ts';
 import { createXdsCache } from './cache.ts';
 
@@ -44,7 +44,7 @@ describe('a first request', () => {
     const { cache, say, receive } = world();
     say({
       resource_names: ['shop/a'],
-      version_info: cache.endpoints.resources.get('shop/a')?.version ?? '',
+      version_info: cache.endpoints.resources.get('shop/a', anyone)?.version ?? '',
       response_nonce: 's1.1',
     });
     expect(contents(receive())).toEqual(['shop/a: 10.0.0.1']);

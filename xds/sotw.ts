@@ -6,8 +6,12 @@ const nothingKnown: ReadonlyMap<string, string> = new Map();
 
 export const sotw: Protocol<SotwRequest> = {
   variant: 'sotw',
-  // An empty response would not say it: Envoy takes that as the end of its wait and runs with an empty cluster.
-  tellsAbsence: false,
+  absence(isFullState, dialect) {
+    if (isFullState) return 'left out';
+    // Envoy does not know the field for it, would take a response without endpoints as the end of its wait, and run with
+    // an empty cluster. gRPC clients wait for something to tell their callers.
+    return dialect === 'grpc' ? 'named' : 'silent';
+  },
   decode: decodeSotwRequest,
   createReader(subscription, legacyWildcard) {
     /** Until the client names anything, no names may mean everything; afterwards they mean nothing. */

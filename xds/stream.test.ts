@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
-import { assignmentOf, endpointOf } from '../test/support/assignments.ts';
+import { anyone, assignmentOf, endpointOf } from '../test/support/assignments.ts';
 import { contents, deltaStream, sotwStream } from '../test/support/xds-stream.ts';
 import { createXdsCache, type XdsCache } from './cache.ts';
 import type { XdsObserver } from './observer.ts';
@@ -9,7 +9,7 @@ import { endpointType } from './types.ts';
 
 const one = endpointOf('10.0.0.1');
 const two = endpointOf('10.0.0.2');
-const otherType = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
+const otherType = 'type.googleapis.com/envoy.service.runtime.v3.Runtime';
 
 function serving(...names: readonly string[]): XdsCache {
   const cache = createXdsCache();
@@ -60,7 +60,7 @@ describe('an aggregated stream', () => {
   test('keeps types apart: each has its own unanswered response, and no nonce passes for that of another', () => {
     const cache = serving('a');
     const get = (name: string) => {
-      const version = cache.endpoints.resources.get(name)?.version;
+      const version = cache.endpoints.resources.get(name, anyone)?.version;
       return version === undefined ? undefined : createResource(otherType, name, version, Buffer.alloc(0));
     };
     const other = { ...cache.endpoints, typeUrl: otherType, resources: { ...cache.endpoints.resources, get } };
@@ -204,6 +204,7 @@ test('what happens is told', () => {
     acked: tell('acked'),
     nacked: tell('nacked'),
     unknownName: tell('unknown name'),
+    refusedName: tell('refused name'),
     unknownType: tell('unknown type'),
   };
   const cache = serving('a');
@@ -241,7 +242,7 @@ test('its view tells what it was sent, what it accepted and what it refused', as
   say({ resource_names });
   const { nonce = '', version_info } = response();
   await clock.advance(5);
-  const version = cache.endpoints.resources.get('shop/a')?.version;
+  const version = cache.endpoints.resources.get('shop/a', anyone)?.version;
   expect(stream.view()).toEqual({
     openedAtMs,
     exchanges: [

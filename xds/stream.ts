@@ -4,14 +4,15 @@
  */
 import type { Clock } from '../engine/clock.ts';
 import type { EpochMs } from '../engine/model.ts';
+import { type Client, clientOf, type NamespaceRule } from './client.ts';
 import { type Node, tooManyNames } from './decode.ts';
-import { createExchange, type Exchange, type ExchangeView } from './exchange.ts';
+import { createExchange, type Exchange, type ExchangeView, type Push } from './exchange.ts';
 import type { XdsLimits } from './limits.ts';
 import type { StreamInfo, XdsObserver } from './observer.ts';
 import type { AnyRequest, Protocol, WishReader } from './protocol.ts';
 import { internalError, malformed, RequestRefused, type StreamStatus, tooMuch } from './refusal.ts';
 import { createSubscription, type NameView } from './subscription.ts';
-import { noResources, type ResourceType } from './types.ts';
+import { clusterType, endpointType, noResources, pushRank, type ResourceType } from './types.ts';
 
 /** The way to the client. */
 export interface Transport {
@@ -26,6 +27,8 @@ export interface Transport {
 export interface StreamOptions<Request extends AnyRequest> {
   readonly protocol: Protocol<Request>;
   readonly types: ReadonlyMap<string, ResourceType>;
+  /** What the client may ask for, by what its connection showed. */
+  readonly allows: NamespaceRule;
   /** Of a service for one type. On an aggregated stream each request names its type. */
   readonly onlyType?: string;
   readonly transport: Transport;
@@ -52,11 +55,19 @@ export interface StreamView {
   })[];
 }
 
+interface TypedExchange<Request> {
+  readonly exchange: Exchange;
+  readonly readWishes: WishReader<Request>;
+}
+
 export function createStream<Request extends AnyRequest>(options: StreamOptions<Request>): Stream {
-  const { protocol, types, onlyType, transport, limits, observer, clock, nonceTag } = options;
-  const exchanges = new Map<string, { readonly exchange: Exchange; readonly readWishes: WishReader<Request> }>();
+  const { protocol, types, allows, onlyType, transport, limits, observer, clock, nonceTag } = options;
+  /** In the order in which they are pushed. */
+  let exchanges = new Map<string, TypedExchange<Request>>();
   const openedAtMs = clock.now();
   let node: Node | undefined;
+  /** Known from the first request on; who introduces itself later is not served differently for that. */
+  let client: Client | undefined;
   let nonces = 0;
   let isSending = false;
   let isClosed = false;
@@ -73,7 +84,7 @@ export function createStream<Request extends AnyRequest>(options: StreamOptions<
     return onlyType ?? typeUrl;
   }
 
-  function exchangeOf(typeUrl: string): { readonly exchange: Exchange; readonly readWishes: WishReader<Request> } {
+  function exchangeOf(typeUrl: string): TypedExchange<Request> {
     const known = exchanges.get(typeUrl);
     if (known !== undefined) return known;
     if (typeUrl.length > limits.maxNameLength) throw malformed(`a type_url of ${typeUrl.length} characters`);
@@ -83,18 +94,21 @@ export function createStream<Request extends AnyRequest>(options: StreamOptions<
     const type = types.get(typeUrl);
     // One type that we do not have must not cost the client the others on its stream.
     if (type === undefined) observer.unknownType(info, typeUrl);
+    client ??= clientOf(node, allows);
     const subscription = createSubscription({
       resources: type?.resources ?? noResources,
-      tellsAbsence: protocol.tellsAbsence,
+      client,
+      absence: protocol.absence(type?.isFullState ?? false, client.class.dialect),
       onDue: push,
       onUnknown: (name) => observer.unknownName(info, typeUrl, name),
+      onRefused: (name) => observer.refusedName(info, typeUrl, name),
     });
     const { responseBytes } = limits;
     const added = {
       exchange: createExchange({ typeUrl, variant: protocol.variant, subscription, responseBytes }),
       readWishes: protocol.createReader(subscription, type?.legacyWildcard ?? false),
     };
-    exchanges.set(typeUrl, added);
+    exchanges = inPushOrder([...exchanges, [typeUrl, added]]);
     return added;
   }
 
@@ -120,12 +134,22 @@ export function createStream<Request extends AnyRequest>(options: StreamOptions<
       const next = exchange.next(nextNonce, clock.now());
       if (next === undefined) continue;
       isSending = true;
+      repeatEndpoints(exchange.typeUrl, next.push);
       transport.send(next.bytes, () => {
         isSending = false;
         push();
       });
       observer.pushed(info, exchange.typeUrl, next.push, next.bytes.length);
     }
+  }
+
+  /**
+   * A client that gets a cluster waits for its endpoints. An Envoy that has asked for endpoints of that name before does
+   * not ask again, and would wait until a timeout.
+   */
+  function repeatEndpoints(typeUrl: string, { resources, changed = resources }: Push): void {
+    if (typeUrl !== clusterType) return;
+    exchanges.get(endpointType)?.exchange.subscription.repeat(changed.map(({ name }) => name));
   }
 
   function close(fault?: string): void {
@@ -165,4 +189,8 @@ export function createStream<Request extends AnyRequest>(options: StreamOptions<
       })),
     }),
   };
+}
+
+function inPushOrder<Value>(byType: readonly (readonly [typeUrl: string, Value])[]): Map<string, Value> {
+  return new Map(byType.toSorted(([a], [b]) => pushRank(a) - pushRank(b)));
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../engine/clock.ts';
 import { createAdmission } from './admission.ts';
 import { createBook, type ProxyView } from './book.ts';
 import type { XdsCache } from './cache.ts';
+import type { NamespaceRule } from './client.ts';
 import { callTransport, endCall, type XdsCall } from './call.ts';
 import type { XdsLimits } from './limits.ts';
 import type { XdsObserver } from './observer.ts';
@@ -20,15 +21,18 @@ export interface Streams {
   stop(): void;
 }
 
+/** What the client at `address:port` may ask for, by what its connection showed. */
+export type Identify = (peer: string) => NamespaceRule;
+
 export interface StreamsOptions {
   readonly cache: XdsCache;
+  readonly identify: Identify;
   readonly limits: XdsLimits;
   readonly observer: XdsObserver;
   readonly clock: Clock;
 }
 
-export function createStreams({ cache, limits, observer, clock }: StreamsOptions): Streams {
-  const types = new Map([[cache.endpoints.typeUrl, cache.endpoints]]);
+export function createStreams({ cache, identify, limits, observer, clock }: StreamsOptions): Streams {
   const book = createBook();
   const admission = createAdmission(clock, limits.streamsPerSecond);
   const stalls = createStallGuard(clock, limits.streamStallMs);
@@ -39,7 +43,8 @@ export function createStreams({ cache, limits, observer, clock }: StreamsOptions
   function begin<Request extends AnyRequest>(call: XdsCall, protocol: Protocol<Request>, onlyType?: string): void {
     const stream = createStream({
       protocol,
-      types,
+      types: cache.types,
+      allows: identify(call.getPeer()),
       ...(onlyType === undefined ? {} : { onlyType }),
       transport: callTransport(call, stalls, () => leave(`it left a response unread for ${limits.streamStallMs} ms`)),
       limits,

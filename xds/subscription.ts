@@ -6,6 +6,7 @@
  * the client refused stays parked until the content changes: sending it again would only be refused again, for ever.
  */
 import type { EpochMs } from '../engine/model.ts';
+import type { Client } from './client.ts';
 import type { Resource } from './resource.ts';
 import type { Batch } from './response.ts';
 import type { Resources, Watcher } from './types.ts';
@@ -23,8 +24,8 @@ export interface Subscription {
   subscribeAll(known: ReadonlyMap<string, string>): void;
   unsubscribeAll(): void;
   hasAll(): boolean;
-  /** All of it is due again. */
-  repeat(): void;
+  /** These are due again, where they were asked for; without names, all of it. */
+  repeat(names?: Iterable<string>): void;
   /** What is due now, up to about so many bytes; it counts as sent. Undefined when nothing is to be said. */
   take(maxBytes: number): Batch | undefined;
   accepted(batch: Batch): void;
@@ -53,13 +54,21 @@ export interface Refusal {
 
 export interface SubscriptionOptions {
   readonly resources: Resources;
-  /** Whether the protocol has words for "does not exist". */
-  readonly tellsAbsence: boolean;
+  readonly client: Client;
+  readonly absence: Absence;
   /** Something may be due. */
   readonly onDue: () => void;
   /** A name was asked for that means nothing now. */
   readonly onUnknown: (name: string) => void;
+  /** A name was asked for that is not for this client. */
+  readonly onRefused: (name: string) => void;
 }
+
+/**
+ * How a client is told that something does not exist: by name; by leaving it out of a response that has all there is; or
+ * not at all, so that it keeps what it has.
+ */
+export type Absence = 'named' | 'left out' | 'silent';
 
 interface Interest {
   /** Asked for by name; otherwise it is one of everything. */
@@ -74,18 +83,23 @@ interface Interest {
 /** In place of the version that was sent. */
 const absent = '';
 
-export function createSubscription({ resources, tellsAbsence, onDue, onUnknown }: SubscriptionOptions): Subscription {
+export function createSubscription(options: SubscriptionOptions): Subscription {
+  const { resources, client, absence, onDue, onUnknown, onRefused } = options;
   const interests = new Map<string, Interest>();
   /** To be looked at when a response can be sent. */
   const due = new Set<string>();
   let named = 0;
   let wantsAll = false;
-  /** Everything was asked for, and an empty answer is an answer too. */
+  /** Something was asked for to which nothing is an answer too. */
   let owesAnswer = false;
 
   const watcher: Watcher = {
     changed(name) {
-      if (!interests.has(name)) add(name, false);
+      // Of everything it hears all; what is not for this client must not show, not even as something that is gone.
+      if (!interests.has(name)) {
+        if (!resources.isListed(name, client)) return;
+        add(name, false);
+      }
       due.add(name);
     },
     flush: onDue,
@@ -105,24 +119,58 @@ export function createSubscription({ resources, tellsAbsence, onDue, onUnknown }
 
   /** What everything consists of has one name per resource; another spelling of it counts only if it was asked for. */
   function current(name: string, { isNamed }: Interest): Resource | undefined {
-    return isNamed || resources.isListed(name) ? resources.get(name) : undefined;
+    return isNamed || resources.isListed(name, client) ? resources.get(name, client) : undefined;
   }
 
-  function takeResource(resource: Resource, interest: Interest): boolean {
-    if (resource.version === interest.refusal?.version) return false;
-    if (resource.version === interest.sent && !interest.isOwed) return false;
-    interest.sent = resource.version;
+  function isDue({ version }: Resource, interest: Interest): boolean {
+    if (version === interest.refusal?.version) return false;
+    return version !== interest.sent || interest.isOwed;
+  }
+
+  function markSent(interest: Interest, version: string): void {
+    interest.sent = version;
     interest.isOwed = false;
-    return true;
   }
 
-  /** Without words for it, silence: the client keeps what it has, and the name stays owed. */
+  /** In silence the client keeps what it has, and the name stays owed. Of what is not its own it hears nothing at all. */
   function takeAbsence(name: string, interest: Interest): boolean {
     if (!interest.isNamed) forget(name);
-    if (!tellsAbsence || (interest.sent === absent && !interest.isOwed)) return false;
-    interest.sent = absent;
-    interest.isOwed = false;
+    if (absence === 'silent' || !resources.allows(name, client)) return false;
+    if (interest.sent === absent && !interest.isOwed) return false;
+    markSent(interest, absent);
     return true;
+  }
+
+  function takeChanges(maxBytes: number): Batch {
+    const batch = { resources: [] as Resource[], absent: [] as string[] };
+    let bytes = 0;
+    for (const name of due) {
+      if (bytes >= maxBytes) break;
+      due.delete(name);
+      const interest = interests.get(name);
+      if (interest === undefined) continue;
+      const resource = current(name, interest);
+      if (resource === undefined) {
+        if (takeAbsence(name, interest)) batch.absent.push(name);
+      } else if (isDue(resource, interest)) {
+        markSent(interest, resource.version);
+        batch.resources.push(resource);
+        bytes += resource.bytes;
+      }
+    }
+    return batch;
+  }
+
+  /** What was refused is in it again if anything else changed: left out, it would not exist. */
+  function takeEverything(changes: Batch): Batch {
+    const all: Resource[] = [];
+    for (const [name, interest] of interests) {
+      const resource = current(name, interest);
+      if (resource === undefined) continue;
+      markSent(interest, resource.version);
+      all.push(resource);
+    }
+    return { resources: all, absent: [], changed: changes.resources };
   }
 
   return {
@@ -133,8 +181,10 @@ export function createSubscription({ resources, tellsAbsence, onDue, onUnknown }
     subscribe(name) {
       if (interests.get(name)?.isNamed !== true) named += 1;
       add(name, true);
+      if (absence === 'left out') owesAnswer = true;
+      if (!resources.allows(name, client)) return onRefused(name);
       resources.watch(name, watcher);
-      if (resources.get(name) === undefined) onUnknown(name);
+      if (resources.get(name, client) === undefined) onUnknown(name);
     },
 
     unsubscribe(name) {
@@ -145,21 +195,20 @@ export function createSubscription({ resources, tellsAbsence, onDue, onUnknown }
       if (wantsAll) {
         // The client cannot know whether it still gets the resource, as one of everything: it must be told.
         interest.isNamed = false;
-        interest.isOwed = tellsAbsence;
+        interest.isOwed = absence === 'named';
         due.add(name);
       } else forget(name);
     },
 
     subscribeAll(known) {
       wantsAll = true;
-      owesAnswer = tellsAbsence;
+      owesAnswer = absence !== 'silent';
       resources.watchListed(watcher);
-      for (const name of resources.listed()) {
+      for (const name of resources.listed(client)) {
         const interest = interests.get(name) ?? add(name, false);
         const version = known.get(name);
-        if (version !== undefined && version === resources.get(name)?.version && !interest.isNamed) {
-          interest.sent = version;
-          interest.isOwed = false;
+        if (version !== undefined && version === resources.get(name, client)?.version && !interest.isNamed) {
+          markSent(interest, version);
         } else {
           interest.isOwed = true;
           due.add(name);
@@ -178,33 +227,23 @@ export function createSubscription({ resources, tellsAbsence, onDue, onUnknown }
 
     hasAll: () => wantsAll,
 
-    repeat() {
-      for (const [name, interest] of interests) {
+    repeat(names = interests.keys()) {
+      for (const name of names) {
+        const interest = interests.get(name);
+        if (interest === undefined) continue;
         interest.isOwed = true;
         due.add(name);
       }
+      if (absence === 'left out' && interests.size === 0) owesAnswer = wantsAll;
     },
 
     take(maxBytes) {
-      const batch = { resources: [] as Resource[], removed: [] as string[] };
-      let bytes = 0;
-      for (const name of due) {
-        if (bytes >= maxBytes) break;
-        due.delete(name);
-        const interest = interests.get(name);
-        if (interest === undefined) continue;
-        const resource = current(name, interest);
-        if (resource === undefined) {
-          if (takeAbsence(name, interest)) batch.removed.push(name);
-        } else if (takeResource(resource, interest)) {
-          batch.resources.push(resource);
-          bytes += resource.bytes;
-        }
-      }
-      const isEmpty = batch.resources.length === 0 && batch.removed.length === 0;
-      if (isEmpty && !owesAnswer) return undefined;
+      if (due.size === 0 && !owesAnswer) return undefined;
+      // All there is goes in one piece: a part of it would say that the rest does not exist.
+      const changes = takeChanges(absence === 'left out' ? Number.POSITIVE_INFINITY : maxBytes);
+      if (changes.resources.length === 0 && changes.absent.length === 0 && !owesAnswer) return undefined;
       owesAnswer = false;
-      return batch;
+      return absence === 'left out' ? takeEverything(changes) : changes;
     },
 
     accepted(batch) {

@@ -121,7 +121,7 @@ describe('never empty, never only DRAINING, while anybody could answer', () => {
   it('nobody is there: empty', () => {
     expect(assigned({ fleet: [] })).toEqual({
       service: 'shop/pricer',
-      ports: [{ port: { name: 'http', number: 80 }, proximity: 'None', localities: [] }],
+      ports: [{ port: { name: 'http', number: 80 }, proximity: 'None', localities: [], ejectedAs: 'DRAINING' }],
     });
   });
   it('holds for every port by itself', () => {

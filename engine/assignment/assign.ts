@@ -7,7 +7,7 @@ import type { EjectPolicy, Policy, RampPolicy } from '../policy/policy.ts';
 import { type Decision, isOut, leastSevereFirst } from '../rotation/decision.ts';
 import { weightOf } from '../rotation/ramp.ts';
 import type { Clamp } from '../rotation/state.ts';
-import type { AssignedEndpoint, Assignment, LocalityAssignment, PortAssignment } from './assignment.ts';
+import type { AssignedEndpoint, Assignment, LeavingStatus, LocalityAssignment, PortAssignment } from './assignment.ts';
 
 export interface AssignmentInput {
   readonly fleet: Fleet;
@@ -54,7 +54,7 @@ function placementRule(
   input: AssignmentInput,
   decisions: ReadonlyMap<BackendId, Decision>,
 ): (backend: Backend) => Placement {
-  const leaving = leavingPlacement(input);
+  const leaving = { status: leavingStatus(input), weight: 100 };
   return (backend) => {
     if (backend.terminating) return backend.serving ? leaving : undefined;
     if (!backend.ready) return undefined;
@@ -78,21 +78,18 @@ function placementRule(
  * With several priorities that hides the loss from spill-over, so there it is UNHEALTHY. Terminating endpoints are
  * marked like ejected ones: Envoy does not recompute panic on a change from one mark to the other.
  */
-function leavingPlacement(input: AssignmentInput): Placement {
-  if (input.eject.how === 'MarkUnhealthy' || input.proximity !== 'None') return unhealthy;
-  return { status: 'DRAINING', weight: 100 };
+function leavingStatus({ eject, proximity }: AssignmentInput): LeavingStatus {
+  return eject.how === 'MarkUnhealthy' || proximity !== 'None' ? 'UNHEALTHY' : 'DRAINING';
 }
 
-function assignPort(
-  { fleet, proximity }: AssignmentInput,
-  port: ServicePort,
-  place: (backend: Backend) => Placement,
-): PortAssignment {
+function assignPort(input: AssignmentInput, port: ServicePort, place: (backend: Backend) => Placement): PortAssignment {
+  const { fleet, proximity } = input;
   const endpoints = listEndpoints(fleet, port, place);
   const isServed = endpoints.some(({ status }) => status === 'HEALTHY');
   return {
     port,
     proximity,
+    ejectedAs: leavingStatus(input),
     localities: byLocality(isServed ? endpoints : listEndpoints(fleet, port, lastResort(fleet, port, place)), fleet),
   };
 }

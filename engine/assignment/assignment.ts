@@ -16,7 +16,11 @@ export interface PortAssignment {
   readonly proximity: Policy['proximity'];
   /** Sorted by priority, then zone, then subZone. Empty only when the Service is known to have no endpoints. */
   readonly localities: readonly LocalityAssignment[];
+  /** What endpoints that are out, or on their way out, are marked as where they are listed. */
+  readonly ejectedAs: LeavingStatus;
 }
+
+export type LeavingStatus = 'DRAINING' | 'UNHEALTHY';
 
 export interface LocalityAssignment {
   /** topology zone; empty when unknown. */

@@ -62,8 +62,17 @@ function isTcp({ protocol }: { readonly protocol?: string }): boolean {
 function servicePorts({ spec }: ServiceObject): readonly ServicePort[] {
   return (spec?.ports ?? [])
     .filter(isTcp)
-    .map(({ name, port }) => ({ name: name ?? '', number: port }))
+    .map(({ name = '', port, appProtocol }) => ({
+      name,
+      number: port,
+      ...(isHttp2(appProtocol ?? name.split('-')[0]) ? { protocol: 'http2' as const } : {}),
+    }))
     .sort((a, b) => a.number - b.number || compareText(a.name, b.name));
+}
+
+/** By `appProtocol`, else by the first word of the port's name, as Istio reads it. */
+function isHttp2(protocol: string | undefined): boolean {
+  return ['kubernetes.io/h2c', 'h2c', 'http2', 'grpc'].includes(protocol ?? '');
 }
 
 interface NamedPort {

@@ -27,6 +27,8 @@ export interface ServiceObject {
       readonly port: number;
       /** Absent means TCP. */
       readonly protocol?: string;
+      /** Such as `kubernetes.io/h2c` or `grpc`. */
+      readonly appProtocol?: string;
     }[];
   };
 }

@@ -6,7 +6,7 @@ import type { AssignedEndpoint } from '../../engine/assignment/assignment.ts';
 import { serviceKey } from '../../engine/model.ts';
 import { createXdsCache, type XdsCache } from '../../xds/cache.ts';
 import { startXdsServer, type XdsServer } from '../../xds/server.ts';
-import { assignmentOf } from '../support/assignments.ts';
+import { anyone, assignmentOf } from '../support/assignments.ts';
 import { usePrograms } from '../support/programs.ts';
 import { type Backends, startBackends, tally } from './backends.ts';
 import { edsBootstrap, listenerName, type Way, ways } from './bootstrap.ts';
@@ -86,7 +86,7 @@ function suite(way: Way, { executable, version: envoyVersion }: EnvoyProgram): v
       nodeCluster: 'obeying',
       version: `envoy ${envoyVersion}`,
     });
-    const version = cache.endpoints.resources.get(cluster)?.version;
+    const version = cache.endpoints.resources.get(cluster, anyone)?.version;
     expect(subscriptionTo(cluster)).toEqual({ name: cluster, sentVersion: version, acceptedVersion: version });
   });
 

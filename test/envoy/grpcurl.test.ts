@@ -27,6 +27,7 @@ describeWith(['grpcurl'], 'grpcurl', ({ grpcurl: executable }) => {
 
   it('lists the services', async () => {
     expect((await grpcurl(address(), 'list')).split('\n').filter((line) => line.startsWith('envoy.'))).toEqual([
+      'envoy.service.cluster.v3.ClusterDiscoveryService',
       'envoy.service.discovery.v3.AggregatedDiscoveryService',
       eds,
     ]);

@@ -6,6 +6,7 @@ import type {
   PortAssignment,
 } from '../../engine/assignment/assignment.ts';
 import { backendId, serviceKey } from '../../engine/model.ts';
+import { clientOf, everywhere } from '../../xds/client.ts';
 
 export function endpointOf(address: string, change: Partial<AssignedEndpoint> = {}): AssignedEndpoint {
   return { backend: backendId(address), address, port: 8080, status: 'HEALTHY', weight: 100, ...change };
@@ -23,7 +24,7 @@ export function portOf(
   port: Partial<PortAssignment['port']> = {},
   proximity: PortAssignment['proximity'] = 'None',
 ): PortAssignment {
-  return { port: { name: 'http', number: 80, ...port }, proximity, localities };
+  return { port: { name: 'http', number: 80, ...port }, proximity, localities, ejectedAs: 'DRAINING' };
 }
 
 /** `shop/NAME` with one port `http`, 80, and the endpoints given. */
@@ -33,3 +34,6 @@ export function assignmentOf(name: string, ...endpoints: readonly AssignedEndpoi
     ports: [portOf(endpoints.length === 0 ? [] : [localityOf(endpoints)])],
   };
 }
+
+/** A client of which nothing is known. */
+export const anyone = clientOf(undefined, everywhere);

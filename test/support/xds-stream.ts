@@ -1,5 +1,6 @@
 /** One stream of the server without a network: what it sends is decoded and kept, and it hears what a test says. */
 import { createXdsCache, type XdsCache } from '../../xds/cache.ts';
+import { everywhere, type NamespaceRule } from '../../xds/client.ts';
 import { delta } from '../../xds/delta.ts';
 import { defaultLimits, type XdsLimits } from '../../xds/limits.ts';
 import { silentObserver, type XdsObserver } from '../../xds/observer.ts';
@@ -23,6 +24,8 @@ export interface TestStream<Request, Response> {
   say(request: Request): void;
   /** What was sent since it was asked for last. */
   heard(): readonly Response[];
+  /** All that was sent, as bytes. */
+  raw(): readonly Buffer[];
   /** The one response that was sent since then. */
   response(): Response;
   ended(): StreamStatus | undefined;
@@ -38,6 +41,7 @@ export interface TestStreamOptions {
   readonly limits?: Partial<XdsLimits>;
   readonly observer?: Partial<XdsObserver>;
   readonly nonceTag?: string;
+  readonly allows?: NamespaceRule;
 }
 
 export function sotwStream(options: TestStreamOptions = {}): TestStream<SotwRequestMessage, SotwResponseMessage> {
@@ -63,8 +67,9 @@ function testStream<Request, Response>(
   open: (common: CommonOptions) => Stream,
 ): TestStream<Request, Response> {
   const clock = createManualClock();
-  const types = options.types ?? [(options.cache ?? createXdsCache()).endpoints];
+  const types = options.types ?? [...(options.cache ?? createXdsCache()).types.values()];
   let heard: Response[] = [];
+  const raw: Buffer[] = [];
   let status: StreamStatus | undefined;
   let isStalled = false;
   let underWay: (() => void) | undefined;
@@ -74,6 +79,7 @@ function testStream<Request, Response>(
     send(message, onTaken) {
       if (underWay !== undefined) throw new Error('a message was sent before the last one was taken');
       heard.push(deserialize(message));
+      raw.push(message);
       if (isStalled) underWay = onTaken;
       else onTaken();
     },
@@ -85,6 +91,7 @@ function testStream<Request, Response>(
     types: new Map(types.map((type) => [type.typeUrl, type])),
     ...(options.isAggregated === true ? {} : { onlyType: endpointType }),
     transport,
+    allows: options.allows ?? everywhere,
     limits: { ...defaultLimits, ...options.limits },
     observer: { ...silentObserver, ...options.observer },
     clock,
@@ -100,6 +107,7 @@ function testStream<Request, Response>(
     clock,
     say: (request) => stream.receive(serialize(request)),
     heard: take,
+    raw: () => raw,
     response() {
       const [response, another] = take();
       if (response === undefined || another !== undefined) throw new Error('expected exactly one response');

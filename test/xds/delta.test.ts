@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { serviceKey } from '../../engine/model.ts';
 import { endpointType } from '../../xds/types.ts';
-import { assignmentOf, endpointOf } from '../support/assignments.ts';
+import { anyone, assignmentOf, endpointOf } from '../support/assignments.ts';
 import { type TestServer, xdsServer } from '../support/xds-server.ts';
 import { contents } from '../support/xds-stream.ts';
 
@@ -37,7 +37,7 @@ describe.each(['eds', 'ads'] as const)('delta by %s', (service) => {
       nonce: () => nonce,
       ack: () => say({ response_nonce: nonce }),
       nack: () => say({ response_nonce: nonce, error_detail: { code: 3, message: 'no good' } }),
-      versionOf: (name: string) => server.cache.endpoints.resources.get(name)?.version ?? '',
+      versionOf: (name: string) => server.cache.endpoints.resources.get(name, anyone)?.version ?? '',
       /** Nothing was sent that was not received. */
       async silence() {
         subscribe('shop/fence');
@@ -196,7 +196,7 @@ describe.each(['eds', 'ads'] as const)('delta by %s', (service) => {
 test('on an aggregated stream an unknown type has no names, and the stream goes on', async () => {
   const server = await xdsServer([assignmentOf('a', one)]);
   const stream = server.connect().delta('ads');
-  const type_url = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
+  const type_url = 'type.googleapis.com/envoy.service.runtime.v3.Runtime';
   stream.say({ type_url, resource_names_subscribe: ['x'] });
   expect(await stream.next()).toMatchObject({ type_url, removed_resources: ['x'] });
   stream.say({ type_url: endpointType, resource_names_subscribe: ['shop/a'] });

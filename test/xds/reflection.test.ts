@@ -31,6 +31,7 @@ describe.each(['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.S
       const { list_services_response } = await ask({ list_services: '' });
       expect(list_services_response?.service?.map(({ name }) => name)).toEqual([
         'envoy.service.endpoint.v3.EndpointDiscoveryService',
+        'envoy.service.cluster.v3.ClusterDiscoveryService',
         'envoy.service.discovery.v3.AggregatedDiscoveryService',
         'grpc.health.v1.Health',
         'grpc.reflection.v1.ServerReflection',

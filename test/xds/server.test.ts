@@ -81,7 +81,7 @@ describe('what a client does wrong', () => {
       details: 'the request is not a DiscoveryRequest',
     });
 
-    const wrong = client.raw('/envoy.service.cluster.v3.ClusterDiscoveryService/StreamClusters');
+    const wrong = client.raw('/envoy.service.listener.v3.ListenerDiscoveryService/StreamListeners');
     expect(await wrong.ended).toMatchObject({ code: status.UNIMPLEMENTED });
 
     const long = client.sotw();

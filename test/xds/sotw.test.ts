@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { serviceKey } from '../../engine/model.ts';
 import { endpointType } from '../../xds/types.ts';
-import { assignmentOf, endpointOf } from '../support/assignments.ts';
+import { anyone, assignmentOf, endpointOf } from '../support/assignments.ts';
 import { type TestServer, xdsServer } from '../support/xds-server.ts';
 import { contents } from '../support/xds-stream.ts';
 
@@ -52,7 +52,7 @@ describe.each(['eds', 'ads'] as const)('state of the world by %s', (service) => 
     const response = await next();
     expect(contents(response)).toEqual([`${name}: 10.0.0.1`]);
     expect(response).toMatchObject({
-      version_info: server.cache.endpoints.resources.get(name)?.version,
+      version_info: server.cache.endpoints.resources.get(name, anyone)?.version,
       type_url: endpointType,
       nonce: expect.stringMatching(/./) as string,
       resources: [{ type_url: endpointType }],
@@ -241,7 +241,7 @@ describe.each(['eds', 'ads'] as const)('state of the world by %s', (service) => 
 test('on an aggregated stream an unknown type is silence, and the stream goes on', async () => {
   const server = await xdsServer([assignmentOf('a', one)]);
   const stream = server.connect().sotw('ads');
-  stream.say({ type_url: 'type.googleapis.com/envoy.config.cluster.v3.Cluster' });
+  stream.say({ type_url: 'type.googleapis.com/envoy.service.runtime.v3.Runtime' });
   stream.say({ type_url: 'no type', resource_names: ['x'] });
   stream.say({ type_url: endpointType, resource_names: ['shop/a'] });
   expect(contents(await stream.next())).toEqual(['shop/a: 10.0.0.1']);

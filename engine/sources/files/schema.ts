@@ -29,6 +29,7 @@ export const ServiceSchema = Type.Object({
           name: Type.Optional(Type.String()),
           port: PortNumber,
           protocol: Type.Optional(Type.String()),
+          appProtocol: Type.Optional(Type.String()),
         }),
       ),
     ),
