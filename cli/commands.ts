@@ -70,6 +70,11 @@ export const commands: readonly Entry[] = [
     load: async () => (await import('./proxies.ts')).proxiesCommand,
   },
   {
+    name: 'render',
+    summary: 'print what an Envoy needs to get its endpoints from here',
+    load: async () => (await import('./render.ts')).renderCommand,
+  },
+  {
     name: 'version',
     summary: 'print the version',
     load: async () => (await import('./version.ts')).versionCommand,

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
+import { freePort } from '../../demo/world/ports.ts';
 import { runCli } from '../support/cli.ts';
 import { describeWith } from '../support/parts.ts';
 import { usePrograms } from '../support/programs.ts';
@@ -54,13 +55,12 @@ describeWith(['envoy', 'grpcurl'], 'README.md', (executables) => {
     expect([code, stdout]).toEqual([79, expect.stringContaining('1 policy: 0 errors')]);
   });
 
-  it('the cluster gets its endpoints in a real Envoy', async () => {
-    const [cluster] = parse(block('type: EDS').replace('127.0.0.1:18000', `127.0.0.1:${ports.xds}`)) as [object];
-    const envoy = await programs.envoy({
-      executable: executables.envoy,
-      bootstrap: { static_resources: { clusters: [cluster] } },
-    });
-    const hosts = await envoy.clusters('pricer');
+  it('the configuration it renders gets its endpoints in a real Envoy', async () => {
+    const args = /npx kubervisor (render envoy .*) > envoy.yaml/.exec(page)?.[1]?.split(' ') ?? [];
+    const xds = `127.0.0.1:${ports.xds}`;
+    const { stdout } = await runCli([...args, '--xds-address', xds, '--listen', `127.0.0.1:${await freePort()}`]);
+    const envoy = await programs.envoy({ executable: executables.envoy, bootstrap: parse(stdout) as object });
+    const hosts = await envoy.clusters('shop/pricer:http');
     expect(hosts.map(({ edsHealth }) => edsHealth)).toEqual(Array.from({ length: 6 }, () => 'HEALTHY'));
   });
 

@@ -1,0 +1,133 @@
+/** `kubervisor render`: configuration for programs that are to obey us. Needs no server. */
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { formatListen, parseListen } from '../engine/config/listen.ts';
+import type { Context } from './context.ts';
+import { example, printJson, readSeconds, usage } from './options.ts';
+import {
+  type Address,
+  type BootstrapFacts,
+  envoyBootstrap,
+  envoyClusters,
+  type Transport,
+  transports,
+} from './render/envoy.ts';
+import { defaultFacts, readFacts, readTarget } from './render/facts.ts';
+import { headOf, notesOf } from './render/notes.ts';
+import type { TlsFiles } from './render/tls.ts';
+import { annotatedYaml } from './render/yaml.ts';
+
+interface Options extends TlsOptions {
+  readonly namespace?: string;
+  readonly file?: string;
+  readonly transport: Transport;
+  readonly xdsAddress: Address;
+  readonly listen: Address;
+  readonly fallback?: Address;
+  readonly http2?: true;
+  readonly nodeId?: string;
+  readonly zone?: string;
+  readonly initialFetchTimeout: number;
+  readonly clusterOnly?: true;
+  readonly output: 'yaml' | 'json';
+}
+
+interface TlsOptions {
+  readonly tls?: true;
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly serverName?: string;
+}
+
+export function renderCommand(context: Context): Command {
+  return new Command('kubervisor render')
+    .description('Print what an Envoy needs to get the endpoints of a Service from Kubervisor, with reasons.')
+    .addArgument(new Argument('<FOR>', 'what to configure').choices(['envoy']))
+    .argument('<NAMESPACE/SERVICE[:PORT]>', 'without a port: the only one the Service has')
+    .option('-n, --namespace <namespace>', 'namespace of the Service')
+    .option('-f, --file <file-or-directory>', 'Services and policies: what they say about this one is followed')
+    .addOption(
+      new Option('--bootstrap', 'a whole configuration to start Envoy with (default)').conflicts('clusterOnly'),
+    )
+    .option('--cluster-only', 'only the clusters, for a configuration that is there already')
+    .addOption(
+      new Option('--transport <how>', 'a stream for each cluster or one for all (ads); everything or differences')
+        .choices(transports)
+        .default('sotw' satisfies Transport),
+    )
+    .addOption(addressOption('--xds-address <host:port>', 'where Envoy finds the xDS listener', 18_000))
+    .option('--tls', 'the xDS listener speaks TLS; needs --ca-file')
+    .option('--ca-file <file>', 'PEM of the authority that signed its certificate; paths are those where Envoy runs')
+    .option('--cert-file <file>', "PEM of Envoy's own certificate")
+    .option('--key-file <file>', 'PEM of its key')
+    .option('--server-name <name>', 'DNS name, address or SPIFFE id in its certificate; else the host of --xds-address')
+    .addOption(addressOption('--fallback <host:port>', 'whom to ask by DNS while none of the endpoints can be reached'))
+    .option('--http2', 'the backends speak HTTP/2, as gRPC does')
+    .option('--initial-fetch-timeout <duration>', 'how long a fresh Envoy waits for endpoints', readSeconds, 15)
+    .addOption(addressOption('--listen <host:port>', 'where Envoy takes requests', 10_000))
+    .option('--node-id <id>', 'of this Envoy; else start it with --service-node and --service-cluster')
+    .option('--zone <zone>', 'where this Envoy runs')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['yaml', 'json']).default('yaml'))
+    .addHelpText(
+      'after',
+      example(
+        'kubervisor render envoy shop/pricer:http --node-id web-1 > envoy.yaml && envoy -c envoy.yaml',
+        'kubervisor render envoy shop/pricer:http --cluster-only --transport delta --fallback pricer.shop:80',
+      ),
+    )
+    .action((_: string, service: string, options: Options) => run(service, options, context));
+}
+
+async function run(service: string, options: Options, context: Context): Promise<void> {
+  const target = readTarget(service, options.namespace);
+  const tls = readTls(options);
+  const isWhole = options.clusterOnly === undefined;
+  const facts: BootstrapFacts = {
+    ...(options.file === undefined ? defaultFacts : await readFacts(options.file, target, context.now())),
+    name: target.name,
+    transport: options.transport,
+    xds: options.xdsAddress,
+    listen: options.listen,
+    initialFetchTimeoutMs: options.initialFetchTimeout * 1000,
+    ...(tls === undefined ? {} : { tls }),
+    ...(options.fallback === undefined ? {} : { fallback: options.fallback }),
+    ...(options.http2 === undefined ? {} : { protocol: 'http2' }),
+    ...(options.nodeId === undefined ? {} : { nodeId: options.nodeId }),
+    ...(options.zone === undefined ? {} : { zone: options.zone }),
+  };
+  const rendered = isWhole ? envoyBootstrap(facts) : envoyClusters(facts);
+  if (options.output === 'json') return printJson(context, rendered);
+  const head = headOf(facts, { isWhole, isAssumed: options.file === undefined });
+  context.stdout.write(annotatedYaml(rendered, notesOf(facts), head));
+}
+
+function addressOption(flags: string, description: string, localPort?: number): Option {
+  const option = new Option(flags, description).argParser(readAddress);
+  if (localPort === undefined) return option;
+  const address: Address = { host: '127.0.0.1', port: localPort };
+  return option.default(address, formatListen(address));
+}
+
+function readAddress(text: string): Address {
+  const address = parseListen(text);
+  if (address === undefined || address.port === 0) {
+    throw new InvalidArgumentError('write host:port, an IPv6 address in brackets.');
+  }
+  return address;
+}
+
+function readTls({ tls, caFile, certFile, keyFile, serverName, xdsAddress }: Options): TlsFiles | undefined {
+  if (tls === undefined) {
+    if ((caFile ?? certFile ?? keyFile ?? serverName) === undefined) return undefined;
+    throw usage('files and names of TLS without --tls', 'add --tls, or leave them out');
+  }
+  if (caFile === undefined) throw usage('--tls without --ca-file: Envoy would trust anybody', 'name the authority');
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw usage('of --cert-file and --key-file one is missing', 'give both, or none');
+  }
+  return {
+    ca: caFile,
+    serverName: serverName ?? xdsAddress.host,
+    ...(certFile === undefined || keyFile === undefined ? {} : { own: { cert: certFile, key: keyFile } }),
+  };
+}
