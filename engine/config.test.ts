@@ -31,7 +31,14 @@ describe('defaults', () => {
       file,
       xds: {
         address: { host: '127.0.0.1', port: 18_000 },
-        limits: { streamsPerSecond: 2000, maxRequestBytes: 4_194_304, maxNamesPerStream: 10_000 },
+        limits: {
+          streamsPerSecond: 2000,
+          maxRequestBytes: 4_194_304,
+          maxNamesPerStream: 10_000,
+          maxConnections: 20_000,
+          maxConnectionAgeMs: 3_600_000,
+          maxConnectionAgeGraceMs: 30_000,
+        },
       },
       http: { address: { host: '127.0.0.1', port: 18_080 } },
       grpcAdmin: { address: { host: '127.0.0.1', port: 18_081 } },
@@ -59,7 +66,7 @@ describe('defaults', () => {
 
   test('give way field by field', () => {
     const { timing, xds, log } = parseConfig(
-      `${least}timing: {breachDelay: 500ms, baseWindow: 30}\nxds: {limits: {maxNamesPerStream: 5}}\nlog: {level: debug}`,
+      `${least}timing: {breachDelay: 500ms, baseWindow: 30}\nxds: {limits: {maxNamesPerStream: 5, maxConnectionAge: 0s}}\nlog: {level: debug}`,
       file,
     );
     expect(timing).toEqual({
@@ -69,7 +76,7 @@ describe('defaults', () => {
       confirmVanishedMs: 1000,
       streamStallMs: 30_000,
     });
-    expect(xds.limits).toEqual({ streamsPerSecond: 2000, maxRequestBytes: 4_194_304, maxNamesPerStream: 5 });
+    expect(xds.limits).toMatchObject({ streamsPerSecond: 2000, maxNamesPerStream: 5, maxConnectionAgeMs: 0 });
     expect(log.level).toBe('debug');
   });
 });

@@ -173,6 +173,7 @@ function observeXds({ xds }: Metrics, log: Log): XdsObserver {
   };
   return {
     ...silentObserver,
+    connectionRefused: xds.connectionRefused,
     streamOpened: () => count(1),
     streamClosed({ peer, node }, fault) {
       count(-1);

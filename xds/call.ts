@@ -1,6 +1,7 @@
 /** One gRPC call as the way to the client. */
-import { constants, type ServerHttp2Stream } from 'node:http2';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { constants } from 'node:http2';
+import type { ServerDuplexStream, ServerInterceptingCallInterface } from '@grpc/grpc-js';
+import { http2StreamOf } from './grpc-internals.ts';
 import type { StreamStatus } from './refusal.ts';
 import type { StallGuard } from './stall.ts';
 import type { Transport } from './stream.ts';
@@ -33,10 +34,9 @@ export function endCall(call: XdsCall, status: StreamStatus): void {
 
 /**
  * Resets the stream. An orderly end waits until the client has read what is before it, which is just what a client that
- * stalls does not do. grpc-js has no call for this, so the HTTP/2 stream is reached for where grpc-js keeps it; a test
- * with a real stalled client fails when that place moves.
+ * stalls does not do.
  */
 function cut(call: XdsCall): void {
-  const inner = (call as unknown as { readonly call?: { readonly stream?: ServerHttp2Stream } }).call;
-  inner?.stream?.close(constants.NGHTTP2_CANCEL);
+  const { call: inner } = call as unknown as { readonly call?: ServerInterceptingCallInterface };
+  if (inner !== undefined) http2StreamOf(inner)?.close(constants.NGHTTP2_CANCEL);
 }

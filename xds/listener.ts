@@ -17,14 +17,24 @@ export interface Listener {
   destroyConnections(): void;
 }
 
+export interface ListenOptions {
+  /** More than this at once are closed as they come: a word to them would cost what the limit is there to save. */
+  readonly maxConnections: number;
+  readonly onConnection: (socket: Socket) => void;
+  readonly onRefused: () => void;
+}
+
 /** @throws ProblemError that names the address and the remedy when it cannot be listened on. */
-export async function listen(address: ListenAddress, onConnection: (socket: Socket) => void): Promise<Listener> {
+export async function listen(address: ListenAddress, options: ListenOptions): Promise<Listener> {
+  const { maxConnections, onConnection, onRefused } = options;
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     onConnection(socket);
   });
+  server.maxConnections = maxConnections;
+  server.on('drop', onRefused);
   await new Promise<void>((resolve, reject) => {
     server.on('error', (error) => reject(cannotListen('xds', address, error)));
     server.listen(address, resolve);

@@ -4,6 +4,8 @@ import type { Push } from './exchange.ts';
 import type { VariantName } from './resource.ts';
 
 export interface XdsObserver {
+  /** There are as many connections as there may be. */
+  connectionRefused(): void;
   streamOpened(stream: StreamInfo): void;
   /** `fault` says what the client did wrong, where it did. */
   streamClosed(stream: StreamInfo, fault: string | undefined): void;
@@ -32,6 +34,7 @@ export interface StreamInfo {
 const nothing = (): void => undefined;
 
 export const silentObserver: XdsObserver = {
+  connectionRefused: nothing,
   streamOpened: nothing,
   streamClosed: nothing,
   requested: nothing,

@@ -3,9 +3,11 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { type Clock, systemClock } from '../engine/clock.ts';
 import type { ListenAddress } from '../engine/config/listen.ts';
+import { createAgeing } from './ageing.ts';
 import type { ProxyView } from './book.ts';
 import type { XdsCache } from './cache.ts';
 import type { XdsCall } from './call.ts';
+import { createCallGuard } from './call-guard.ts';
 import { everywhere } from './client.ts';
 import { delta } from './delta.ts';
 import { createFetch } from './fetch.ts';
@@ -29,6 +31,8 @@ export interface XdsServerOptions {
   readonly listen: ListenAddress;
   readonly cache: XdsCache;
   readonly clock?: Clock;
+  /** From 0 to 1; default Math.random. */
+  readonly random?: () => number;
   readonly limits?: Partial<XdsLimits>;
   readonly observer?: XdsObserver;
 }
@@ -48,26 +52,31 @@ const healthService = 'grpc.health.v1.Health';
 
 /** Listens at once; until the cache is open, streams are turned away. @throws ProblemError when it cannot listen. */
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
-  const { cache, clock = systemClock, observer = silentObserver } = options;
+  const { cache, clock = systemClock, random = Math.random, observer = silentObserver } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const identify: Identify = () => everywhere;
   const streams = createStreams({ cache, identify, limits, observer, clock });
   const server = new Server({
     'grpc.max_receive_message_length': limits.maxRequestBytes,
     // An Envoy without ADS has a stream for each of its clusters, thousands of them on one connection.
-    'grpc.max_concurrent_streams': 1_000_000,
-    // Finds peers that vanished without a word: they hold memory, and are shown as connected.
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
+    // Finds peers that vanished without a word, or never said one: they hold memory, and are shown as connected.
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
     // Statistics of every message, which nobody reads.
     'grpc.enable_channelz': 0,
+    interceptors: [createCallGuard(limits), createAgeing({ limits, clock, random })],
   });
   addDiscovery(server, streams, (type) => createFetch(cache, type, limits, identify), cache);
   const setHealth = addHealth(server);
   addReflection(server, [...discoveryServices, healthService]);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const listener = await listen(options.listen, (socket) => injector.injectConnection(socket));
+  const listener = await listen(options.listen, {
+    maxConnections: limits.maxConnections,
+    onConnection: (socket) => injector.injectConnection(socket),
+    onRefused: observer.connectionRefused,
+  });
   let isStopping = false;
   void cache.opened.then(() => {
     if (!isStopping) setHealth('SERVING');

@@ -197,6 +197,7 @@ test('what happens is told', () => {
     (_: unknown, ...rest: readonly unknown[]) =>
       void told.push([event, ...rest]);
   const observer: XdsObserver = {
+    connectionRefused: () => undefined,
     streamOpened: tell('opened'),
     streamClosed: tell('closed'),
     requested: tell('requested'),

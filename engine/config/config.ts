@@ -40,6 +40,12 @@ export interface XdsLimits {
   readonly maxRequestBytes: number;
   /** Resource names one stream may ask for; more end it. */
   readonly maxNamesPerStream: number;
+  /** Connections open at once; more are closed as they come. */
+  readonly maxConnections: number;
+  /** After this, 10 % more or less, a client is told to connect anew; 0 is never. */
+  readonly maxConnectionAgeMs: number;
+  /** How long the streams of an old connection go on until they are ended. */
+  readonly maxConnectionAgeGraceMs: number;
 }
 
 /** Loopback, or with `auth`. */

@@ -3,7 +3,14 @@ export const configDefaults = {
   xds: {
     listen: '127.0.0.1:18000',
     insecure: false,
-    limits: { streamsPerSecond: 2000, maxRequestBytes: 4 * 1024 * 1024, maxNamesPerStream: 10_000 },
+    limits: {
+      streamsPerSecond: 2000,
+      maxRequestBytes: 4 * 1024 * 1024,
+      maxNamesPerStream: 10_000,
+      maxConnections: 20_000,
+      maxConnectionAge: '1h',
+      maxConnectionAgeGrace: '30s',
+    },
   },
   http: { listen: '127.0.0.1:18080' },
   grpcAdmin: { listen: '127.0.0.1:18081' },

@@ -142,7 +142,15 @@ function createListeners(flaws: Flaw[], absolute: (path: string) => string) {
           remedy: 'listen on 127.0.0.1, or say xds.insecure: true where the network itself keeps others out',
         });
       }
-      return { address, limits: { ...defaults.xds.limits, ...given?.limits } };
+      const { maxConnectionAge, maxConnectionAgeGrace, ...limits } = { ...defaults.xds.limits, ...given?.limits };
+      return {
+        address,
+        limits: {
+          ...limits,
+          maxConnectionAgeMs: durationMs(maxConnectionAge),
+          maxConnectionAgeGraceMs: durationMs(maxConnectionAgeGrace),
+        },
+      };
     },
   };
 }

@@ -167,6 +167,7 @@ describe('what happened is counted', () => {
     const metrics = createMetrics({ version: '0' });
     metrics.xds.clients(3);
     metrics.xds.clients(2);
+    metrics.xds.connectionRefused();
     metrics.xds.pushed('eds');
     metrics.xds.pushed('eds');
     metrics.xds.nacked('cds');
@@ -177,6 +178,7 @@ describe('what happened is counted', () => {
       await series(
         metrics,
         'xds_clients',
+        'xds_connections_refused_total',
         'xds_pushes_total',
         'xds_nacks_total',
         'xds_unknown_names_total',
@@ -184,6 +186,7 @@ describe('what happened is counted', () => {
       ),
     ).toEqual([
       'xds_clients 2',
+      'xds_connections_refused_total 1',
       'xds_pushes_total{type="eds"} 2',
       'xds_nacks_total{type="cds"} 1',
       'xds_unknown_names_total 1',

@@ -47,6 +47,8 @@ export interface StoreMetrics {
 export interface XdsMetrics {
   /** Streams that are connected now. */
   clients(count: number): void;
+  /** There were as many connections as there may be. */
+  connectionRefused(): void;
   /** `type` is the short name of the resource type: `eds`, `cds`. */
   pushed(type: string): void;
   nacked(type: string): void;
@@ -129,6 +131,12 @@ function createXdsMetrics(registry: Registry): XdsMetrics {
     help: 'xDS streams that are connected',
     registers: [registry],
   });
+  const refused = createTally({
+    registry,
+    name: 'kubervisor_xds_connections_refused_total',
+    help: 'Connections closed at once because there were as many as there may be',
+    labels: [],
+  });
   const pushes = createTally({
     registry,
     name: 'kubervisor_xds_pushes_total',
@@ -162,6 +170,7 @@ function createXdsMetrics(registry: Registry): XdsMetrics {
   return {
     acked: (latencyMs) => acks.observe(latencyMs / 1000),
     clients: (count) => clients.set(count),
+    connectionRefused: () => refused.add({}),
     pushed: (type) => pushes.add({ type }),
     nacked: (type) => nacks.add({ type }),
     unknownName: () => unknownNames.add({}),

@@ -35,7 +35,11 @@ const adsPath = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
 
 export function connectXds(port: number): XdsClient {
   const { Check } = protos['grpc.health.v1.Health'];
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), { 'grpc.enable_channelz': 0 });
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    'grpc.enable_channelz': 0,
+    // Otherwise all clients of one server share a connection.
+    'grpc.use_local_subchannel_pool': 1,
+  });
   const asIs = (bytes: Buffer): Buffer => bytes;
   return {
     sotw: (service = 'eds') => {

@@ -1,0 +1,47 @@
+/**
+ * What grpc-js keeps for itself and has no call for, reached for in one place. For each of these a test over the wire
+ * fails when it moves.
+ */
+import type { ServerHttp2Stream } from 'node:http2';
+import type {
+  Metadata,
+  ServerInterceptingCall,
+  ServerInterceptingCallInterface,
+  ServerInterceptor,
+} from '@grpc/grpc-js';
+
+/**
+ * Shows each call before anything of it is read. The call goes on as it is: what interceptors are meant to return, a
+ * wrapper, would be passed by every message of every stream.
+ */
+export function onEachCall(look: (call: ServerInterceptingCallInterface) => void): ServerInterceptor {
+  return (_method, call) => {
+    look(call);
+    return call as ServerInterceptingCall;
+  };
+}
+
+interface BaseCall {
+  readonly stream?: ServerHttp2Stream;
+  readonly incomingEncoding?: string;
+  readonly metadata?: Metadata;
+}
+
+/** Undefined when grpc-js has moved it: what depends on it is then not done. */
+export function http2StreamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream | undefined {
+  return (call as BaseCall).stream;
+}
+
+/** How requests are compressed: `identity` when they are not. */
+export function encodingOf(call: ServerInterceptingCallInterface): string {
+  return (call as BaseCall).incomingEncoding ?? 'identity';
+}
+
+/** Size of the headers that the client sent and grpc-js keeps, counted as in HTTP/2: 32 bytes for each on top. */
+export function headerBytesOf(call: ServerInterceptingCallInterface): number {
+  let bytes = 0;
+  for (const [name, values] of Object.entries((call as BaseCall).metadata?.toHttp2Headers() ?? {})) {
+    for (const value of [values].flat()) bytes += name.length + String(value).length + 32;
+  }
+  return bytes;
+}
