@@ -70,6 +70,11 @@ export const commands: readonly Entry[] = [
     load: async () => (await import('./proxies.ts')).proxiesCommand,
   },
   {
+    name: 'grpcurl',
+    summary: 'print commands that show what clients of xDS get',
+    load: async () => (await import('./grpcurl.ts')).grpcurlCommand,
+  },
+  {
     name: 'render',
     summary: 'print what an Envoy needs to get its endpoints from here',
     load: async () => (await import('./render.ts')).renderCommand,

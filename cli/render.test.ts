@@ -40,6 +40,13 @@ describe('render envoy', () => {
     expect([code, eds.common_lb_config['healthy_panic_threshold']]).toEqual([0, threshold]);
   });
 
+  it('follows what the Service says of its port', async () => {
+    const file = join(folder, 'grpc.yaml');
+    await writeFile(file, serviceYaml(8080).replace('port: 80,', 'port: 80, appProtocol: kubernetes.io/h2c,'));
+    const { stdout } = await render('shop/pricer:http', '-f', file, '--cluster-only');
+    expect(stdout).toContain('{http2_protocol_options: {connection_keepalive: {interval: 30s, timeout: 5s}}}');
+  });
+
   it('ends with what is wrong in the files, or is missing there', async () => {
     const file = join(folder, 'wrong.yaml');
     await writeFile(file, serviceYaml(8080));

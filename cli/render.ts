@@ -1,28 +1,19 @@
 /** `kubervisor render`: configuration for programs that are to obey us. Needs no server. */
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { formatListen, parseListen } from '../engine/config/listen.ts';
+import { Argument, type Command, Option } from 'commander';
+import type { ListenAddress } from '../engine/config/listen.ts';
 import type { Context } from './context.ts';
-import { example, printJson, readSeconds, usage } from './options.ts';
-import {
-  type Address,
-  type BootstrapFacts,
-  envoyBootstrap,
-  envoyClusters,
-  type Transport,
-  transports,
-} from './render/envoy.ts';
-import { defaultFacts, readFacts, readTarget } from './render/facts.ts';
+import { example, printJson, readSeconds } from './options.ts';
+import { type BootstrapFacts, envoyBootstrap, envoyClusters, type Transport, transports } from './render/envoy.ts';
+import { defaultFacts, readFacts } from './render/facts.ts';
 import { headOf, notesOf } from './render/notes.ts';
-import type { TlsFiles } from './render/tls.ts';
 import { annotatedYaml } from './render/yaml.ts';
+import { addressOption, readTarget, readTls, xdsCommand, type XdsOptions } from './xds-options.ts';
 
-interface Options extends TlsOptions {
-  readonly namespace?: string;
+interface Options extends XdsOptions {
   readonly file?: string;
   readonly transport: Transport;
-  readonly xdsAddress: Address;
-  readonly listen: Address;
-  readonly fallback?: Address;
+  readonly listen: ListenAddress;
+  readonly fallback?: ListenAddress;
   readonly http2?: true;
   readonly nodeId?: string;
   readonly zone?: string;
@@ -31,20 +22,11 @@ interface Options extends TlsOptions {
   readonly output: 'yaml' | 'json';
 }
 
-interface TlsOptions {
-  readonly tls?: true;
-  readonly caFile?: string;
-  readonly certFile?: string;
-  readonly keyFile?: string;
-  readonly serverName?: string;
-}
-
 export function renderCommand(context: Context): Command {
-  return new Command('kubervisor render')
+  return xdsCommand('render')
     .description('Print what an Envoy needs to get the endpoints of a Service from Kubervisor, with reasons.')
     .addArgument(new Argument('<FOR>', 'what to configure').choices(['envoy']))
     .argument('<NAMESPACE/SERVICE[:PORT]>', 'without a port: the only one the Service has')
-    .option('-n, --namespace <namespace>', 'namespace of the Service')
     .option('-f, --file <file-or-directory>', 'Services and policies: what they say about this one is followed')
     .addOption(
       new Option('--bootstrap', 'a whole configuration to start Envoy with (default)').conflicts('clusterOnly'),
@@ -55,12 +37,6 @@ export function renderCommand(context: Context): Command {
         .choices(transports)
         .default('sotw' satisfies Transport),
     )
-    .addOption(addressOption('--xds-address <host:port>', 'where Envoy finds the xDS listener', 18_000))
-    .option('--tls', 'the xDS listener speaks TLS; needs --ca-file')
-    .option('--ca-file <file>', 'PEM of the authority that signed its certificate; paths are those where Envoy runs')
-    .option('--cert-file <file>', "PEM of Envoy's own certificate")
-    .option('--key-file <file>', 'PEM of its key')
-    .option('--server-name <name>', 'DNS name, address or SPIFFE id in its certificate; else the host of --xds-address')
     .addOption(addressOption('--fallback <host:port>', 'whom to ask by DNS while none of the endpoints can be reached'))
     .option('--http2', 'the backends speak HTTP/2, as gRPC does')
     .option('--initial-fetch-timeout <duration>', 'how long a fresh Envoy waits for endpoints', readSeconds, 15)
@@ -99,35 +75,4 @@ async function run(service: string, options: Options, context: Context): Promise
   if (options.output === 'json') return printJson(context, rendered);
   const head = headOf(facts, { isWhole, isAssumed: options.file === undefined });
   context.stdout.write(annotatedYaml(rendered, notesOf(facts), head));
-}
-
-function addressOption(flags: string, description: string, localPort?: number): Option {
-  const option = new Option(flags, description).argParser(readAddress);
-  if (localPort === undefined) return option;
-  const address: Address = { host: '127.0.0.1', port: localPort };
-  return option.default(address, formatListen(address));
-}
-
-function readAddress(text: string): Address {
-  const address = parseListen(text);
-  if (address === undefined || address.port === 0) {
-    throw new InvalidArgumentError('write host:port, an IPv6 address in brackets.');
-  }
-  return address;
-}
-
-function readTls({ tls, caFile, certFile, keyFile, serverName, xdsAddress }: Options): TlsFiles | undefined {
-  if (tls === undefined) {
-    if ((caFile ?? certFile ?? keyFile ?? serverName) === undefined) return undefined;
-    throw usage('files and names of TLS without --tls', 'add --tls, or leave them out');
-  }
-  if (caFile === undefined) throw usage('--tls without --ca-file: Envoy would trust anybody', 'name the authority');
-  if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw usage('of --cert-file and --key-file one is missing', 'give both, or none');
-  }
-  return {
-    ca: caFile,
-    serverName: serverName ?? xdsAddress.host,
-    ...(certFile === undefined || keyFile === undefined ? {} : { own: { cert: certFile, key: keyFile } }),
-  };
 }

@@ -3,35 +3,31 @@
  * own field names.
  */
 import { isIP } from 'node:net';
+import type { ListenAddress } from '../../engine/config/listen.ts';
 import { type ClusterFacts, jsonForm, recommendedCluster } from '../../xds/cluster.ts';
-import { type TlsFiles, tlsSocket } from './tls.ts';
+import type { TlsFiles } from '../xds-options.ts';
+import { tlsSocket } from './tls.ts';
 
 /** How Envoy asks: a stream for each cluster or one for all, everything or differences. */
 export const transports = ['sotw', 'delta', 'ads', 'delta-ads'] as const;
 export type Transport = (typeof transports)[number];
-
-export interface Address {
-  /** A name, or a literal address without brackets. */
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface EnvoyFacts extends Pick<ClusterFacts, 'ejectedAs' | 'protocol'> {
   /** Of the endpoints, such as `shop/pricer:http`; the cluster has the same. */
   readonly name: string;
   readonly transport: Transport;
   /** Of our xDS listener. */
-  readonly xds: Address;
+  readonly xds: ListenAddress;
   readonly tls?: TlsFiles;
   /** Whom Envoy asks by DNS when none of our endpoints can be reached. */
-  readonly fallback?: Address;
+  readonly fallback?: ListenAddress;
   /** How long a cluster waits for its first endpoints before Envoy goes on without. */
   readonly initialFetchTimeoutMs: number;
 }
 
 export interface BootstrapFacts extends EnvoyFacts {
   /** Where Envoy takes requests. */
-  readonly listen: Address;
+  readonly listen: ListenAddress;
   readonly nodeId?: string;
   readonly zone?: string;
 }
@@ -137,7 +133,7 @@ function http2(options: object): object {
   };
 }
 
-function dnsCluster(name: string, address: Address): object {
+function dnsCluster(name: string, address: ListenAddress): object {
   return {
     name,
     // Envoy takes literal addresses for STRICT_DNS too; STATIC says plainly that nothing is looked up.
@@ -191,6 +187,6 @@ export const retryPolicy = {
   host_selection_retry_max_attempts: 10,
 };
 
-function socketAddress({ host, port }: Address): object {
+function socketAddress({ host, port }: ListenAddress): object {
   return { socket_address: { address: host, port_value: port } };
 }

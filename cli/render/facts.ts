@@ -1,29 +1,11 @@
 /** What the Service and its policy say that the configuration of an Envoy depends on. */
 import type { ServicePort } from '../../engine/model.ts';
-import { type EndpointsName, parseName } from '../../xds/names.ts';
 import { Exit, exitCodes, failure } from '../exit.ts';
 import { readLintInput } from '../lint-input.ts';
-import { readService, usage } from '../options.ts';
+import type { Target } from '../xds-options.ts';
 import type { EnvoyFacts } from './envoy.ts';
 
-export interface Target extends EndpointsName {
-  /** The name of its endpoints, such as `shop/pricer:http`. */
-  readonly name: string;
-}
-
-export type ServiceFacts = Pick<EnvoyFacts, 'ejectedAs'>;
-
-/** `shop/pricer`, `shop/pricer:http` or `shop/pricer:80`; without the namespace where -n gives it. */
-export function readTarget(text: string, namespace: string | undefined): Target {
-  const colon = text.indexOf(':');
-  const service = readService(colon < 0 ? text : text.slice(0, colon), namespace);
-  const name = `${service.namespace}/${service.name}${colon < 0 ? '' : text.slice(colon)}`;
-  const meaning = parseName(name);
-  if (meaning === undefined) {
-    throw usage(`${text} is not NAMESPACE/SERVICE[:PORT]`, 'write shop/pricer:http or shop/pricer:80');
-  }
-  return { ...meaning, name };
-}
+export type ServiceFacts = Pick<EnvoyFacts, 'ejectedAs' | 'protocol'>;
 
 /** What is so where nobody said otherwise. */
 export const defaultFacts: ServiceFacts = { ejectedAs: 'DRAINING' };
@@ -40,13 +22,16 @@ export async function readFacts(path: string, target: Target, now: number): Prom
       ...new Set([...fleets.keys(), ...policies.map(({ service }) => service)]),
     ]);
   }
-  if (fleet !== undefined && findPort(fleet.ports, target) === undefined) {
+  const port = findPort(fleet?.ports ?? [], target);
+  if (fleet !== undefined && port === undefined) {
     const known = fleet.ports.map(({ name, number }) => `${target.service}:${name === '' ? number : name}`);
     throw missing(path, `has no port ${target.name}`, known);
   }
-  if (policy === undefined) return defaultFacts;
-  const isUnhealthy = policy.eject.how === 'MarkUnhealthy' || policy.proximity !== 'None';
-  return { ejectedAs: isUnhealthy ? 'UNHEALTHY' : 'DRAINING' };
+  const isUnhealthy = policy?.eject.how === 'MarkUnhealthy' || (policy?.proximity ?? 'None') !== 'None';
+  return {
+    ejectedAs: isUnhealthy ? 'UNHEALTHY' : 'DRAINING',
+    ...(port?.protocol === undefined ? {} : { protocol: port.protocol }),
+  };
 }
 
 function findPort(ports: readonly ServicePort[], { port }: Target): ServicePort | undefined {

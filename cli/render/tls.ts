@@ -1,15 +1,6 @@
 /** How an Envoy shows who it is, and makes sure that it talks to us. */
 import { isIP } from 'node:net';
-
-/** Paths as Envoy will find them, not as they are here. */
-export interface TlsFiles {
-  /** PEM of the authority that signed the certificate of the server. */
-  readonly ca: string;
-  /** PEM of Envoy's own certificate and of its key, where the server asks for one. */
-  readonly own?: { readonly cert: string; readonly key: string };
-  /** In the certificate of the server: a DNS name, an address, or a URI such as a SPIFFE id. */
-  readonly serverName: string;
-}
+import type { TlsFiles } from '../xds-options.ts';
 
 /** Of a cluster. */
 export function tlsSocket({ ca, own, serverName }: TlsFiles, { host }: { readonly host: string }): object {
