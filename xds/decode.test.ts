@@ -42,11 +42,11 @@ describe('a state-of-the-world request', () => {
         type_url: 'type',
         response_nonce: 'n1',
         error_detail: { code: 3, message: 'no good', details: [{ type_url: 'x', value: Buffer.from('y') }] },
-        resource_locators: [{ name: 'a', dynamic_parameters: { x: 'y' } }],
+        resource_locators: [{ name: 'c', dynamic_parameters: { x: 'y' } }],
       }),
     ).toEqual({
       node,
-      names: ['a', 'b', 'a'],
+      names: ['a', 'b', 'a', 'c'],
       typeUrl: 'type',
       nonce: 'n1',
       error: { code: 3, message: 'no good' },
@@ -85,6 +85,8 @@ test('a delta request is read in all that matters', () => {
       type_url: 'type',
       resource_names_subscribe: ['a', 'b'],
       resource_names_unsubscribe: ['c'],
+      resource_locators_subscribe: [{ name: 'e' }],
+      resource_locators_unsubscribe: [{ name: 'f' }],
       initial_resource_versions: { a: '1', d: '2' },
       response_nonce: 'n1',
       error_detail: { code: 13, message: 'no good' },
@@ -92,8 +94,8 @@ test('a delta request is read in all that matters', () => {
   ).toEqual({
     node,
     typeUrl: 'type',
-    subscribe: ['a', 'b'],
-    unsubscribe: ['c'],
+    subscribe: ['a', 'b', 'e'],
+    unsubscribe: ['c', 'f'],
     known: new Map([
       ['a', '1'],
       ['d', '2'],
@@ -112,6 +114,7 @@ describe('beyond the limits', () => {
     const names = ['a', 'b', 'c'];
     for (const ask of [
       () => sotw({ resource_names: names }, limits),
+      () => sotw({ resource_locators: names.map((name) => ({ name })) }, limits),
       () => delta({ resource_names_subscribe: names }, limits),
       () => delta({ resource_names_unsubscribe: names }, limits),
       () => delta({ initial_resource_versions: { a: '', b: '', c: '' } }, limits),

@@ -56,6 +56,7 @@ export function decodeSotwRequest(bytes: Uint8Array, limits: DecodeLimits): Sotw
     [bytesTag(4)]: (field) => (request.typeUrl = field.string()),
     [bytesTag(5)]: (field) => (request.nonce = field.string()),
     [bytesTag(6)]: (field) => (request.error = readStatus(field)),
+    [bytesTag(7)]: (field) => readLocator(field, names),
   });
   return { ...request, names: names.all };
 }
@@ -79,6 +80,8 @@ export function decodeDeltaRequest(bytes: Uint8Array, limits: DecodeLimits): Del
     },
     [bytesTag(6)]: (field) => (request.nonce = field.string()),
     [bytesTag(7)]: (field) => (request.error = readStatus(field)),
+    [bytesTag(8)]: (field) => readLocator(field, subscribe),
+    [bytesTag(9)]: (field) => readLocator(field, unsubscribe),
   });
   return { ...request, subscribe: subscribe.all, unsubscribe: unsubscribe.all, known };
 }
@@ -158,6 +161,11 @@ function readStatus(reader: protobuf.Reader): { readonly code: number; readonly 
     [bytesTag(2)]: (field) => (result.message = text(field)),
   });
   return result;
+}
+
+/** ResourceLocator: a name, and parameters by which a resource could differ. Ours do not, so only the name counts. */
+function readLocator(reader: protobuf.Reader, names: NameList): void {
+  readNested(reader, { [bytesTag(1)]: (field) => names.add(field.string()) });
 }
 
 function readMapEntry(reader: protobuf.Reader): readonly [key: string, value: string] {

@@ -1,5 +1,6 @@
 /** A raw xDS client: says exactly what a test tells it to say, and decodes what comes. */
 import { Client, type ClientDuplexStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import protobuf from 'protobufjs';
 import {
   type DeltaRequestMessage,
   type DeltaResponseMessage,
@@ -10,13 +11,21 @@ import {
 } from './protos.ts';
 
 export interface XdsClient {
-  sotw(service?: 'eds' | 'ads'): RawStream<SotwRequestMessage, SotwResponseMessage>;
-  delta(service?: 'eds' | 'ads'): RawStream<DeltaRequestMessage, DeltaResponseMessage>;
+  sotw(service?: DiscoveryService): RawStream<SotwRequestMessage, SotwResponseMessage & WithErrors>;
+  delta(service?: DiscoveryService): RawStream<DeltaRequestMessage, DeltaResponseMessage>;
   fetch(request: SotwRequestMessage): Promise<SotwResponseMessage>;
   /** Any bytes to any path. */
   raw(path: string): RawStream<Buffer, Buffer>;
   health(service?: string): Promise<string | undefined>;
   stop(): Promise<void>;
+}
+
+/** By its own service, or aggregated. */
+export type DiscoveryService = 'eds' | 'cds' | 'ads';
+
+/** What `resource_errors` says, by name. */
+export interface WithErrors {
+  readonly errors: ReadonlyMap<string, { readonly code: status; readonly message: string }>;
 }
 
 export interface RawStream<Request, Response> {
@@ -31,7 +40,14 @@ export interface RawStream<Request, Response> {
 }
 
 const edsPath = '/envoy.service.endpoint.v3.EndpointDiscoveryService';
+const cdsPath = '/envoy.service.cluster.v3.ClusterDiscoveryService';
 const adsPath = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
+
+const paths = {
+  eds: { sotw: `${edsPath}/StreamEndpoints`, delta: `${edsPath}/DeltaEndpoints` },
+  cds: { sotw: `${cdsPath}/StreamClusters`, delta: `${cdsPath}/DeltaClusters` },
+  ads: { sotw: `${adsPath}/StreamAggregatedResources`, delta: `${adsPath}/DeltaAggregatedResources` },
+} as const;
 
 export function connectXds(port: number): XdsClient {
   const { Check } = protos['grpc.health.v1.Health'];
@@ -44,13 +60,12 @@ export function connectXds(port: number): XdsClient {
   return {
     sotw: (service = 'eds') => {
       const { requestSerialize, responseDeserialize } = eds.StreamEndpoints;
-      const path = service === 'eds' ? `${edsPath}/StreamEndpoints` : `${adsPath}/StreamAggregatedResources`;
-      return rawStream(client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize));
+      const deserialize = (bytes: Buffer) => ({ ...responseDeserialize(bytes), errors: resourceErrors(bytes) });
+      return rawStream(client.makeBidiStreamRequest(paths[service].sotw, requestSerialize, deserialize));
     },
     delta: (service = 'eds') => {
       const { requestSerialize, responseDeserialize } = eds.DeltaEndpoints;
-      const path = service === 'eds' ? `${edsPath}/DeltaEndpoints` : `${adsPath}/DeltaAggregatedResources`;
-      return rawStream(client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize));
+      return rawStream(client.makeBidiStreamRequest(paths[service].delta, requestSerialize, responseDeserialize));
     },
     fetch(request) {
       const { requestSerialize, responseDeserialize } = eds.FetchEndpoints;
@@ -74,6 +89,22 @@ export function connectXds(port: number): XdsClient {
     },
     stop: async () => client.close(),
   };
+}
+
+/** The protos that we load are older than this field. */
+const withResourceErrors = protobuf
+  .parse(`syntax = "proto3";
+    message Response { repeated ResourceError resource_errors = 7; }
+    message ResourceError { ResourceName resource_name = 1; Status error_detail = 2; }
+    message ResourceName { string name = 1; }
+    message Status { int32 code = 1; string message = 2; }`)
+  .root.lookupType('Response');
+
+function resourceErrors(bytes: Buffer): WithErrors['errors'] {
+  const { resourceErrors = [] } = withResourceErrors.toObject(withResourceErrors.decode(bytes)) as {
+    resourceErrors?: { resourceName: { name: string }; errorDetail: { code: status; message: string } }[];
+  };
+  return new Map(resourceErrors.map(({ resourceName, errorDetail }) => [resourceName.name, errorDetail]));
 }
 
 function unary<Response>(
