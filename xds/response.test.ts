@@ -46,6 +46,20 @@ describe('a state-of-the-world response', () => {
     });
   });
 
+  test('has a version that does not depend on the order of what is in it', () => {
+    expect(batchVersion({ resources: [b, a] })).toBe(batchVersion({ resources: [a, b] }));
+  });
+
+  test('with all there is has a version of its own, even if that is one resource', () => {
+    const sameContent = resourceOf('shop/c', '10.0.0.1');
+    const [version, other] = [a, sameContent].map((resource) => {
+      const all = { resources: [resource], absent: [], changed: [] };
+      return StreamEndpoints.responseDeserialize(encodeResponse('sotw', endpointType, all, 'n1')).version_info;
+    });
+    expect(version).toBe(batchVersion({ resources: [a], changed: [] }));
+    expect(other).not.toBe(version);
+  });
+
   test('without a nonce has none: a plain call needs none', () => {
     expect(decode([a], '')).not.toHaveProperty('nonce');
   });

@@ -12,21 +12,26 @@ export interface Batch {
    * not know: `resource_errors`.
    */
   readonly absent: readonly string[];
-  /** Those of the resources that it was sent for, where it holds others too. */
+  /** Those of the resources that it was sent for, where it has all there is. */
   readonly changed?: readonly Resource[];
 }
 
-/** A single resource speaks for itself; the version of several, or of none, is made of theirs. */
-export function batchVersion({ resources }: Pick<Batch, 'resources'>): string {
+/**
+ * A single resource speaks for itself, unless it is all there is: then another one would be another state. The version
+ * of several, or of none, is made of theirs, in whatever order they come.
+ */
+export function batchVersion({ resources, changed }: Pick<Batch, 'resources' | 'changed'>): string {
   const [first, second] = resources;
-  if (first !== undefined && second === undefined) return first.version;
-  return contentHash(resources.map(({ name, version }) => `${name}\n${version}\n`).join(''));
+  if (first !== undefined && second === undefined && changed === undefined) return first.version;
+  const versions = resources.map(({ name, version }) => `${name}\n${version}\n`);
+  return contentHash(versions.toSorted().join(''));
 }
 
 /** An empty nonce is left out. */
 export function encodeResponse(variant: VariantName, typeUrl: string, batch: Batch, nonce: string): Buffer {
   const [only, another] = batch.resources;
-  if (only !== undefined && another === undefined && batch.absent.length === 0) {
+  const isAlone = another === undefined && batch.absent.length === 0 && batch.changed === undefined;
+  if (only !== undefined && isAlone) {
     return Buffer.concat([only.encoded(variant).response, nonceField(nonce)]);
   }
   const writer = protobuf.Writer.create();

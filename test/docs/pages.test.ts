@@ -43,3 +43,20 @@ test('every test that docs/architecture.md names is in the file beside it', () =
   );
   expect(missing).toEqual([]);
 });
+
+test('docs/xds-conformance.md has a row for each rule that is tested, rules are numbered, and each row names its test', () => {
+  const rows = [
+    ...read('docs/xds-conformance.md').matchAll(/^\| ([A-Z]\d+) \| .* \| \[.*\]\(\.\.\/(\S+)\) `(.+)` \|$/gm),
+  ].map(([, rule = '', path, name]) => ({ rule, path, name }));
+  const tests = find('test/xds/conformance/*.test.ts').flatMap((path) =>
+    [...read(path).matchAll(/\btest\('(([A-Z]\d+): [^']+)'/g)].map(([, name, rule = '']) => ({ rule, path, name })),
+  );
+  const byNumber = (a: { rule: string }, b: { rule: string }): number =>
+    a.rule.localeCompare(b.rule, 'en', { numeric: true });
+  expect(rows.toSorted(byNumber)).toEqual(tests.toSorted(byNumber));
+  for (const group of Map.groupBy(rows, ({ rule }) => rule.charAt(0)).values()) {
+    expect(group.map(({ rule }) => Number(rule.slice(1)))).toEqual(group.map((_, index) => index + 1));
+  }
+  const all = find('test/xds/conformance/*.test.ts').map((path) => read(path).match(/\btest(\.\w+)?\(/g)?.length ?? 0);
+  expect(all.reduce((sum, count) => sum + count, 0)).toBe(rows.length);
+});

@@ -40,6 +40,8 @@ export interface AnyDialogue {
    * has that and nothing else. Needs a Service `shop/fence` at 10.0.0.1, and every response before to be acknowledged.
    */
   silence(): Promise<void>;
+  /** Ends the stream, without a word. */
+  leave(): void;
 }
 
 export interface SotwDialogue extends AnyDialogue {
@@ -166,7 +168,13 @@ function earOf<Response extends SotwResponseMessage | DeltaResponseMessage>(
     version = ('version_info' in response ? response.version_info : '') ?? '';
     return response;
   };
-  return { next, hear: async () => told(await next()), nonce: () => nonce, version: () => version };
+  return {
+    next,
+    hear: async () => told(await next()),
+    nonce: () => nonce,
+    version: () => version,
+    leave: () => stream.cancel(),
+  };
 }
 
 /** More spellings of one Service's port, so that there is always one that was not asked for yet. */
@@ -191,7 +199,7 @@ function silenceOf(dialogue: Pick<AnyDialogue, 'want' | 'hear' | 'ack'>, isAlone
  * What a response says, a line each: `shop/a: 10.0.0.1 DRAINING 25` for endpoints, the name alone for other types,
  * `shop/b is not there` for what was removed, `shop/c: NOT_FOUND` for an error.
  */
-export function told(response: SotwResponseMessage | DeltaResponseMessage): readonly string[] {
+function told(response: SotwResponseMessage | DeltaResponseMessage): readonly string[] {
   const removed = 'removed_resources' in response ? (response.removed_resources ?? []) : [];
   const errors = 'errors' in response ? [...(response as WithErrors).errors] : [];
   return [

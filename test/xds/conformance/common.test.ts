@@ -154,15 +154,14 @@ describe.each(Object.entries(endpointDialogues))('%s', (title, open) => {
 
   test('C24: a client that leaves is forgotten, and what it asked for goes on for others', async () => {
     const server = await shop();
-    const leaving = server.connect();
-    const gone = open(leaving);
+    const leaving = open(server.connect());
     const client = open(server.connect());
-    for (const { want, hear, ack } of [gone, client]) {
+    for (const { want, hear, ack } of [leaving, client]) {
       want('shop/a');
       await hear();
       ack();
     }
-    await leaving.stop();
+    leaving.leave();
     await eventually(() => server.proxies().length === 1, { timeoutMs: 5000 });
     server.cache.publish([assignmentOf('a', two)]);
     expect(await client.hear()).toEqual(['shop/a: 10.0.0.2']);
@@ -326,7 +325,7 @@ test('C18: equal content has equal versions on every server and at any time, dif
 
 test('C21: nothing has a TTL and nobody gets heartbeats, not even who says it knows them', async () => {
   const clock = createManualClock();
-  const { connect } = await shop({ clock });
+  const { connect } = await shop({ clock, limits: { maxConnectionAgeMs: 0 } });
   const client_features = ['xds.config.supports-resource-ttl', 'xds.config.resource-in-sotw'];
   const sotw = sotwConversation(connect(), 'eds', { id: 'n1', client_features }).of(endpointType);
   sotw.want('shop/a');

@@ -4,15 +4,21 @@ import { assign } from '../../../engine/assignment/assign.ts';
 import { assignmentOf, endpointOf, localityOf, portOf } from '../../support/assignments.ts';
 import { backendOf, fleetOf, policyOf } from '../../support/fixtures.ts';
 import { clusterLoadAssignment } from '../../support/protos.ts';
-import { anyOf, deltaConversation, endpointType, sotwConversation } from '../../support/xds-dialogue.ts';
+import {
+  anyOf,
+  deltaConversation,
+  endpointType,
+  type NodeMessage,
+  sotwConversation,
+} from '../../support/xds-dialogue.ts';
 import { xdsServer } from '../../support/xds-server.ts';
 import { one, shop, two } from './shop.ts';
 
 type Server = Awaited<ReturnType<typeof xdsServer>>;
 
 /** As an Envoy gets it. */
-async function assignmentFrom({ connect }: Server, name: string) {
-  const client = sotwConversation(connect(), 'eds').of(endpointType);
+async function assignmentFrom({ connect }: Server, name: string, node?: NodeMessage) {
+  const client = sotwConversation(connect(), 'eds', node).of(endpointType);
   client.want(name);
   const { resources: [resource = {}] = [] } = await client.next();
   return clusterLoadAssignment.deserialize(anyOf(resource));
@@ -56,7 +62,7 @@ test('E3: no address comes twice, even if two backends claim it', async () => {
   });
   const { endpoints = [] } = await assignmentFrom(await xdsServer([assignment]), 'shop/pricer');
   const addresses = endpoints.flatMap(({ lb_endpoints = [] }) =>
-    lb_endpoints.map(({ endpoint }) => endpoint?.address?.socket_address?.address),
+    lb_endpoints.flatMap(({ endpoint }) => endpoint?.address?.socket_address?.address ?? []),
   );
   expect(addresses.toSorted()).toEqual(['10.0.0.1', '10.0.0.3']);
 });
@@ -72,25 +78,25 @@ test('E4: every endpoint and every locality has a weight, and none is 0', async 
   for (const weight of weights) expect(weight).toBeGreaterThan(0);
 });
 
-test('E5: priorities follow each other from 0, in a subset too', async () => {
+test('E5: priorities follow each other from 0, wherever the client is, in a subset too', async () => {
   const inVersion = (address: string, version: string) => endpointOf(address, { labels: { version } });
-  const server = await xdsServer([
-    {
-      service: assignmentOf('a').service,
-      ports: [
-        portOf([
-          localityOf([inVersion('10.0.0.1', 'v1')], { zone: 'z1' }),
-          localityOf([inVersion('10.0.0.2', 'v2')], { zone: 'z2', priority: 1 }),
-          localityOf([inVersion('10.0.0.3', 'v1')], { zone: 'z3', priority: 2 }),
-        ]),
-      ],
-    },
-  ]);
-  const prioritiesOf = async (name: string) =>
-    (await assignmentFrom(server, name)).endpoints?.map(({ priority = 0 }) => priority);
-  expect(await prioritiesOf('shop/a')).toEqual([0, 1, 2]);
-  expect(await prioritiesOf('outbound|80|v1|a.shop.svc.cluster.local')).toEqual([0, 1]);
-  expect(await prioritiesOf('outbound|80|v2|a.shop.svc.cluster.local')).toEqual([0]);
+  const localities = [
+    localityOf([inVersion('10.0.0.1', 'v1')], { zone: 'z1' }),
+    localityOf([inVersion('10.0.0.2', 'v2')], { zone: 'z2' }),
+    localityOf([inVersion('10.0.0.3', 'v1')], { zone: 'z3' }),
+  ];
+  const { service } = assignmentOf('a');
+  const server = await xdsServer([{ service, ports: [portOf(localities, {}, 'Zone')] }]);
+  const prioritiesOf = async (name: string, zone: string) => {
+    const { endpoints = [] } = await assignmentFrom(server, name, { id: 'n1', locality: { zone } });
+    return endpoints.map(({ priority = 0 }) => priority).toSorted((a, b) => a - b);
+  };
+  expect(await prioritiesOf('shop/a', 'z2')).toEqual([0, 1, 1]);
+  expect(await prioritiesOf('shop/a', '')).toEqual([0, 0, 0]);
+  const subset = 'outbound|80|v1|a.shop.svc.cluster.local';
+  expect(await prioritiesOf(subset, 'z1')).toEqual([0, 1]);
+  // Nobody of the subset is in this zone.
+  expect(await prioritiesOf(subset, 'z2')).toEqual([0, 0]);
 });
 
 test('E6: endpoints are in their assignment, as addresses, each locality once', async () => {

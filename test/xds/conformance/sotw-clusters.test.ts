@@ -107,6 +107,7 @@ describe.each(['cds', 'ads'] as const)('clusters by %s', (service) => {
     expect(await versionOf('a', 'b')).toBe(version);
     expect(await versionOf('b', 'a')).toBe(version);
     expect(await versionOf('a', 'c')).not.toBe(version);
+    expect(await versionOf('a')).not.toBe(await versionOf('b'));
     expect(await versionOf()).toMatch(/./);
   });
 });
