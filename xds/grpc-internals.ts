@@ -37,11 +37,16 @@ export function encodingOf(call: ServerInterceptingCallInterface): string {
   return (call as BaseCall).incomingEncoding ?? 'identity';
 }
 
-/** Size of the headers that the client sent and grpc-js keeps, counted as in HTTP/2: 32 bytes for each on top. */
-export function headerBytesOf(call: ServerInterceptingCallInterface): number {
+/**
+ * Takes away the headers that the client sent, which grpc-js would keep as long as the call lasts.
+ * @returns their size, counted as in HTTP/2: 32 bytes for each on top.
+ */
+export function takeHeaders(call: ServerInterceptingCallInterface): number {
+  const { metadata } = call as BaseCall;
   let bytes = 0;
-  for (const [name, values] of Object.entries((call as BaseCall).metadata?.toHttp2Headers() ?? {})) {
+  for (const [name, values] of Object.entries(metadata?.toHttp2Headers() ?? {})) {
     for (const value of [values].flat()) bytes += name.length + String(value).length + 32;
+    metadata?.remove(name);
   }
   return bytes;
 }

@@ -10,6 +10,7 @@ export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 export const frameType = {
   data: 0,
   headers: 1,
+  priority: 2,
   reset: 3,
   settings: 4,
   ping: 6,
@@ -60,6 +61,14 @@ function hpackInteger(value: number): Buffer {
   for (; rest >= 128; rest >>= 7) bytes.push((rest & 127) | 128);
   return Buffer.from([...bytes, rest]);
 }
+
+/** A header that the server is to remember, and says again whenever `repeatedHeader` stands for it: one byte. */
+export function insertedHeader(name: string, value: string): Buffer {
+  return Buffer.concat([Buffer.from([0x40]), headerBlock({ [name]: value }).subarray(1)]);
+}
+
+/** The header that was inserted last: the dynamic table begins after 61 static entries. */
+export const repeatedHeader: Buffer = Buffer.from([0x80 | 62]);
 
 export const edsHeaders = {
   ':method': 'POST',
