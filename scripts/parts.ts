@@ -1,10 +1,11 @@
 /** Puts the real programs that demo and tests run into the parts cache. Silent and quick for what is there already. */
 import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type PartName, findPart, partFolder, parts } from '../demo/world/parts.ts';
+import { type PartName, findPart, partFolder, partVersion, parts } from '../demo/world/parts.ts';
 import { envoy, oldestEnvoy } from './parts/envoy.ts';
 import { grpcurl } from './parts/grpcurl.ts';
 import { prometheus } from './parts/prometheus.ts';
+import { xdsBench } from './parts/xds-bench.ts';
 
 /** Leaves the executable, under the name the table of parts gives it, in the empty folder `into`. */
 export type Recipe = (into: string, say: (progress: string) => void) => Promise<void>;
@@ -14,6 +15,7 @@ const recipes: Record<PartName, Recipe> = {
   'envoy-1.36': oldestEnvoy,
   prometheus,
   grpcurl,
+  'xds-bench': xdsBench,
 };
 
 /** @throws with a remedy when the part cannot be had here. */
@@ -22,7 +24,7 @@ export async function installPart(name: PartName, env: NodeJS.ProcessEnv): Promi
     return;
   }
   const startedMs = Date.now();
-  const title = `${name} ${parts[name].version}`;
+  const title = `${name} ${partVersion(name)}`;
   const say = (progress: string): void => console.error(`${title}: ${progress}`);
   const target = partFolder(name, env);
   mkdirSync(dirname(target), { recursive: true });

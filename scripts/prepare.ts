@@ -6,7 +6,7 @@
  * A part that cannot be had ends with exit code 1. With `--if-possible` it is reported and the tests that need it are
  * skipped, so that a person without it can work on; CI=true allows no such gap.
  */
-import { type PartName, isPartName, parts } from '../demo/world/parts.ts';
+import { type PartName, isPartName, partVersion, parts } from '../demo/world/parts.ts';
 import { generate } from './gen.ts';
 import { installPart } from './parts.ts';
 
@@ -20,7 +20,7 @@ async function install(name: PartName): Promise<boolean> {
     return true;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    console.error(`${name} ${parts[name].version}: ${message}${optional ? '; tests that need it are skipped' : ''}`);
+    console.error(`${name} ${partVersion(name)}: ${message}${optional ? '; tests that need it are skipped' : ''}`);
     return false;
   }
 }

@@ -2,7 +2,8 @@
  * Real programs that demo and tests run: where they are kept, and whether they are there. They are fetched or built
  * once by `scripts/parts.ts`, into a cache outside the checkout that all checkouts share.
  */
-import { accessSync, constants } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, globSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -11,6 +12,8 @@ export interface Part {
   readonly version: string;
   /** Relative to that folder. */
   readonly executable: string;
+  /** Of this checkout, for a part that is built from it: a change there is another version. */
+  readonly source?: string;
 }
 
 /** A new part is a line here and a recipe in `scripts/parts/`. */
@@ -21,6 +24,7 @@ export const parts = {
   // Whatever the distribution has from 2.42 on; the API it offers is checked by asking, never by version.
   prometheus: { version: '2.42-or-later', executable: 'prometheus' },
   grpcurl: { version: '1.9.4', executable: 'grpcurl' },
+  'xds-bench': { version: '1', executable: 'xds-bench', source: 'test/bench/xds/go' },
 } as const satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;
@@ -38,8 +42,24 @@ export function partsFolder(env: Environment): string {
   return own || join(cache || join(env['HOME'] || homedir(), '.cache'), 'kubervisor/parts');
 }
 
+export function partVersion(name: PartName): string {
+  const { version, source }: Part = parts[name];
+  return source === undefined ? version : `${version}-${hashFolder(sourceFolder(source))}`;
+}
+
+/** Where a part's own source is. */
+export function sourceFolder(source: string): string {
+  return join(import.meta.dirname, '../..', source);
+}
+
+function hashFolder(folder: string): string {
+  const hash = createHash('sha256');
+  for (const file of globSync('*', { cwd: folder }).sort()) hash.update(file).update(readFileSync(join(folder, file)));
+  return hash.digest('hex').slice(0, 12);
+}
+
 export function partFolder(name: PartName, env: Environment): string {
-  return join(partsFolder(env), `${name}-${parts[name].version}`);
+  return join(partsFolder(env), `${name}-${partVersion(name)}`);
 }
 
 /** Path of the executable; undefined when the part is not there. */

@@ -22,5 +22,14 @@ export async function goBuild(program: GoProgram, executable: string): Promise<v
   const downloaded = await mustRun('go', ['mod', 'download', '-json', `${program.module}@${program.version}`]);
   const { Dir: folder } = JSON.parse(downloaded) as { Dir: string };
   const ldflags = program.ldflags === undefined ? [] : ['-ldflags', program.ldflags];
-  await mustRun('go', ['build', '-trimpath', ...ldflags, '-o', executable, program.package], { cwd: folder });
+  await goBuildIn(folder, program.package, executable, ldflags);
+}
+
+export async function goBuildIn(
+  folder: string,
+  packagePath: string,
+  executable: string,
+  flags: readonly string[] = [],
+): Promise<void> {
+  await mustRun('go', ['build', '-trimpath', ...flags, '-o', executable, packagePath], { cwd: folder });
 }

@@ -1,7 +1,9 @@
 /**
  * npm run bench -- [start] [latency] [demo] [--runs N] [-o json]
+ * npm run bench -- xds [--quick] [--only PREFIX]... [--fresh] [-o json]
  *
- * Measures on this machine and prints; no figure ever fails anything. Without a name: start and latency.
+ * Measures on this machine and prints; no figure ever fails anything. Without a name: start and latency. `xds` compares
+ * our server with go-control-plane's, which takes a quarter of an hour; a whole run writes docs/performance.md.
  */
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -9,6 +11,8 @@ import { benchDemo } from './demo.ts';
 import { type Figure, summarise, table } from './figures.ts';
 import { benchLatency } from './latency.ts';
 import { benchStart } from './start.ts';
+import { benchXds } from './xds/bench.ts';
+import { markdown, writePage } from './xds/page.ts';
 
 interface Bench {
   readonly defaultRuns: number;
@@ -23,12 +27,29 @@ const benches: ReadonlyMap<string, Bench> = new Map([
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string' }, output: { type: 'string', short: 'o', default: 'table' } },
+  options: {
+    runs: { type: 'string' },
+    output: { type: 'string', short: 'o', default: 'table' },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    fresh: { type: 'boolean', default: false },
+  },
 });
+const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+if (positionals.length === 1 && positionals[0] === 'xds') {
+  const measured = await benchXds(values);
+  if (!values.quick && values.only.length === 0) writePage(machine, measured);
+  process.stdout.write(
+    `${values.output === 'json' ? JSON.stringify({ machine, measured }) : markdown(machine, measured)}\n`,
+  );
+  process.exit(0);
+}
 const chosen = positionals.length === 0 ? ['start', 'latency'] : positionals;
 const unknown = chosen.filter((name) => !benches.has(name));
 if (unknown.length > 0) {
-  process.stderr.write(`there is no benchmark ${unknown.join(', ')}; there is ${[...benches.keys()].join(', ')}\n`);
+  process.stderr.write(
+    `there is no benchmark ${unknown.join(', ')}; there is ${[...benches.keys()].join(', ')}, and xds by itself\n`,
+  );
   process.exit(64);
 }
 
@@ -40,7 +61,6 @@ for (const name of chosen) {
   figures.push(...(await bench.run(values.runs === undefined ? bench.defaultRuns : Number(values.runs))));
 }
 const summaries = figures.map(summarise);
-const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
 process.stdout.write(
   values.output === 'json'
     ? `${JSON.stringify({ machine, figures: summaries })}\n`
