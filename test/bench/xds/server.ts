@@ -55,7 +55,7 @@ function assignment(service: number): Assignment {
     const status = i === 0 && flipped.has(service) ? ('DRAINING' as const) : ('HEALTHY' as const);
     return { backend: backendId(address), address, port: 8080, status, weight: 100 };
   });
-  const localities = [{ zone: 'zone-a', priority: 0, endpoints }];
+  const localities = [{ zone: 'zone-a', subZone: '', priority: 0, endpoints }];
   return {
     service: serviceKey('shop', `service-${service}`),
     ports: [{ port: { name: 'http', number: 80 }, localities }],
