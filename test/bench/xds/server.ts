@@ -6,9 +6,10 @@ import { createInterface } from 'node:readline';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Assignment } from '../../../engine/assignment/assignment.ts';
-import { backendId, serviceKey } from '../../../engine/model.ts';
+import { serviceKey } from '../../../engine/model.ts';
 import { createXdsCache } from '../../../xds/cache.ts';
 import { startXdsServer } from '../../../xds/server.ts';
+import { endpointOf, localityOf, portOf } from '../../support/assignments.ts';
 
 type Command =
   | { readonly do: 'load'; readonly sizes: readonly number[] }
@@ -52,12 +53,8 @@ function handle(command: Command): object {
 function assignment(service: number): Assignment {
   const endpoints = Array.from({ length: sizes[service] ?? 0 }, (_, i) => {
     const address = `10.${service}.${Math.floor(i / 250)}.${(i % 250) + 1}`;
-    const status = i === 0 && flipped.has(service) ? ('DRAINING' as const) : ('HEALTHY' as const);
-    return { backend: backendId(address), address, port: 8080, status, weight: 100 };
+    return endpointOf(address, { status: i === 0 && flipped.has(service) ? 'DRAINING' : 'HEALTHY' });
   });
-  const localities = [{ zone: 'zone-a', subZone: '', priority: 0, endpoints }];
-  return {
-    service: serviceKey('shop', `service-${service}`),
-    ports: [{ port: { name: 'http', number: 80 }, localities }],
-  };
+  const port = portOf([localityOf(endpoints, { zone: 'zone-a' })]);
+  return { service: serviceKey('shop', `service-${service}`), ports: [port] };
 }
