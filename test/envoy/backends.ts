@@ -27,10 +27,14 @@ export async function startBackends<Name extends string>(names: readonly Name[])
 }
 
 /** Who answered how many of so many requests, one after the other. */
-export async function tally(url: string, requests: number): Promise<Readonly<Record<string, number>>> {
+export async function tally(
+  url: string,
+  requests: number,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Readonly<Record<string, number>>> {
   const counts: Record<string, number> = {};
   for (let sent = 0; sent < requests; sent++) {
-    const answer = await fetch(url);
+    const answer = await fetch(url, { headers });
     const who = answer.ok ? await answer.text() : `status ${answer.status}`;
     counts[who] = (counts[who] ?? 0) + 1;
   }

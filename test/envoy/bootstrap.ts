@@ -20,11 +20,7 @@ export const listenerName = 'ingress';
 
 export function edsBootstrap({ way, xdsPort, clusters, initialFetchTimeout = '15s' }: EdsBootstrap): object {
   const isAggregated = way.endsWith('on ads');
-  const apiConfig = {
-    api_type: way.startsWith('sotw') ? 'GRPC' : 'DELTA_GRPC',
-    transport_api_version: 'V3',
-    grpc_services: [{ envoy_grpc: { cluster_name: 'kubervisor' } }],
-  };
+  const apiConfig = apiConfigOf(way);
   const edsConfig = {
     resource_api_version: 'V3',
     initial_fetch_timeout: initialFetchTimeout,
@@ -36,6 +32,48 @@ export function edsBootstrap({ way, xdsPort, clusters, initialFetchTimeout = '15
       listeners: [httpListener(clusters[0])],
       clusters: [...clusters.map((name) => edsCluster(name, edsConfig)), xdsCluster(xdsPort)],
     },
+  };
+}
+
+export interface AloneBootstrap {
+  readonly way: Extract<Way, `${string} on ads`>;
+  readonly xdsPort: number;
+  /** Whether Envoy remembers endpoints for clusters that ask for them again. */
+  readonly edsCache: boolean;
+  /** A cluster of the bootstrap, and the name by which it asks for endpoints. */
+  readonly cluster: { readonly name: string; readonly serviceName: string };
+}
+
+/**
+ * Of an Envoy that has nobody but us: clusters and endpoints are ours, listeners and routes it is told there are none.
+ * The listener of the bootstrap sends a request to the cluster that its header `cluster` names.
+ */
+export function aloneBootstrap({ way, xdsPort, edsCache, cluster }: AloneBootstrap): object {
+  const ads = { resource_api_version: 'V3', ads: {} };
+  const { name, serviceName } = cluster;
+  return {
+    layered_runtime: {
+      layers: [
+        { name: 'test', static_layer: { 'envoy.restart_features.use_eds_cache_for_ads': edsCache } },
+        { name: 'admin', admin_layer: {} },
+      ],
+    },
+    dynamic_resources: { ads_config: apiConfigOf(way), cds_config: ads, lds_config: ads },
+    static_resources: {
+      listeners: [httpListener()],
+      clusters: [
+        { name, type: 'EDS', eds_cluster_config: { service_name: serviceName, eds_config: ads } },
+        xdsCluster(xdsPort),
+      ],
+    },
+  };
+}
+
+function apiConfigOf(way: Way): object {
+  return {
+    api_type: way.startsWith('sotw') ? 'GRPC' : 'DELTA_GRPC',
+    transport_api_version: 'V3',
+    grpc_services: [{ envoy_grpc: { cluster_name: 'kubervisor' } }],
   };
 }
 
@@ -68,13 +106,14 @@ function xdsCluster(port: number): object {
   };
 }
 
-function httpListener(cluster: string): object {
+/** Requests without the header `cluster` go to this one. */
+function httpListener(cluster?: string): object {
   const routes = [
     {
       match: { prefix: '/', headers: [{ name: 'cluster', present_match: true }] },
       route: { cluster_header: 'cluster' },
     },
-    { match: { prefix: '/' }, route: { cluster } },
+    ...(cluster === undefined ? [] : [{ match: { prefix: '/' }, route: { cluster } }]),
   ];
   const manager = {
     '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
