@@ -53,6 +53,9 @@ export function recommendedCluster(facts: ClusterFacts, form: ClusterForm): obje
       update_merge_window: duration(0),
       ...(mayPanic(facts) ? {} : { healthy_panic_threshold: { value: 0 } }),
     },
+    // Where somebody adds active health checks, Envoy would keep what we removed as long as they succeed, and they do: it
+    // would get traffic as before, and `eject.how: Remove` would take nobody out.
+    ignore_health_on_host_removal: true,
     outlier_detection: localOutlierDetection(facts, form),
     circuit_breakers: {
       thresholds: [

@@ -14,6 +14,8 @@ export function notesOf({ ejectedAs, fallback, tls }: BootstrapFacts): Notes {
     'lb_policy: ROUND_ROBIN':
       'Weights are exact with round robin: a backend that comes back gets what it should, no more.',
     ...(hasFallback || ejectedAs === 'UNHEALTHY' ? { healthy_panic_threshold: panicNote(hasFallback) } : {}),
+    ignore_health_on_host_removal:
+      'For the day health checks are added: Envoy would keep endpoints that were removed as long as they succeed.',
     outlier_detection:
       'Only what this Envoy sees alone: whom it cannot reach. What backends answer is judged by Kubervisor, for all.',
     max_ejection_percent: hasFallback
@@ -21,7 +23,8 @@ export function notesOf({ ejectedAs, fallback, tls }: BootstrapFacts): Notes {
       : 'Half of those in rotation are left when a budget has taken out a third. With fewer Envoy would panic.',
     circuit_breakers: 'Envoy allows three retries at a time, too few while pods are being replaced.',
     tcp_keepalive: 'Finds peers that vanished without a word.',
-    max_connection_duration: 'Connections to an endpoint that is out end within this time. Requests are not cut.',
+    max_connection_duration:
+      'HTTP connections end at this age, once nothing is under way on them. No request, stream or WebSocket is cut.',
     retry_on: 'Only what no backend has begun to work on is tried again: safe for every method.',
     retry_host_predicate: 'On another backend each time.',
     ...(hasFallback
