@@ -14,6 +14,9 @@ strings such as \`"7.5"\`.
 A breaker has exactly one detector. \`ratio\`, \`outlier\`, \`groupBy\` and a \`proximity\` other than None belong to the schema
 but not to this version, which refuses them by name.
 
+What is open through an endpoint outlives its ejection, and partly its removal: [long-lived.md](long-lived.md) says what
+\`eject\` does to connections of each kind, and what bounds them.
+
 ## The spec, field by field
 
 | field | meaning |

@@ -88,7 +88,7 @@ function edsCluster(name: string, edsConfig: object): object {
   };
 }
 
-function xdsCluster(port: number): object {
+export function xdsCluster(port: number): object {
   return {
     name: 'kubervisor',
     type: 'STATIC',
