@@ -16,7 +16,7 @@ export interface ServiceOptions extends ServerOptions {
 }
 
 /** A command that talks to a server. */
-export function serverCommand(name: string, context: Context, formats: readonly Format[] = ['table', 'json']): Command {
+function serverCommand(name: string, context: Context, formats: readonly Format[] = ['table', 'json']): Command {
   return new Command(`kubervisor ${name}`)
     .option('--server <url>', 'where the admin API is; environment KUBERVISOR_SERVER', context.defaultServer)
     .option('--token-file <file>', 'file with the bearer token')

@@ -59,6 +59,8 @@ describe('text of others', () => {
         nodeId: 'evil\x1b[2Jone',
         nodeCluster: '',
         version: 'a\nb',
+        zone: '',
+        dialect: 'envoy',
         address: '127.0.0.1:5',
         connectedAtMs: 0,
         subscriptions: [],

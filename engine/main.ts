@@ -1,10 +1,9 @@
 /** Wires everything: the only place that reads the environment's clock and chance, and where engine and xDS meet. */
 
 import { createXdsCache } from '../xds/cache.ts';
-import { silentObserver, type XdsObserver } from '../xds/observer.ts';
 import { addReflection } from '../xds/reflection.ts';
+import { reportTo } from '../xds/report.ts';
 import { startXdsServer } from '../xds/server.ts';
-import { endpointType } from '../xds/types.ts';
 import { startGrpcAdmin } from './admin/grpc.ts';
 import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
@@ -22,9 +21,9 @@ import type { Problem } from './problem.ts';
 import { createFilesSource } from './sources/files/source.ts';
 import { createFileStore } from './store/file.ts';
 import { createAudit, manualActRecord } from './telemetry/audit.ts';
-import { createLog, type Log } from './telemetry/log.ts';
+import { createLog } from './telemetry/log.ts';
 import { measureStore } from './telemetry/measured-store.ts';
-import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createMetrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observer.ts';
 import { appendTo, standardError } from './telemetry/sink.ts';
 import { createUndo } from './undo.ts';
@@ -74,7 +73,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       clock,
       resolve: (service, port) => resolveService(engine, service, port),
     });
-    const xds = createXdsCache();
+    const xds = createXdsCache({ clock });
     const engine = createEngine({
       clock,
       source,
@@ -98,7 +97,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       cache: xds,
       clock,
       limits: { ...config.xds.limits, streamStallMs: config.timing.streamStallMs },
-      observer: observeXds(telemetry, log),
+      observer: reportTo(telemetry.xds, log),
     });
     undo.add(() => xdsServer.stop());
     telemetry.readFrom({
@@ -106,12 +105,13 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       sourceProblems: () => source.problems(),
       metricSources: () => metrics.health(),
       frozen: () => store.frozen(),
+      xds: () => xdsServer.census(),
     });
     const handlers = createAdminHandlers({
       engine,
       clock,
       timing: config.timing,
-      proxies: () => xdsServer.proxies(),
+      proxies: (about) => xdsServer.proxies(about),
       subscribe: notifier.subscribe,
       onAct: (act) => {
         const record = manualActRecord(act, clock.now());
@@ -163,45 +163,6 @@ function resolveService(engine: Engine, service: ServiceKey, port: number): Serv
   if (fleet.hasSelector !== true)
     return { kind: 'refused', reason: 'the Service has no selector, so its addresses need not be pods' };
   return readyAddresses(fleet, port);
-}
-
-function observeXds({ xds }: Metrics, log: Log): XdsObserver {
-  let clients = 0;
-  const count = (change: number): void => {
-    clients += change;
-    xds.clients(clients);
-  };
-  return {
-    ...silentObserver,
-    connectionRefused: xds.connectionRefused,
-    streamOpened: () => count(1),
-    streamClosed({ peer, node }, fault) {
-      count(-1);
-      if (fault !== undefined) log.warn({ peer, node: node()?.id, reason: fault }, 'a stream was ended');
-    },
-    pushed: (_, typeUrl) => xds.pushed(shortType(typeUrl)),
-    acked: (_, _type, _push, latencyMs) => xds.acked(latencyMs),
-    nacked({ peer, node }, typeUrl, { version }, message) {
-      xds.nacked(shortType(typeUrl));
-      log.warn(
-        { peer, node: node()?.id, type: shortType(typeUrl), version, reason: message },
-        'a client refused a response',
-      );
-    },
-    unknownType({ peer, node }, typeUrl) {
-      xds.unknownType();
-      log.debug({ peer, node: node()?.id, type: typeUrl }, 'a client asked for a type that is not served');
-    },
-    unknownName({ peer, node }, _, name) {
-      xds.unknownName();
-      log.debug({ peer, node: node()?.id, name }, 'a client asked for a name that means nothing');
-    },
-  };
-}
-
-/** `ClusterLoadAssignment` is too long for a label; people call it eds. */
-function shortType(typeUrl: string): string {
-  return typeUrl === endpointType ? 'eds' : 'other';
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -7,6 +7,8 @@ import type { Clock } from '../engine/clock.ts';
 export interface Admission {
   /** Calls `onAdmitted` now or later; the returned function gives up the place in the queue. */
   enter(onAdmitted: () => void): () => void;
+  /** How many wait. */
+  waiting(): number;
   stop(): void;
 }
 
@@ -43,6 +45,7 @@ export function createAdmission(clock: Clock, perSecond: number): Admission {
       admit();
       return () => void queue.delete(onAdmitted);
     },
+    waiting: () => queue.size,
     stop() {
       cancelTimer?.();
       queue.clear();

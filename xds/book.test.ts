@@ -3,6 +3,7 @@ import { anyone, assignmentOf, endpointOf } from '../test/support/assignments.ts
 import { deltaStream, sotwStream } from '../test/support/xds-stream.ts';
 import { createBook } from './book.ts';
 import { createXdsCache } from './cache.ts';
+import { parseName } from './names.ts';
 import { batchVersion } from './response.ts';
 import { endpointType } from './types.ts';
 
@@ -17,7 +18,7 @@ const node = {
 test('streams of one node on one connection are one proxy', () => {
   const cache = createXdsCache();
   cache.publish([assignmentOf('a', endpointOf('10.0.0.1'))]);
-  const book = createBook();
+  const book = createBook((name) => parseName(name)?.service);
   const [first, second, other] = [sotwStream({ cache }), deltaStream({ cache }), sotwStream({ cache })];
   for (const { stream } of [first, second, other]) book.add(stream);
   first.say({ node, resource_names: ['shop/a'] });
@@ -27,7 +28,7 @@ test('streams of one node on one connection are one proxy', () => {
   const version = cache.endpoints.resources.get('shop/a', anyone)?.version;
   const waitingSinceMs = first.clock.now();
   const common = { type: endpointType, resources: 1, waitingSinceMs };
-  const proxy = { address: '127.0.0.1:1', connectedAtMs: waitingSinceMs };
+  const proxy = { dialect: 'envoy', address: '127.0.0.1:1', connectedAtMs: waitingSinceMs };
   expect(book.proxies()).toEqual([
     {
       ...proxy,
@@ -60,7 +61,7 @@ test('streams of one node on one connection are one proxy', () => {
 });
 
 test('before it said anything a stream is an unknown proxy without subscriptions', () => {
-  const book = createBook();
+  const book = createBook((name) => parseName(name)?.service);
   book.add(sotwStream().stream);
   expect(book.proxies()).toMatchObject([{ nodeId: '', subscriptions: [] }]);
 });

@@ -6,11 +6,12 @@
  */
 import type { Assignment, PortAssignment } from '../engine/assignment/assignment.ts';
 import { type ClientClass, classKey, viewFor } from '../engine/assignment/client-class.ts';
+import { type Clock, systemClock } from '../engine/clock.ts';
 import type { ServiceKey } from '../engine/model.ts';
 import { createCatalog } from './catalog.ts';
 import { createClusterContents } from './cluster-content.ts';
 import { type Content, encodeContent } from './content.ts';
-import { defaultClusterDomain } from './names.ts';
+import { defaultClusterDomain, parseName } from './names.ts';
 import { findPort, selectPort } from './select.ts';
 import {
   clusterType,
@@ -25,6 +26,8 @@ import {
 export interface XdsCacheOptions {
   /** Of the Kubernetes cluster, as it stands in names; default `cluster.local`. */
   readonly clusterDomain?: string;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 export interface XdsCache {
@@ -44,18 +47,21 @@ export interface XdsCache {
   readonly opened: Promise<void>;
   readonly clusters: ResourceType;
   readonly endpoints: ResourceType;
+  /** What the name of a resource is about; undefined for what can name nothing of ours. */
+  serviceOf(name: string): ServiceKey | undefined;
   /** All that is served, by type URL. */
   readonly types: ReadonlyMap<string, ResourceType>;
 }
 
-export function createXdsCache({ clusterDomain = defaultClusterDomain }: XdsCacheOptions = {}): XdsCache {
+export function createXdsCache(options: XdsCacheOptions = {}): XdsCache {
+  const { clusterDomain = defaultClusterDomain, clock = systemClock } = options;
   const services = new Map<ServiceKey, Assignment>();
   const endpointContents = shared((port, client) => encodeContent(viewFor(port, client)), classKey);
   const clusterContents = shared(createClusterContents(), () => '');
   const { promise: opened, resolve: markOpened } = Promise.withResolvers<void>();
   let isOpen = false;
 
-  const common = { clusterDomain, services };
+  const common = { clusterDomain, services, now: clock.now };
   const endpointCatalog = createCatalog({
     ...common,
     typeUrl: endpointType,
@@ -103,6 +109,7 @@ export function createXdsCache({ clusterDomain = defaultClusterDomain }: XdsCach
     opened,
     clusters,
     endpoints,
+    serviceOf: (name) => parseName(name, clusterDomain)?.service,
     types: new Map(types.map((type) => [type.typeUrl, type])),
   };
 }

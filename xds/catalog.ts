@@ -7,7 +7,7 @@
  */
 import type { Assignment, PortAssignment } from '../engine/assignment/assignment.ts';
 import { type ClientClass, classKey } from '../engine/assignment/client-class.ts';
-import { type ServiceKey, splitServiceKey } from '../engine/model.ts';
+import { type EpochMs, type ServiceKey, splitServiceKey } from '../engine/model.ts';
 import type { Client } from './client.ts';
 import type { Content } from './content.ts';
 import { type EndpointsName, parseName } from './names.ts';
@@ -24,6 +24,7 @@ export interface CatalogOptions {
   readonly typeUrl: string;
   readonly clusterDomain: string;
   readonly services: ReadonlyMap<ServiceKey, Assignment>;
+  now(): EpochMs;
   /** What of its Service the name means; undefined for nothing. */
   select(assignment: Assignment, meaning: EndpointsName): PortAssignment | undefined;
   /** Clients of one class have equal contents of one port. */
@@ -48,7 +49,7 @@ interface ClassResource {
 }
 
 export function createCatalog(options: CatalogOptions): Catalog {
-  const { typeUrl, clusterDomain, services, select, contentFor } = options;
+  const { typeUrl, clusterDomain, services, now, select, contentFor } = options;
   const entries = new Map<string, Entry>();
   const entriesOf = new Map<ServiceKey, Set<Entry>>();
   const listedWatchers = new Set<Watcher>();
@@ -61,7 +62,8 @@ export function createCatalog(options: CatalogOptions): Catalog {
   function makeResource(name: string, port: PortAssignment, client: ClientClass, known?: Resource): Resource {
     const content = contentFor(port, client);
     if (known?.version === content.version) return known;
-    return createResource(typeUrl, name, content.version, content.message(name));
+    const { version } = content;
+    return createResource({ typeUrl, name, version, message: content.message(name), servedSinceMs: now() });
   }
 
   function listedNames(service: ServiceKey): readonly string[] {

@@ -31,6 +31,8 @@ export interface Exchange {
   answer(nonce: string, error: { readonly message: string } | undefined, now: EpochMs): Answer;
   /** The next response with what is due; undefined while one is unanswered, and when nothing is due. */
   next(nonce: () => string, now: EpochMs): { readonly push: Push; readonly bytes: Buffer } | undefined;
+  /** A response waits for its answer. */
+  isUnanswered(): boolean;
   view(): ExchangeView;
 }
 
@@ -87,6 +89,8 @@ export function createExchange({ typeUrl, variant, subscription, responseBytes }
       isUnanswered = true;
       return { push: last, bytes: encodeResponse(variant, typeUrl, batch, last.nonce) };
     },
+
+    isUnanswered: () => isUnanswered,
 
     view: () => ({
       ...(last === undefined ? {} : { sentVersion: last.version }),

@@ -3,6 +3,7 @@
  * here plus a nonce, appended last; protobuf does not mind the order of fields.
  */
 import protobuf from 'protobufjs/minimal.js';
+import type { EpochMs } from '../engine/model.ts';
 import { asBuffer, bytesTag } from './wire.ts';
 
 /** State of the world, or differences only. */
@@ -12,8 +13,10 @@ export interface Resource {
   readonly name: string;
   /** Equal on equal content, in every process. */
   readonly version: string;
-  /** Of the message alone. */
-  readonly bytes: number;
+  /** Without its `Any`. */
+  readonly message: Buffer;
+  /** When it took the place of another version; where nobody had asked before, when somebody did. */
+  readonly servedSinceMs: EpochMs;
   encoded(variant: VariantName): EncodedResource;
 }
 
@@ -25,12 +28,15 @@ export interface EncodedResource {
   readonly response: Buffer;
 }
 
-export function createResource(typeUrl: string, name: string, version: string, message: Buffer): Resource {
+export type ResourceOptions = Pick<Resource, 'name' | 'version' | 'message' | 'servedSinceMs'> & {
+  readonly typeUrl: string;
+};
+
+export function createResource({ typeUrl, ...resource }: ResourceOptions): Resource {
+  const { name, version, message } = resource;
   const encodings: Partial<Record<VariantName, EncodedResource>> = {};
   return {
-    name,
-    version,
-    bytes: message.length,
+    ...resource,
     encoded(variant) {
       encodings[variant] ??= encode(
         variant === 'sotw' ? anyOf(typeUrl, message) : deltaResource(name, version, anyOf(typeUrl, message)),

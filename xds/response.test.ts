@@ -10,7 +10,8 @@ const { StreamEndpoints, DeltaEndpoints } = eds;
 
 function resourceOf(name: string, address: string): Resource {
   const content = encodeContent(portOf([localityOf([endpointOf(address)])]));
-  return createResource(endpointType, name, content.version, content.message(name));
+  const { version } = content;
+  return createResource({ typeUrl: endpointType, name, version, message: content.message(name), servedSinceMs: 0 });
 }
 
 const a = resourceOf('shop/a', '10.0.0.1');

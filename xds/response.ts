@@ -1,5 +1,6 @@
 /** DiscoveryResponse and DeltaDiscoveryResponse, from resources that are already encoded. */
 import protobuf from 'protobufjs/minimal.js';
+import type { EpochMs } from '../engine/model.ts';
 import { contentHash } from './content.ts';
 import type { Resource, VariantName } from './resource.ts';
 import { asBuffer, bytesTag, varintTag } from './wire.ts';
@@ -14,6 +15,8 @@ export interface Batch {
   readonly absent: readonly string[];
   /** Those of the resources that it was sent for, where it has all there is. */
   readonly changed?: readonly Resource[];
+  /** When the oldest change in it was published; absent when it only has what the client did not have before. */
+  readonly changedAtMs?: EpochMs;
 }
 
 /**

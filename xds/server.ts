@@ -4,11 +4,14 @@ import { HealthImplementation } from 'grpc-health-check';
 import { type Clock, systemClock } from '../engine/clock.ts';
 import type { ListenAddress } from '../engine/config/listen.ts';
 import { createAgeing } from './ageing.ts';
-import type { ProxyView } from './book.ts';
+import type { ServiceFilter } from './book.ts';
+import type { Census } from './census.ts';
+import type { ProxyView } from './proxy-view.ts';
 import type { XdsCache } from './cache.ts';
 import type { XdsCall } from './call.ts';
 import { createCallGuard } from './call-guard.ts';
 import { everywhere } from './client.ts';
+import { createClientStatus } from './csds.ts';
 import { delta } from './delta.ts';
 import { createFetch } from './fetch.ts';
 import { defaultLimits, type XdsLimits } from './limits.ts';
@@ -22,6 +25,8 @@ import {
   clusterService,
   endpointMethods,
   endpointService,
+  statusMethods,
+  statusService,
 } from './services.ts';
 import { sotw } from './sotw.ts';
 import { createStreams, type Identify, type Streams } from './streams.ts';
@@ -41,8 +46,10 @@ export interface XdsServer {
   readonly address: string;
   /** The real one, where 0 was asked for. */
   readonly port: number;
-  /** Who is connected, and how far it has followed. */
-  proxies(): readonly ProxyView[];
+  /** Who is connected, and how far it has followed; or, where `about` says so of a Service, who asks for it. */
+  proxies(about?: ServiceFilter): readonly ProxyView[];
+  /** How many of what kind are connected. */
+  census(): Census;
   /** Says so to health checks, ends every stream, and waits a little for clients to leave. */
   stop(): Promise<void>;
 }
@@ -67,9 +74,11 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     'grpc.enable_channelz': 0,
     interceptors: [createCallGuard(limits), createAgeing({ limits, clock, random })],
   });
+  const clientStatus = createClientStatus({ streams, cache, identify, limits, clock });
+  server.addService(statusMethods, { StreamClientStatus: clientStatus.stream, FetchClientStatus: clientStatus.fetch });
   addDiscovery(server, streams, (type) => createFetch(cache, type, limits, identify), cache);
   const setHealth = addHealth(server);
-  addReflection(server, [...discoveryServices, healthService]);
+  addReflection(server, [...discoveryServices, statusService, healthService]);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = await listen(options.listen, {
@@ -86,10 +95,12 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     address: listener.address,
     port: listener.port,
     proxies: streams.proxies,
+    census: streams.census,
     async stop() {
       isStopping = true;
       setHealth('NOT_SERVING');
       streams.stop();
+      clientStatus.stop();
       // It tells clients to leave; that they have left is for our own listener to say.
       server.tryShutdown(() => undefined);
       const cancelGrace = clock.at(clock.now() + limits.stopGraceMs, listener.destroyConnections);

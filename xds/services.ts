@@ -7,6 +7,7 @@ import type { MethodDefinition } from '@grpc/grpc-js';
 
 export const endpointService = 'envoy.service.endpoint.v3.EndpointDiscoveryService';
 export const clusterService = 'envoy.service.cluster.v3.ClusterDiscoveryService';
+export const statusService = 'envoy.service.status.v3.ClientStatusDiscoveryService';
 export const aggregatedService = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
 
 export const endpointMethods = {
@@ -24,6 +25,15 @@ export const clusterMethods = {
 export const aggregatedMethods = {
   StreamAggregatedResources: inBytes(aggregatedService, 'StreamAggregatedResources', { isStream: true }),
   DeltaAggregatedResources: inBytes(aggregatedService, 'DeltaAggregatedResources', { isStream: true }),
+} as const;
+
+/**
+ * A single call is a stream with one message each way, on the wire and to us: a client that does not read its answer is
+ * found and cut in the same way.
+ */
+export const statusMethods = {
+  StreamClientStatus: inBytes(statusService, 'StreamClientStatus', { isStream: true }),
+  FetchClientStatus: inBytes(statusService, 'FetchClientStatus', { isStream: true }),
 } as const;
 
 function inBytes(

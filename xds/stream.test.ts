@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { anyone, assignmentOf, endpointOf } from '../test/support/assignments.ts';
 import { contents, deltaStream, sotwStream } from '../test/support/xds-stream.ts';
 import { createXdsCache, type XdsCache } from './cache.ts';
-import type { XdsObserver } from './observer.ts';
+import { silentObserver, type XdsObserver } from './observer.ts';
 import { createResource } from './resource.ts';
 import { endpointType } from './types.ts';
 
@@ -61,7 +61,9 @@ describe('an aggregated stream', () => {
     const cache = serving('a');
     const get = (name: string) => {
       const version = cache.endpoints.resources.get(name, anyone)?.version;
-      return version === undefined ? undefined : createResource(otherType, name, version, Buffer.alloc(0));
+      return version === undefined
+        ? undefined
+        : createResource({ typeUrl: otherType, name, version, message: Buffer.alloc(0), servedSinceMs: 0 });
     };
     const other = { ...cache.endpoints, typeUrl: otherType, resources: { ...cache.endpoints.resources, get } };
     const { say, heard, response } = sotwStream({ types: [cache.endpoints, other], isAggregated: true });
@@ -197,13 +199,15 @@ test('what happens is told', () => {
     (_: unknown, ...rest: readonly unknown[]) =>
       void told.push([event, ...rest]);
   const observer: XdsObserver = {
-    connectionRefused: () => undefined,
+    ...silentObserver,
     streamOpened: tell('opened'),
     streamClosed: tell('closed'),
     requested: tell('requested'),
     pushed: tell('pushed'),
     acked: tell('acked'),
     nacked: tell('nacked'),
+    taken: tell('taken'),
+    staleNonce: tell('stale nonce'),
     unknownName: tell('unknown name'),
     refusedName: tell('refused name'),
     unknownType: tell('unknown type'),
@@ -216,26 +220,31 @@ test('what happens is told', () => {
   say({ ...names, response_nonce: first.nonce ?? '' });
   cache.publish([assignmentOf('a', two)]);
   const second = response();
+  say({ ...names, response_nonce: first.nonce ?? '' });
   say({ ...names, response_nonce: second.nonce ?? '', error_detail: { message: 'no good' } });
   stream.close();
   const push = ({ nonce, version_info: version }: typeof first) =>
     expect.objectContaining({ nonce, version }) as unknown;
   expect(told).toEqual([
     ['opened'],
-    ['requested', endpointType],
+    ['requested', endpointType, expect.any(Number)],
     ['unknown name', endpointType, 'shop/c'],
     ['pushed', endpointType, push(first), expect.any(Number)],
-    ['requested', endpointType],
+    ['taken', endpointType, 0],
+    ['requested', endpointType, expect.any(Number)],
     ['acked', endpointType, push(first), 0],
     ['pushed', endpointType, push(second), expect.any(Number)],
-    ['requested', endpointType],
+    ['taken', endpointType, 0],
+    ['requested', endpointType, expect.any(Number)],
+    ['stale nonce', endpointType],
+    ['requested', endpointType, expect.any(Number)],
     ['nacked', endpointType, push(second), 'no good'],
     ['closed', undefined],
   ]);
   expect(stream.info.node()?.id).toBe('n1');
 });
 
-test('its view tells what it was sent, what it accepted and what it refused', async () => {
+test('its exchanges tell what it was sent, what it accepted and what it refused', async () => {
   const cache = serving('a', 'b');
   const { say, response, stream, clock } = sotwStream({ cache });
   const openedAtMs = clock.now();
@@ -244,23 +253,27 @@ test('its view tells what it was sent, what it accepted and what it refused', as
   const { nonce = '', version_info } = response();
   await clock.advance(5);
   const version = cache.endpoints.resources.get('shop/a', anyone)?.version;
-  expect(stream.view()).toEqual({
-    openedAtMs,
-    exchanges: [
-      {
-        typeUrl: endpointType,
-        sentVersion: version_info,
-        waitingSinceMs: openedAtMs,
-        names: [{ name: 'shop/a', sentVersion: version }, { name: 'shop/b', sentVersion: version }, { name: 'shop/c' }],
-      },
-    ],
-  });
+  const views = () =>
+    [...stream.exchanges()].map(({ typeUrl, subscription, view }) => ({
+      typeUrl,
+      ...view(),
+      names: subscription.view(),
+    }));
+  expect(stream.openedAtMs).toBe(openedAtMs);
+  expect(views()).toEqual([
+    {
+      typeUrl: endpointType,
+      sentVersion: version_info,
+      waitingSinceMs: openedAtMs,
+      names: [{ name: 'shop/a', sentVersion: version }, { name: 'shop/b', sentVersion: version }, { name: 'shop/c' }],
+    },
+  ]);
   say({ resource_names, response_nonce: nonce });
   cache.publish([assignmentOf('b', two)]);
   const next = response();
   say({ resource_names, response_nonce: next.nonce ?? '', error_detail: { message: 'no good' } });
   const refusal = { version: next.version_info, message: 'no good', atMs: clock.now() };
-  expect(stream.view().exchanges).toEqual([
+  expect(views()).toEqual([
     {
       typeUrl: endpointType,
       sentVersion: next.version_info,

@@ -6,12 +6,12 @@ import type { Clock } from '../engine/clock.ts';
 import type { EpochMs } from '../engine/model.ts';
 import { type Client, clientOf, type NamespaceRule } from './client.ts';
 import { type Node, tooManyNames } from './decode.ts';
-import { createExchange, type Exchange, type ExchangeView, type Push } from './exchange.ts';
+import { createExchange, type Exchange, type Push } from './exchange.ts';
 import type { XdsLimits } from './limits.ts';
 import type { StreamInfo, XdsObserver } from './observer.ts';
 import type { AnyRequest, Protocol, WishReader } from './protocol.ts';
 import { internalError, malformed, RequestRefused, type StreamStatus, tooMuch } from './refusal.ts';
-import { createSubscription, type NameView } from './subscription.ts';
+import { createSubscription } from './subscription.ts';
 import { clusterType, endpointType, noResources, pushRank, type ResourceType } from './types.ts';
 
 /** The way to the client. */
@@ -44,15 +44,9 @@ export interface Stream {
   receive(bytes: Uint8Array): void;
   /** The client is gone, or is sent away; it may be called again. */
   close(fault?: string): void;
-  view(): StreamView;
-}
-
-export interface StreamView {
   readonly openedAtMs: EpochMs;
-  readonly exchanges: readonly (ExchangeView & {
-    readonly typeUrl: string;
-    readonly names: readonly NameView[];
-  })[];
+  /** One a type it asked for. */
+  exchanges(): Iterable<Exchange>;
 }
 
 interface TypedExchange<Request> {
@@ -71,7 +65,7 @@ export function createStream<Request extends AnyRequest>(options: StreamOptions<
   let nonces = 0;
   let isSending = false;
   let isClosed = false;
-  const info: StreamInfo = { peer: transport.peer, variant: protocol.variant, node: () => node };
+  const info: StreamInfo = { peer: transport.peer, variant: protocol.variant, onlyType, node: () => node };
 
   // One count for all types: else the nonce of one type's response could pass for another's.
   const nextNonce = (): string => `${nonceTag}.${++nonces}`;
@@ -117,11 +111,12 @@ export function createStream<Request extends AnyRequest>(options: StreamOptions<
     node ??= request.node;
     const typeUrl = typeOf(request);
     const { exchange, readWishes } = exchangeOf(typeUrl);
-    observer.requested(info, typeUrl);
+    observer.requested(info, typeUrl, bytes.length);
     const now = clock.now();
     const answer = exchange.answer(request.nonce, request.error, now);
     if (answer.kind === 'accepted') observer.acked(info, typeUrl, answer.push, now - answer.push.sentAtMs);
     if (answer.kind === 'refused') observer.nacked(info, typeUrl, answer.push, answer.message);
+    if (answer.kind === 'none' && request.nonce !== '') observer.staleNonce(info, typeUrl);
     readWishes(request, answer);
     let names = 0;
     for (const { exchange: each } of exchanges.values()) names += each.subscription.size();
@@ -133,13 +128,15 @@ export function createStream<Request extends AnyRequest>(options: StreamOptions<
       if (isSending || isClosed) return;
       const next = exchange.next(nextNonce, clock.now());
       if (next === undefined) continue;
+      const { typeUrl } = exchange;
       isSending = true;
-      repeatEndpoints(exchange.typeUrl, next.push);
+      repeatEndpoints(typeUrl, next.push);
+      observer.pushed(info, typeUrl, next.push, next.bytes.length);
       transport.send(next.bytes, () => {
         isSending = false;
+        observer.taken(info, typeUrl, clock.now() - next.push.sentAtMs);
         push();
       });
-      observer.pushed(info, exchange.typeUrl, next.push, next.bytes.length);
     }
   }
 
@@ -180,14 +177,10 @@ export function createStream<Request extends AnyRequest>(options: StreamOptions<
       push();
     },
     close,
-    view: () => ({
-      openedAtMs,
-      exchanges: [...exchanges.values()].map(({ exchange }) => ({
-        typeUrl: exchange.typeUrl,
-        ...exchange.view(),
-        names: exchange.subscription.view(),
-      })),
-    }),
+    openedAtMs,
+    *exchanges() {
+      for (const { exchange } of exchanges.values()) yield exchange;
+    },
   };
 }
 

@@ -2,12 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../engine/clock.ts';
 import { createAdmission } from './admission.ts';
-import { createBook, type ProxyView } from './book.ts';
+import { createBook, type ServiceFilter } from './book.ts';
 import type { XdsCache } from './cache.ts';
 import type { NamespaceRule } from './client.ts';
 import { callTransport, endCall, type XdsCall } from './call.ts';
 import type { XdsLimits } from './limits.ts';
 import type { XdsObserver } from './observer.ts';
+import { type Census, takeCensus } from './census.ts';
+import type { ConnectedClient, ProxyView } from './proxy-view.ts';
 import type { AnyRequest, Protocol } from './protocol.ts';
 import { notReady, stopping, tooMuch } from './refusal.ts';
 import { createStallGuard } from './stall.ts';
@@ -16,7 +18,9 @@ import { createStream } from './stream.ts';
 export interface Streams {
   /** Handles a call of a service for one type, or, without one, of the aggregated service. */
   accept<Request extends AnyRequest>(call: XdsCall, protocol: Protocol<Request>, onlyType?: string): void;
-  proxies(): readonly ProxyView[];
+  clients(): readonly ConnectedClient[];
+  proxies(about?: ServiceFilter): readonly ProxyView[];
+  census(): Census;
   /** Ends all of them, and turns new ones away. */
   stop(): void;
 }
@@ -33,7 +37,7 @@ export interface StreamsOptions {
 }
 
 export function createStreams({ cache, identify, limits, observer, clock }: StreamsOptions): Streams {
-  const book = createBook();
+  const book = createBook(cache.serviceOf);
   const admission = createAdmission(clock, limits.streamsPerSecond);
   const stalls = createStallGuard(clock, limits.streamStallMs);
   /** Those that wait to be let in, too. */
@@ -46,7 +50,10 @@ export function createStreams({ cache, identify, limits, observer, clock }: Stre
       types: cache.types,
       allows: identify(call.getPeer()),
       ...(onlyType === undefined ? {} : { onlyType }),
-      transport: callTransport(call, stalls, () => leave(`it left a response unread for ${limits.streamStallMs} ms`)),
+      transport: callTransport(call, stalls, () => {
+        observer.stalled(stream.info);
+        leave(`it left a response unread for ${limits.streamStallMs} ms`);
+      }),
       limits,
       observer,
       clock,
@@ -72,14 +79,20 @@ export function createStreams({ cache, identify, limits, observer, clock }: Stre
       if (calls.size >= limits.maxStreams) return endCall(call, tooMuch(`more than ${limits.maxStreams} streams`));
       calls.add(call);
       // Until it is let in, nothing of it is read.
-      const giveUp = admission.enter(() => begin(call, protocol, onlyType));
+      const cameAtMs = clock.now();
+      const giveUp = admission.enter(() => {
+        observer.admitted(clock.now() - cameAtMs);
+        begin(call, protocol, onlyType);
+      });
       call.once('cancelled', () => {
         giveUp();
         calls.delete(call);
       });
     },
 
-    proxies: () => book.proxies(),
+    clients: () => book.clients(),
+    proxies: (about) => book.proxies(about),
+    census: () => takeCensus(book.clients(), admission.waiting()),
 
     stop() {
       isStopping = true;

@@ -7,6 +7,7 @@
  */
 import type { EpochMs } from '../engine/model.ts';
 import type { Client } from './client.ts';
+import type { Holding, RefusedResource } from './holding.ts';
 import type { Resource } from './resource.ts';
 import type { Batch } from './response.ts';
 import type { Resources, Watcher } from './types.ts';
@@ -31,11 +32,15 @@ export interface Subscription {
   accepted(batch: Batch): void;
   refused(batch: Batch, message: string, atMs: EpochMs): void;
   view(): readonly NameView[];
+  /** What the client has of each name, in full. */
+  holdings(): Iterable<Holding>;
+  /** What would be sent by this name now. */
+  current(name: string): Resource | undefined;
   /** Nobody is told anything any more. */
   close(): void;
 }
 
-/** One name on one stream, for people. */
+/** What the client has of one name, in versions. */
 export interface NameView {
   readonly name: string;
   /** Version last sent; empty for "does not exist". */
@@ -75,13 +80,17 @@ interface Interest {
   isNamed: boolean;
   /** To be sent although it was sent before. */
   isOwed: boolean;
-  sent: string | undefined;
-  accepted: string | undefined;
-  refusal: Refusal | undefined;
+  /**
+   * Whole resources, so that people can be shown what a client has and what it refused. All streams share them, and an old
+   * version lives only as long as a client has nothing newer: that is two of each name at most.
+   */
+  sent: Resource | typeof absent | undefined;
+  accepted: Resource | undefined;
+  refused: RefusedResource | undefined;
 }
 
-/** In place of the version that was sent. */
-const absent = '';
+/** In place of what was sent. */
+const absent = 'absent';
 
 export function createSubscription(options: SubscriptionOptions): Subscription {
   const { resources, client, absence, onDue, onUnknown, onRefused } = options;
@@ -106,7 +115,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   };
 
   function add(name: string, isNamed: boolean): Interest {
-    const interest = { isNamed, isOwed: false, sent: undefined, accepted: undefined, refusal: undefined };
+    const interest = { isNamed, isOwed: false, sent: undefined, accepted: undefined, refused: undefined };
     interests.set(name, interest);
     due.add(name);
     return interest;
@@ -123,12 +132,12 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   }
 
   function isDue({ version }: Resource, interest: Interest): boolean {
-    if (version === interest.refusal?.version) return false;
-    return version !== interest.sent || interest.isOwed;
+    if (version === interest.refused?.resource.version) return false;
+    return interest.isOwed || version !== versionOf(interest.sent);
   }
 
-  function markSent(interest: Interest, version: string): void {
-    interest.sent = version;
+  function markSent(interest: Interest, sent: Resource | typeof absent): void {
+    interest.sent = sent;
     interest.isOwed = false;
   }
 
@@ -143,6 +152,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
 
   function takeChanges(maxBytes: number): Batch {
     const batch = { resources: [] as Resource[], absent: [] as string[] };
+    let changedAtMs = Number.POSITIVE_INFINITY;
     let bytes = 0;
     for (const name of due) {
       if (bytes >= maxBytes) break;
@@ -153,12 +163,16 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       if (resource === undefined) {
         if (takeAbsence(name, interest)) batch.absent.push(name);
       } else if (isDue(resource, interest)) {
-        markSent(interest, resource.version);
+        const before = versionOf(interest.sent);
+        if (before !== undefined && before !== resource.version) {
+          changedAtMs = Math.min(changedAtMs, resource.servedSinceMs);
+        }
+        markSent(interest, resource);
         batch.resources.push(resource);
-        bytes += resource.bytes;
+        bytes += resource.message.length;
       }
     }
-    return batch;
+    return Number.isFinite(changedAtMs) ? { ...batch, changedAtMs } : batch;
   }
 
   /** What was refused is in it again if anything else changed: left out, it would not exist. */
@@ -167,10 +181,10 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     for (const [name, interest] of interests) {
       const resource = current(name, interest);
       if (resource === undefined) continue;
-      markSent(interest, resource.version);
+      markSent(interest, resource);
       all.push(resource);
     }
-    return { resources: all, absent: [], changed: changes.resources };
+    return { ...changes, resources: all, absent: [], changed: changes.resources };
   }
 
   return {
@@ -206,9 +220,9 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       resources.watchListed(watcher);
       for (const name of resources.listed(client)) {
         const interest = interests.get(name) ?? add(name, false);
-        const version = known.get(name);
-        if (version !== undefined && version === resources.get(name, client)?.version && !interest.isNamed) {
-          markSent(interest, version);
+        const resource = resources.get(name, client);
+        if (resource !== undefined && known.get(name) === resource.version && !interest.isNamed) {
+          markSent(interest, resource);
         } else {
           interest.isOwed = true;
           due.add(name);
@@ -247,28 +261,44 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     },
 
     accepted(batch) {
-      for (const { name, version } of batch.resources) {
-        const interest = interests.get(name);
+      for (const resource of batch.resources) {
+        const interest = interests.get(resource.name);
         if (interest === undefined) continue;
-        interest.accepted = version;
-        interest.refusal = undefined;
+        interest.accepted = resource;
+        interest.refused = undefined;
       }
     },
 
     refused(batch, message, atMs) {
-      for (const { name, version } of batch.resources) {
-        const interest = interests.get(name);
-        if (interest !== undefined) interest.refusal = { version, message, atMs };
+      for (const resource of batch.resources) {
+        const interest = interests.get(resource.name);
+        if (interest !== undefined) interest.refused = { resource, message, atMs };
       }
     },
 
     view: () =>
-      [...interests].map(([name, { sent, accepted, refusal }]) => ({
+      [...interests].map(([name, { sent, accepted, refused }]) => ({
         name,
-        ...(sent === undefined ? {} : { sentVersion: sent }),
-        ...(accepted === undefined ? {} : { acceptedVersion: accepted }),
-        ...(refusal === undefined ? {} : { refusal }),
+        ...(sent === undefined ? {} : { sentVersion: versionOf(sent) ?? '' }),
+        ...(accepted === undefined ? {} : { acceptedVersion: accepted.version }),
+        ...(refused === undefined ? {} : { refusal: refusalOf(refused) }),
       })),
+
+    current(name) {
+      const interest = interests.get(name);
+      return interest && current(name, interest);
+    },
+
+    *holdings() {
+      for (const [name, { sent, accepted, refused }] of interests) {
+        yield {
+          name,
+          ...(sent === undefined || sent === absent ? {} : { sent }),
+          ...(accepted === undefined ? {} : { accepted }),
+          ...(refused === undefined ? {} : { refused }),
+        };
+      }
+    },
 
     close() {
       for (const [name, { isNamed }] of interests) if (isNamed) resources.unwatch(name, watcher);
@@ -277,4 +307,12 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       due.clear();
     },
   };
+}
+
+function versionOf(sent: Interest['sent']): string | undefined {
+  return sent === absent ? undefined : sent?.version;
+}
+
+function refusalOf({ resource, message, atMs }: RefusedResource): Refusal {
+  return { version: resource.version, message, atMs };
 }

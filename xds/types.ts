@@ -7,6 +7,18 @@ export const endpointType = 'type.googleapis.com/envoy.config.endpoint.v3.Cluste
 export const listenerType = 'type.googleapis.com/envoy.config.listener.v3.Listener';
 export const routeType = 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration';
 
+const shortTypes: Readonly<Record<string, string>> = {
+  [clusterType]: 'cds',
+  [endpointType]: 'eds',
+  [listenerType]: 'lds',
+  [routeType]: 'rds',
+};
+
+/** What people call it; types that nobody here has are one, since clients can name any number. */
+export function shortType(typeUrl: string): string {
+  return shortTypes[typeUrl] ?? 'other';
+}
+
 /** Makes before break: a cluster is known before its endpoints, and both before what sends traffic there. */
 const pushOrder: readonly string[] = [clusterType, endpointType, listenerType, routeType];
 

@@ -6,7 +6,7 @@ import type { ServiceKey } from '../model.ts';
 import type { Timing } from '../rotation/context.ts';
 import type { ServiceState } from '../rotation/state.ts';
 import { type Acts, type ActsOptions, createActs } from './acts.ts';
-import { findAnywhere, findService, matches } from './find.ts';
+import { checkFilter, findAnywhere, findService, matches } from './find.ts';
 import type {
   GetRequest,
   GetResponse,
@@ -20,6 +20,7 @@ import type {
   WhyRequest,
   WhyResponse,
 } from './messages.ts';
+import { panicNotes } from './panic-note.ts';
 import { type ConnectedProxy, proxyViews } from './proxies.ts';
 import { serviceView, suspensionView } from './view.ts';
 import { sorted, watchServices } from './watch.ts';
@@ -28,7 +29,8 @@ import { explain, type WhyContext } from './why.ts';
 export interface AdminOptions extends ActsOptions {
   /** The engine's own, so that `why` judges guards as the engine does. */
   readonly timing: Timing;
-  proxies(): readonly ConnectedProxy[];
+  /** All that are connected; or those that ask for Services of which `about` is true, with what they have of these. */
+  proxies(about?: (service: ServiceKey) => boolean): readonly ConnectedProxy[];
   /** Calls back whenever a Service changed or is gone; the returned function ends that. */
   subscribe(listener: (service: ServiceKey) => void): () => void;
 }
@@ -69,6 +71,13 @@ export function createAdminHandlers(options: AdminOptions): AdminHandlers {
       const { state, backend } = findAnywhere(engine.states(), text, filter);
       return explain(state, backend, context());
     },
-    proxies: () => ({ proxies: proxyViews(options.proxies()) }),
+    proxies(filter) {
+      checkFilter(filter);
+      if (filter.namespace === '') return { proxies: proxyViews(options.proxies()), notes: [] };
+      const isAskedFor = (service: ServiceKey): boolean => matches(service, filter);
+      const proxies = options.proxies(isAskedFor);
+      const states = sorted(engine.states()).filter(({ service }) => isAskedFor(service));
+      return { proxies: proxyViews(proxies), notes: panicNotes(states, proxies) };
+    },
   };
 }

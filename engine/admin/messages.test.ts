@@ -6,12 +6,14 @@ import { breakerOf, deviationOf, evidenceOf, policyOf, world } from '../../test/
 import type {
   GetRequest,
   ListRequest,
+  ProxiesRequest,
   RestoreRequest,
   SuspensionRequest,
   TakeOutRequest,
   WatchRequest,
   WhyRequest,
 } from './messages.ts';
+import { serviceKey } from '../model.ts';
 import { adminMessageForm, loadAdminProto } from './proto.ts';
 
 interface Field {
@@ -40,6 +42,7 @@ describe('requests', () => {
   const list: ListRequest = { namespace: '', backends: false };
   const get: GetRequest = { namespace: '', name: '' };
   const watch: WatchRequest = { namespace: '', name: '', backends: false };
+  const proxies: ProxiesRequest = { namespace: '', name: '' };
   const why: WhyRequest = { backend: '', namespace: '', name: '' };
 
   it.each([
@@ -47,7 +50,7 @@ describe('requests', () => {
     ['get', get],
     ['watch', watch],
     ['why', why],
-    ['proxies', {}],
+    ['proxies', proxies],
     ['eject', takeOut],
     ['pause', takeOut],
     ['restore', restore],
@@ -88,20 +91,34 @@ describe('responses', () => {
     w.evaluations(2, w.bad('p4', 'p5', 'p6'), 'slow');
     const admin = adminOf(w);
     const { handlers } = admin;
+    const nack = { version: '1', message: 'no', atMs: 0 };
+    const current = { version: '2', sinceMs: 0 };
     admin.proxies = [
       {
         nodeId: 'e1',
         nodeCluster: 'edge',
         version: 'envoy',
+        zone: 'a',
+        dialect: 'envoy',
+        identity: 'spiffe://mesh/edge',
         address: '127.0.0.1:5',
         connectedAtMs: 0,
-        subscriptions: [{ type: 'x.Cla', variant: 'sotw', resources: 1, waitingSinceMs: 0 }],
+        subscriptions: [
+          {
+            type: 'x.Cla',
+            variant: 'sotw',
+            resources: 1,
+            waitingSinceMs: 0,
+            nack,
+            holdings: [{ name: 'shop/pricer', service: serviceKey('shop', 'pricer'), nack, current }],
+          },
+        ],
       },
     ];
     const service = { namespace: 'shop', name: 'pricer' };
     const act = { ...service, reason: 'x', actor: 'ana' };
 
-    note('ProxiesResponse', handlers.proxies({}));
+    note('ProxiesResponse', handlers.proxies({ namespace: '', name: '' }));
     for (const backend of ['p1', 'p3', 'p4', 'p6', 'p8']) {
       note('WhyResponse', handlers.why({ backend, namespace: '', name: '' }));
     }

@@ -66,10 +66,14 @@ export interface WhyStep {
   readonly text: string;
 }
 
-export type ProxiesRequest = Readonly<Record<never, never>>;
+export interface ProxiesRequest {
+  readonly namespace: string;
+  readonly name: string;
+}
 
 export interface ProxiesResponse {
   readonly proxies: readonly ProxyView[];
+  readonly notes: readonly string[];
 }
 
 export interface TakeOutRequest {
@@ -260,6 +264,9 @@ export interface ProxyView {
   readonly address: string;
   readonly connectedTime: string;
   readonly subscriptions: readonly SubscriptionView[];
+  readonly zone: string;
+  readonly dialect: 'envoy' | 'grpc';
+  readonly identity?: string;
 }
 
 export interface SubscriptionView {
@@ -271,4 +278,21 @@ export interface SubscriptionView {
   readonly waitingSinceTime?: string;
   readonly nackedVersion: string;
   readonly nackMessage: string;
+  readonly nackedTime?: string;
+  readonly status: FollowStatus;
+  readonly holdings: readonly HoldingView[];
 }
+
+export interface HoldingView {
+  readonly name: string;
+  readonly status: FollowStatus;
+  readonly sentVersion: string;
+  readonly ackedVersion: string;
+  readonly currentVersion: string;
+  readonly behindSinceTime?: string;
+  readonly nackedVersion: string;
+  readonly nackMessage: string;
+  readonly nackedTime?: string;
+}
+
+export type FollowStatus = 'not-sent' | 'stale' | 'synced' | 'error';

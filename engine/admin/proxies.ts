@@ -1,6 +1,6 @@
 /** Connected proxies as whoever serves them tells of them; `engine` knows nothing of xDS. */
-import type { EpochMs } from '../model.ts';
-import type { ProxyView } from './messages.ts';
+import type { EpochMs, ServiceKey } from '../model.ts';
+import type { FollowStatus, HoldingView, ProxyView, SubscriptionView } from './messages.ts';
 import { toTime } from './time.ts';
 
 export interface ConnectedProxy {
@@ -8,6 +8,11 @@ export interface ConnectedProxy {
   readonly nodeCluster: string;
   /** Such as `envoy 1.40.0`; empty when it gave none. */
   readonly version: string;
+  /** Empty when it gave none. */
+  readonly zone: string;
+  readonly dialect: 'envoy' | 'grpc';
+  /** What its certificate proves it to be. */
+  readonly identity?: string;
   /** Peer address of its connection. */
   readonly address: string;
   /** When its oldest open stream began. */
@@ -26,31 +31,93 @@ export interface Subscription {
   /** A response is under way since then. */
   readonly waitingSinceMs?: EpochMs;
   /** Refused, and nothing accepted since. */
-  readonly nack?: { readonly version: string; readonly message: string };
+  readonly nack?: Nack;
+  /** What it has of each name; only where Services were asked about. */
+  readonly holdings?: readonly ServiceHolding[];
+}
+
+export interface Nack {
+  readonly version: string;
+  readonly message: string;
+  readonly atMs: EpochMs;
+}
+
+/** What a proxy has of one name of a Service. */
+export interface ServiceHolding {
+  readonly name: string;
+  readonly service: ServiceKey;
+  /** Absent when nothing was sent, or that there is no such thing. */
+  readonly sentVersion?: string;
+  readonly acceptedVersion?: string;
+  /** What is served by the name now. */
+  readonly current?: { readonly version: string; readonly sinceMs: EpochMs };
+  readonly nack?: Nack;
 }
 
 export function proxyViews(proxies: readonly ConnectedProxy[]): readonly ProxyView[] {
   return proxies.map(proxyView).sort((a, b) => compare(a.nodeId, b.nodeId) || compare(a.address, b.address));
 }
 
-function proxyView({ connectedAtMs, subscriptions, ...proxy }: ConnectedProxy): ProxyView {
-  const { nodeId, nodeCluster, version, address } = proxy;
+function proxyView({ connectedAtMs, subscriptions, identity, ...proxy }: ConnectedProxy): ProxyView {
+  const { nodeId, nodeCluster, version, zone, dialect, address } = proxy;
   return {
-    ...{ nodeId, nodeCluster, version, address },
+    ...{ nodeId, nodeCluster, version, zone, dialect, address },
+    ...(identity === undefined ? {} : { identity }),
     connectedTime: toTime(connectedAtMs),
-    subscriptions: subscriptions.map(
-      ({ type, variant, resources, sentVersion, ackedVersion, waitingSinceMs, nack }) => ({
-        type: type.slice(Math.max(type.lastIndexOf('.'), type.lastIndexOf('/')) + 1),
-        variant,
-        resources,
-        sentVersion: sentVersion ?? '',
-        ackedVersion: ackedVersion ?? '',
-        ...(waitingSinceMs === undefined ? {} : { waitingSinceTime: toTime(waitingSinceMs) }),
-        nackedVersion: nack?.version ?? '',
-        nackMessage: nack?.message ?? '',
-      }),
-    ),
+    subscriptions: subscriptions.map(subscriptionView),
   };
+}
+
+function subscriptionView(subscription: Subscription): SubscriptionView {
+  const { type, variant, resources, sentVersion = '', ackedVersion = '', waitingSinceMs, nack } = subscription;
+  return {
+    type: shortTypeName(type),
+    ...{ variant, resources, sentVersion, ackedVersion },
+    ...(waitingSinceMs === undefined ? {} : { waitingSinceTime: toTime(waitingSinceMs) }),
+    ...nackView(nack),
+    status: subscriptionStatus(subscription),
+    holdings: (subscription.holdings ?? []).map(holdingView),
+  };
+}
+
+function subscriptionStatus({ sentVersion, waitingSinceMs, nack }: Subscription): FollowStatus {
+  if (waitingSinceMs !== undefined) return 'stale';
+  if (nack !== undefined) return 'error';
+  return sentVersion === undefined ? 'not-sent' : 'synced';
+}
+
+function holdingView(holding: ServiceHolding): HoldingView {
+  const { name, sentVersion = '', acceptedVersion = '', current, nack } = holding;
+  const isBehind = current !== undefined && current.version !== acceptedVersion;
+  return {
+    name,
+    status: holdingStatus(holding),
+    sentVersion,
+    ackedVersion: acceptedVersion,
+    currentVersion: current?.version ?? '',
+    ...(isBehind ? { behindSinceTime: toTime(current.sinceMs) } : {}),
+    ...nackView(nack),
+  };
+}
+
+function holdingStatus({ sentVersion, acceptedVersion, nack }: ServiceHolding): FollowStatus {
+  if (sentVersion === undefined) return 'not-sent';
+  if (sentVersion === nack?.version) return 'error';
+  return sentVersion === acceptedVersion ? 'synced' : 'stale';
+}
+
+function nackView(nack: Nack | undefined): Pick<SubscriptionView, 'nackedVersion' | 'nackMessage' | 'nackedTime'> {
+  if (nack === undefined) return { nackedVersion: '', nackMessage: '' };
+  return { nackedVersion: nack.version, nackMessage: nack.message, nackedTime: toTime(nack.atMs) };
+}
+
+/** `type` is the last part of its URL. */
+export function isOfType(subscription: Subscription, type: string): boolean {
+  return shortTypeName(subscription.type) === type;
+}
+
+function shortTypeName(typeUrl: string): string {
+  return typeUrl.slice(Math.max(typeUrl.lastIndexOf('.'), typeUrl.lastIndexOf('/')) + 1);
 }
 
 function compare(a: string, b: string): number {

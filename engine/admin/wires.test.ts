@@ -1,4 +1,5 @@
 /** One API, two wires: what is true of one is true of the other. */
+import { serviceKey } from '../model.ts';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { adminOf, type GrpcClient, grpcClient, named, serveAdmin, type Wires } from '../../test/support/admin.ts';
@@ -61,6 +62,7 @@ describe('both wires answer with the same JSON', () => {
     ['why', '/api/v1/why?backend=p2&namespace=shop', { backend: 'p2', namespace: 'shop' }],
     ['why', '/api/v1/why?backend=10.0.0.1:8080&namespace=shop', { backend: '10.0.0.1:8080', namespace: 'shop' }],
     ['proxies', '/api/v1/proxies', {}],
+    ['proxies', '/api/v1/proxies?namespace=shop&name=pricer', { namespace: 'shop', name: 'pricer' }],
   ] as const)('to %s %s', async (method, path, request) => {
     await bothWires([richWorld(), named(world({ policy: undefined }), 'ops', 'plain')], async (wires, grpc, admin) => {
       admin.proxies = [
@@ -68,6 +70,8 @@ describe('both wires answer with the same JSON', () => {
           nodeId: 'e1',
           nodeCluster: 'edge',
           version: 'envoy 1.40.0',
+          zone: 'a',
+          dialect: 'envoy',
           address: '127.0.0.1:5',
           connectedAtMs: 0,
           subscriptions: [
@@ -76,7 +80,8 @@ describe('both wires answer with the same JSON', () => {
               variant: 'delta',
               resources: 2,
               sentVersion: '3',
-              nack: { version: '3', message: 'no' },
+              nack: { version: '3', message: 'no', atMs: 0 },
+              holdings: [{ name: 'shop/pricer', service: serviceKey('shop', 'pricer'), sentVersion: '3' }],
             },
           ],
         },

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { backend, backendIdOf, breaker, policyOf, type Story, tell } from '../../test/telemetry/story.ts';
 import { serviceKey } from '../model.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { everythingHappens, somebodyConnected } from '../../test/telemetry/xds.ts';
 
 /** Series of our own, as `name{labels} value` without the labels of the Service. */
 async function series(metrics: Metrics, ...names: readonly string[]): Promise<readonly string[]> {
@@ -162,38 +163,6 @@ describe('what happened is counted', () => {
       'breaker_evaluation_duration_seconds_sum{detector="threshold"} 0.1',
     ]);
   });
-
-  test('xDS, and the way from a verdict to its acknowledgement', async () => {
-    const metrics = createMetrics({ version: '0' });
-    metrics.xds.clients(3);
-    metrics.xds.clients(2);
-    metrics.xds.connectionRefused();
-    metrics.xds.pushed('eds');
-    metrics.xds.pushed('eds');
-    metrics.xds.nacked('cds');
-    metrics.xds.unknownName();
-    metrics.xds.unknownType();
-    metrics.xds.acked(4);
-    expect(
-      await series(
-        metrics,
-        'xds_clients',
-        'xds_connections_refused_total',
-        'xds_pushes_total',
-        'xds_nacks_total',
-        'xds_unknown_names_total',
-        'xds_unknown_types_total',
-      ),
-    ).toEqual([
-      'xds_clients 2',
-      'xds_connections_refused_total 1',
-      'xds_pushes_total{type="eds"} 2',
-      'xds_nacks_total{type="cds"} 1',
-      'xds_unknown_names_total 1',
-      'xds_unknown_types_total 1',
-    ]);
-    expect(await series(metrics, 'xds_ack_duration_seconds_sum')).toEqual(['xds_ack_duration_seconds_sum 0.004']);
-  });
 });
 
 /** A Service with every kind of series. */
@@ -276,8 +245,8 @@ test('the health of our sources', async () => {
 test('docs/metrics.md lists every metric with its type, labels and help, and no other', async () => {
   const { metrics } = storyWithEverything();
   metrics.readFrom({ metricSources: () => [{ name: 'default', lastSuccessMs: 1, skewMs: 0 }] });
-  metrics.xds.pushed('eds');
-  metrics.xds.nacked('eds');
+  everythingHappens(metrics.xds);
+  metrics.readFrom({ xds: () => somebodyConnected });
   metrics.store.failed('full');
   const text = await metrics.render();
 

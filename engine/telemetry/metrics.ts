@@ -15,6 +15,7 @@ import { createDecisionCounters } from './decision-counters.ts';
 import { createServiceGauges } from './service-gauges.ts';
 import { createSourceGauges } from './source-gauges.ts';
 import { createTally } from './tally.ts';
+import { createXdsMetrics, type XdsMetrics, type XdsPresent } from './xds-metrics.ts';
 
 export interface Metrics {
   readonly contentType: string;
@@ -37,27 +38,12 @@ export interface MetricInputs {
   metricSources(): readonly MetricSourceHealth[];
   /** Services of which nothing new can be persisted, and so nobody new ejected. */
   frozen(): number;
+  xds(): XdsPresent;
 }
 
 export interface StoreMetrics {
   saved(durationMs: number): void;
   failed(kind: 'full' | 'failed' | 'conflict'): void;
-}
-
-export interface XdsMetrics {
-  /** Streams that are connected now. */
-  clients(count: number): void;
-  /** There were as many connections as there may be. */
-  connectionRefused(): void;
-  /** `type` is the short name of the resource type: `eds`, `cds`. */
-  pushed(type: string): void;
-  nacked(type: string): void;
-  /** A client accepted a response, this long after it was sent. */
-  acked(latencyMs: number): void;
-  /** Somebody asked for a name that no Service has. */
-  unknownName(): void;
-  /** Somebody asked for a type of resources that we do not serve. */
-  unknownType(): void;
 }
 
 export interface MetricsOptions {
@@ -84,6 +70,7 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
     help: 'Services of which nothing can be stored right now, so that nobody new is ejected',
     registers: [registry],
   });
+  const xds = createXdsMetrics(registry);
   let inputs: Partial<MetricInputs> = {};
 
   return {
@@ -94,6 +81,7 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
       decisions.retain(new Map<ServiceKey, ServiceState>(states.map((state) => [state.service, state])));
       sources.show(inputs.sourceProblems?.() ?? [], inputs.metricSources?.() ?? []);
       frozen.set(inputs.frozen?.() ?? 0);
+      xds.show(inputs.xds?.());
       return registry.metrics();
     },
     readFrom(given) {
@@ -102,7 +90,7 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
     effect: decisions.effect,
     evaluated: decisions.evaluated,
     store: createStoreMetrics(registry),
-    xds: createXdsMetrics(registry),
+    xds,
   };
 }
 
@@ -122,58 +110,5 @@ function createStoreMetrics(registry: Registry): StoreMetrics {
   return {
     saved: (durationMs) => durations.observe(durationMs / 1000),
     failed: (kind) => failures.add({ kind }),
-  };
-}
-
-function createXdsMetrics(registry: Registry): XdsMetrics {
-  const clients = new Gauge({
-    name: 'kubervisor_xds_clients',
-    help: 'xDS streams that are connected',
-    registers: [registry],
-  });
-  const refused = createTally({
-    registry,
-    name: 'kubervisor_xds_connections_refused_total',
-    help: 'Connections closed at once because there were as many as there may be',
-    labels: [],
-  });
-  const pushes = createTally({
-    registry,
-    name: 'kubervisor_xds_pushes_total',
-    help: 'xDS responses sent, by resource type',
-    labels: ['type'],
-  });
-  const nacks = createTally({
-    registry,
-    name: 'kubervisor_xds_nacks_total',
-    help: 'xDS responses that a client refused, by resource type',
-    labels: ['type'],
-  });
-  const unknownNames = createTally({
-    registry,
-    name: 'kubervisor_xds_unknown_names_total',
-    help: 'Resource names asked for that no Service has',
-    labels: [],
-  });
-  const unknownTypes = createTally({
-    registry,
-    name: 'kubervisor_xds_unknown_types_total',
-    help: 'Types of resources asked for that are not served, once per stream',
-    labels: [],
-  });
-  const acks = new Histogram({
-    name: 'kubervisor_xds_ack_duration_seconds',
-    help: 'From a response to its acknowledgement by the client',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [registry],
-  });
-  return {
-    acked: (latencyMs) => acks.observe(latencyMs / 1000),
-    clients: (count) => clients.set(count),
-    connectionRefused: () => refused.add({}),
-    pushed: (type) => pushes.add({ type }),
-    nacked: (type) => nacks.add({ type }),
-    unknownName: () => unknownNames.add({}),
-    unknownType: () => unknownTypes.add({}),
   };
 }

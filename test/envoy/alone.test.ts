@@ -175,7 +175,7 @@ function suite({ executable }: EnvoyProgram, way: AloneBootstrap['way'], edsCach
 function spoiling(cache: XdsCache, names: ReadonlySet<string>): XdsCache {
   const spoil = (name: string): Resource => {
     const cluster = protos['envoy.config.cluster.v3.Cluster'].serialize({ name, connect_timeout: { seconds: 0 } });
-    return createResource(clusterType, name, 'spoilt', cluster);
+    return createResource({ typeUrl: clusterType, name, version: 'spoilt', message: cluster, servedSinceMs: 0 });
   };
   const { resources } = cache.clusters;
   const get: Resources['get'] = (name, client) => (names.has(name) ? spoil(name) : resources.get(name, client));

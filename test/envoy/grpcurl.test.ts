@@ -30,6 +30,7 @@ describeWith(['grpcurl'], 'grpcurl', ({ grpcurl: executable }) => {
       'envoy.service.cluster.v3.ClusterDiscoveryService',
       'envoy.service.discovery.v3.AggregatedDiscoveryService',
       eds,
+      'envoy.service.status.v3.ClientStatusDiscoveryService',
     ]);
   });
 

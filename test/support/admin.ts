@@ -72,7 +72,8 @@ export function adminOf(...worlds: readonly World[]): AdminWorld {
       },
       clock: worldClock(worlds[0]),
       timing: worlds[0]?.context.timing ?? failure(),
-      proxies: () => admin.proxies,
+      proxies: (about) =>
+        about === undefined ? admin.proxies : admin.proxies.filter((proxy) => asksFor(proxy, about)),
       subscribe(listener) {
         listeners.add(listener);
         return () => listeners.delete(listener);
@@ -87,6 +88,10 @@ export function adminOf(...worlds: readonly World[]): AdminWorld {
     proxies: [],
   };
   return admin;
+}
+
+function asksFor({ subscriptions }: ConnectedProxy, about: (service: ServiceKey) => boolean): boolean {
+  return subscriptions.some(({ holdings = [] }) => holdings.some(({ service }) => about(service)));
 }
 
 /** The same world under another name: all worlds are born as shop/pricer. */

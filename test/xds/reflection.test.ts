@@ -33,6 +33,7 @@ describe.each(['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.S
         'envoy.service.endpoint.v3.EndpointDiscoveryService',
         'envoy.service.cluster.v3.ClusterDiscoveryService',
         'envoy.service.discovery.v3.AggregatedDiscoveryService',
+        'envoy.service.status.v3.ClientStatusDiscoveryService',
         'grpc.health.v1.Health',
         'grpc.reflection.v1.ServerReflection',
         'grpc.reflection.v1alpha.ServerReflection',

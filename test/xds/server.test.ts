@@ -217,6 +217,7 @@ describe('the book of proxies', () => {
     expect(server.proxies()).toEqual([
       {
         nodeId: 'n1',
+        dialect: 'envoy',
         nodeCluster: 'web',
         version: 'envoy',
         zone: '',

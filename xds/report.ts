@@ -1,0 +1,46 @@
+/** Tells log and metrics what happens on the streams. */
+import type { Log } from '../engine/telemetry/log.ts';
+import type { XdsMetrics } from '../engine/telemetry/xds-metrics.ts';
+import type { StreamInfo, XdsObserver } from './observer.ts';
+import { shortType } from './types.ts';
+
+export function reportTo(metrics: XdsMetrics, log: Log): XdsObserver {
+  const who = ({ peer, node }: StreamInfo): { readonly peer: string; readonly node: string | undefined } => ({
+    peer,
+    node: node()?.id,
+  });
+  return {
+    connectionRefused: metrics.connectionRefused,
+    admitted: metrics.admitted,
+    streamOpened: () => undefined,
+    streamClosed(stream, fault) {
+      if (fault !== undefined) log.warn({ ...who(stream), reason: fault }, 'a stream was ended');
+    },
+    requested: (_, _type, bytes) => metrics.received(bytes),
+    pushed: (_, typeUrl, _push, bytes) => metrics.pushed(shortType(typeUrl), bytes),
+    taken: (_, typeUrl, durationMs) => metrics.sent(shortType(typeUrl), durationMs),
+    acked(_, typeUrl, { sentAtMs, changedAtMs }, latencyMs) {
+      metrics.acked(shortType(typeUrl), latencyMs);
+      if (changedAtMs !== undefined) metrics.converged(shortType(typeUrl), sentAtMs + latencyMs - changedAtMs);
+    },
+    nacked(stream, typeUrl, { version }, message) {
+      const type = shortType(typeUrl);
+      metrics.nacked(type);
+      log.warn({ ...who(stream), type, version, reason: message }, 'a client refused a response');
+    },
+    staleNonce: (_, typeUrl) => metrics.staleNonce(shortType(typeUrl)),
+    unknownType(stream, typeUrl) {
+      metrics.unknownType();
+      log.debug({ ...who(stream), type: typeUrl }, 'a client asked for a type that is not served');
+    },
+    unknownName(stream, _, name) {
+      metrics.unknownName();
+      log.debug({ ...who(stream), name }, 'a client asked for a name that means nothing');
+    },
+    refusedName(stream, _, name) {
+      metrics.refusedName();
+      log.debug({ ...who(stream), name }, 'a client asked for a name in a namespace that is not its own');
+    },
+    stalled: () => metrics.stalled(),
+  };
+}
