@@ -50,23 +50,30 @@ export function createGather(options: GatherOptions): Gather {
     const source = metrics.get(breaker.source);
     const timeoutMs = Math.min(breaker.evaluationPeriodMs, longestTimeoutMs);
     const ask = (query: string): Promise<QueryAnswer> => source.query({ query, atMs, timeoutMs, lookbackMs }, signal);
-    const [answer, did] = await Promise.all([
-      ask(detector.query),
+    const [answer, whole, did] = await Promise.all([
+      ask(detector.kind === 'ratio' ? detector.bad : detector.query),
+      detector.kind === 'ratio' ? ask(detector.total) : undefined,
       activity === undefined ? undefined : ask(activity.query),
     ]);
     if (answer.kind !== 'samples') return unusable(answer.message, atMs, lookbackMs);
+    if (whole !== undefined && whole.kind !== 'samples') return unusable(`total: ${whole.message}`, atMs, lookbackMs);
     if (did !== undefined && did.kind !== 'samples') return unusable(`activity: ${did.message}`, atMs, lookbackMs);
 
     const { namespace } = splitServiceKey(fleet.service);
-    const samples = matchSamples(breaker.match, namespace, fleet.backends, answer.samples);
-    matched?.(breaker, fleet, samples);
+    const match = (given: Extract<QueryAnswer, { kind: 'samples' }>): MatchResult =>
+      matchSamples(breaker.match, namespace, fleet.backends, given.samples);
+    const samples = match(answer);
+    const total = whole && match(whole);
+    // A backend without a bad event may have no series of bad events; all that did anything have a total.
+    matched?.(breaker, fleet, total ?? samples);
     const evidence: Evidence = {
       kind: 'samples',
       samples,
-      ...(did === undefined ? {} : { activity: matchSamples(breaker.match, namespace, fleet.backends, did.samples) }),
+      ...(total === undefined ? {} : { total }),
+      ...(did === undefined ? {} : { activity: match(did) }),
     };
-    // The older of the two answers bounds what both speak of.
-    const evaluatedAtMs = Math.min(answer.evaluatedAtLocalMs, did?.evaluatedAtLocalMs ?? answer.evaluatedAtLocalMs);
+    // The oldest of the answers bounds what all speak of.
+    const evaluatedAtMs = Math.min(...[answer, whole, did].flatMap((given) => given?.evaluatedAtLocalMs ?? []));
     return { evidence, evaluatedAtMs, lookbackMs };
   }
 

@@ -1,7 +1,7 @@
 /** When breakers are evaluated. */
 import type { Clock } from './clock.ts';
 import type { EpochMs } from './model.ts';
-import type { Breaker } from './policy/policy.ts';
+import { type Breaker, questionOf } from './policy/policy.ts';
 import { unitHash } from './rotation/activator.ts';
 
 /**
@@ -14,7 +14,7 @@ import { unitHash } from './rotation/activator.ts';
  */
 export function everyPeriod(clock: Clock, breaker: Breaker, evaluate: (atMs: EpochMs) => Promise<void>): () => void {
   const periodMs = breaker.evaluationPeriodMs;
-  const phaseMs = Math.floor(unitHash(questionOf(breaker)) * periodMs);
+  const phaseMs = Math.floor(unitHash(`${breaker.source}|${questionOf(breaker.detector)}`) * periodMs);
   let isBusy = false;
   let cancel: () => void = () => undefined;
 
@@ -34,8 +34,4 @@ export function everyPeriod(clock: Clock, breaker: Breaker, evaluate: (atMs: Epo
   };
   arm();
   return () => cancel();
-}
-
-function questionOf({ source, detector }: Breaker): string {
-  return detector.kind === 'customService' ? `${detector.service}:${detector.port}` : `${source}|${detector.query}`;
 }

@@ -1,6 +1,6 @@
 /** A breaker: what it asks, and what came out of its last evaluation. */
 import type { Verdict } from '../breakers/verdict.ts';
-import type { Breaker } from '../policy/policy.ts';
+import { type Breaker, questionOf } from '../policy/policy.ts';
 import type { LastJudgement, ServiceState } from '../rotation/state.ts';
 import { trackOf } from '../rotation/work.ts';
 import type { BreakerView } from './messages.ts';
@@ -14,7 +14,7 @@ export function breakerView(state: ServiceState, breaker: Breaker): BreakerView 
     name: breaker.name,
     enforcement: enforcementOf(state, breaker),
     detector: breaker.detector.kind,
-    query: questionOf(breaker),
+    query: questionOf(breaker.detector),
     ...(breaker.activity === undefined ? {} : { activityQuery: breaker.activity.query }),
     source: breaker.detector.kind === 'customService' ? '' : breaker.source,
     evaluationPeriodSeconds: breaker.evaluationPeriodMs / 1000,
@@ -44,11 +44,6 @@ function enforcementOf(state: ServiceState, breaker: Breaker): BreakerView['enfo
     case undefined:
       return 'Suspended';
   }
-}
-
-/** The query as it is asked, or whom a custom service is asked at. */
-function questionOf({ detector }: Breaker): string {
-  return detector.kind === 'customService' ? `${detector.service}:${detector.port}` : detector.query;
 }
 
 function count(last: LastJudgement | undefined, kind: Verdict['kind']): number {

@@ -1,9 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Sample, SampleValue } from '../metrics/source.ts';
 import type { Detector } from '../policy/policy.ts';
-import { judgeDiscrete } from './discrete.ts';
+import { backendId } from '../model.ts';
+import { discreteCounts, judgeShare } from './discrete.ts';
 
 type Discrete = Extract<Detector, { kind: 'discreteValueOutOfList' }>;
+
+function judgeDiscrete(detector: Discrete, samples: readonly Sample[]) {
+  const id = backendId('p1');
+  const matched = { byBackend: new Map([[id, samples]]), ambiguous: new Map() };
+  return judgeShare(detector, detector.tolerancePercent ?? 0, discreteCounts(detector, matched, id));
+}
 
 const good: Discrete = {
   kind: 'discreteValueOutOfList',

@@ -1,23 +1,23 @@
 /**
  * `discreteValueOutOfList`: each backend's activity split by the value of a label (`key`), such as requests by status
- * code. Bad share = activity under values that are not good (or are bad) / all activity.
- *
- * Counts may be fractional (`increase()` extrapolates): they are never rounded, or 0.9 errors would become none.
+ * code. Bad share = activity under values that are not good (or are bad) / all activity. With a tolerance the share is
+ * compared with that; without one, with that of the peers, as `ratio` does.
  */
-import type { Sample } from '../metrics/source.ts';
+import type { BackendId } from '../model.ts';
 import type { Detector } from '../policy/policy.ts';
-import { numericReading } from './readings.ts';
+import type { CountReading } from './counts.ts';
+import { type MatchedSamples, numericReading } from './readings.ts';
 import { human } from './statistics.ts';
 import { maxSeverity } from './subject.ts';
 import type { Verdict } from './verdict.ts';
 
 type Discrete = Extract<Detector, { kind: 'discreteValueOutOfList' }>;
 
-/**
- * Anomalous when the bad share exceeds `tolerancePercent` and the activity is at least `minActivity`; below that the
- * share says nothing and the verdict is `insufficient`. Severity is share / tolerance.
- */
-export function judgeDiscrete(detector: Discrete, samples: readonly Sample[]): Verdict {
+export function discreteCounts(detector: Discrete, matched: MatchedSamples, id: BackendId): CountReading {
+  const ambiguity = matched.ambiguous.get(id);
+  if (ambiguity !== undefined) return { kind: 'error', reason: ambiguity };
+  const samples = matched.byBackend.get(id) ?? [];
+  if (samples.length === 0) return { kind: 'insufficient', reason: 'no sample' };
   const listed = new Set(detector.list.values);
   let good = 0;
   let bad = 0;
@@ -36,19 +36,27 @@ export function judgeDiscrete(detector: Discrete, samples: readonly Sample[]): V
     if (isListed === (detector.list.kind === 'good')) good += reading.value;
     else bad += reading.value;
   }
+  return { kind: 'counts', bad, total: good + bad };
+}
 
-  const activity = good + bad;
-  if (activity === 0 || activity < detector.minActivity) {
-    return { kind: 'insufficient', reason: `activity ${human(activity)} below ${human(detector.minActivity)}` };
+/**
+ * Anomalous when the bad share exceeds the tolerance and the activity is at least `minActivity`; below that the share
+ * says nothing and the verdict is `insufficient`. Severity is share / tolerance.
+ */
+export function judgeShare(detector: Discrete, tolerancePercent: number, reading: CountReading): Verdict {
+  if (reading.kind !== 'counts') return reading;
+  const { bad, total } = reading;
+  if (total === 0 || total < detector.minActivity) {
+    return { kind: 'insufficient', reason: `activity ${human(total)} below ${human(detector.minActivity)}` };
   }
-  const share = (bad / activity) * 100;
-  const bound = detector.tolerancePercent;
+  const share = (bad / total) * 100;
+  const bound = tolerancePercent;
   if (share <= bound) return { kind: 'normal', value: share, bound };
   return {
     kind: 'anomalous',
     severity: bound === 0 ? maxSeverity : Math.min(maxSeverity, share / bound),
     value: share,
     bound,
-    reason: `${human(share)} % of ${human(activity)} have ${detector.key} out of the good values (tolerance ${human(bound)} %)`,
+    reason: `${human(share)} % of ${human(total)} have ${detector.key} out of the good values (tolerance ${human(bound)} %)`,
   };
 }

@@ -3,15 +3,23 @@ import type { BackendId } from '../model.ts';
 import type { Breaker } from '../policy/policy.ts';
 import type { Baseline } from './baseline.ts';
 import { judgeDeviation } from './deviation.ts';
-import { judgeDiscrete } from './discrete.ts';
+import { type CountReading, ratioCounts } from './counts.ts';
+import { discreteCounts, judgeShare } from './discrete.ts';
 import { type MatchedSamples, singleReading } from './readings.ts';
+import { judgeRatio, ratioDefaults } from './ratio.ts';
 import { human } from './statistics.ts';
 import type { Reading, Subject } from './subject.ts';
 import { judgeThreshold } from './threshold.ts';
 import type { Judgement, Verdict } from './verdict.ts';
 
 export type Evidence =
-  | { readonly kind: 'samples'; readonly samples: MatchedSamples; readonly activity?: MatchedSamples }
+  | {
+      readonly kind: 'samples';
+      readonly samples: MatchedSamples;
+      /** For `ratio`, where `samples` are the bad events. */
+      readonly total?: MatchedSamples;
+      readonly activity?: MatchedSamples;
+    }
   /** A custom service judges by itself; its verdicts go through the same confirmation, budget and guards. */
   | { readonly kind: 'verdicts'; readonly verdicts: ReadonlyMap<BackendId, Verdict> }
   | { readonly kind: 'unusable'; readonly reason: string };
@@ -65,29 +73,36 @@ function judgeSamples(context: JudgeContext, evidence: Extract<Evidence, { kind:
         }),
         baseline,
       };
-    case 'discreteValueOutOfList':
-      return {
-        judgement: judgeEach(subjects, (id) => {
-          const ambiguity = evidence.samples.ambiguous.get(id);
-          if (ambiguity !== undefined) return { kind: 'error', reason: ambiguity };
-          const reading = idle(id);
-          if (reading !== undefined) return withoutValue(reading);
-          const samples = evidence.samples.byBackend.get(id) ?? [];
-          return samples.length === 0
-            ? { kind: 'insufficient', reason: 'no sample' }
-            : judgeDiscrete(detector, samples);
-        }),
-        baseline,
-      };
+    case 'discreteValueOutOfList': {
+      const { tolerancePercent: tolerance } = detector;
+      const counts = (id: BackendId): CountReading =>
+        asCounts(idle(id)) ?? discreteCounts(detector, evidence.samples, id);
+      const judgement =
+        tolerance === undefined
+          ? judgeRatio(ratioDefaults(detector.minActivity), subjects, readEach(subjects, counts))
+          : judgeEach(subjects, (id) => judgeShare(detector, tolerance, counts(id)));
+      return { judgement, baseline };
+    }
+    case 'ratio': {
+      const counts = (id: BackendId): CountReading =>
+        asCounts(idle(id)) ?? ratioCounts(evidence.samples, evidence.total, id);
+      return { judgement: judgeRatio(detector, subjects, readEach(subjects, counts)), baseline };
+    }
     case 'customService':
       return { judgement: { kind: 'unusable', reason: 'a custom service gives verdicts, not samples' }, baseline };
   }
 }
 
+function readEach<Value>(subjects: readonly Subject[], read: (id: BackendId) => Value): ReadonlyMap<BackendId, Value> {
+  return new Map(subjects.filter(({ role }) => role !== 'excluded').map(({ id }) => [id, read(id)]));
+}
+
+function asCounts(reading: NoReading | undefined): CountReading | undefined {
+  return reading && withoutValue(reading);
+}
+
 function judgeEach(subjects: readonly Subject[], verdict: (id: BackendId) => Verdict): Judgement {
-  const verdicts = new Map<BackendId, Verdict>();
-  for (const { id, role } of subjects) if (role !== 'excluded') verdicts.set(id, verdict(id));
-  return { kind: 'judged', verdicts };
+  return { kind: 'judged', verdicts: readEach(subjects, verdict) };
 }
 
 function judgedVerdicts(context: JudgeContext, given: ReadonlyMap<BackendId, Verdict>): Judgement {
@@ -104,7 +119,7 @@ function idleReading(breaker: Breaker, activity: MatchedSamples | undefined, id:
   return { kind: 'missing', reason: `activity ${human(reading.value)} below ${human(breaker.activity.min)}` };
 }
 
-function withoutValue(reading: NoReading): Verdict {
+function withoutValue(reading: NoReading): { readonly kind: 'error' | 'insufficient'; readonly reason: string } {
   return { kind: reading.kind === 'invalid' ? 'error' : 'insufficient', reason: reading.reason };
 }
 

@@ -24,4 +24,5 @@ export const codes = {
   labelLost: 'KV0158',
   staleSamples: 'KV0159',
   looksAhead: 'KV0160',
+  notCounts: 'KV0161',
 } as const;

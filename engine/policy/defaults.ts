@@ -25,7 +25,7 @@ export const defaults = {
     match: { label: 'pod', by: 'PodName', namespaceLabel: 'namespace' },
   },
   continuousValueDeviation: { maxDeviationPercent: 50, direction: 'Both' },
-  discreteValueOutOfList: { tolerancePercent: 50, minActivity: 2 },
+  discreteValueOutOfList: { minActivity: 2 },
   ratio: { minRequests: 30, minBad: 5, sensitivity: '0.005' },
   outlier: { direction: 'Above', minRatio: '1.2' },
   activator: {

@@ -2,8 +2,8 @@
 import { codes } from './codes.ts';
 import { formatDuration } from './duration.ts';
 import { type Finding, type Path, warning } from './finding.ts';
-import type { Breaker, Detector, Policy } from './policy.ts';
-import { checkQuery, type Expr, keepsLabel, looksAhead, readsInstant, windowMs } from './promql.ts';
+import { type Breaker, type Detector, type Policy, queriesOf } from './policy.ts';
+import { checkQuery, type Expr, keepsLabel, looksAhead, makesRates, readsInstant, windowMs } from './promql.ts';
 import type { BreakerSpec } from './schema.ts';
 
 export function lintBreaker(breaker: Breaker, spec: BreakerSpec, policy: Policy, path: Path): readonly Finding[] {
@@ -11,20 +11,25 @@ export function lintBreaker(breaker: Breaker, spec: BreakerSpec, policy: Policy,
   const about = [...observedOnly(spec, policy, path), ...blindSide(detector, path)];
   if (detector.kind === 'customService') return [...about, ...metricFieldsWithoutEffect(spec, path)];
   const queries = [
-    { path: [...path, detector.kind, 'query'], query: detector.query },
+    ...queriesOf(detector).map(({ field, query }) => ({
+      path: [...path, detector.kind, field],
+      query,
+      isDetector: true,
+    })),
     ...(breaker.activity === undefined
       ? []
-      : [{ path: [...path, 'activity', 'query'], query: breaker.activity.query }]),
+      : [{ path: [...path, 'activity', 'query'], query: breaker.activity.query, isDetector: false }]),
   ];
   return [
     ...about,
-    ...queries.flatMap(({ path: queryPath, query }, index) => {
+    ...queries.flatMap(({ path: queryPath, query, isDetector }, index) => {
       const check = checkQuery(query);
       if (check.kind === 'faulty') return [];
-      const isDetector = index === 0;
       return [
-        ...(isDetector ? sharedSamples(breaker, check.expr, path) : []),
+        // Once a breaker: the two windows of a ratio are the same.
+        ...(index === 0 ? sharedSamples(breaker, check.expr, path) : []),
         ...(isDetector ? staleSamples(breaker, check.expr, queryPath) : []),
+        ...(isDetector ? notCounts(detector, check.expr, queryPath) : []),
         ...lostLabels(breaker, check.expr, isDetector, queryPath),
         ...future(check.expr, queryPath),
       ];
@@ -40,6 +45,17 @@ function sharedSamples({ evaluationPeriodMs, confirm }: Breaker, expr: Expr, pat
   const message = `evaluations every ${period} share most of a window of ${span}: one bad moment may confirm itself`;
   const remedy = 'lengthen evaluationPeriod, shorten the window, or accept it for speed';
   return [warning(codes.sharedSamples, [...path, 'evaluationPeriod'], message, remedy)];
+}
+
+/** How sure one can be of a share depends on how many it is a share of. */
+function notCounts(detector: Detector, expr: Expr, path: Path): readonly Finding[] {
+  const needsCounts =
+    detector.kind === 'ratio' ||
+    (detector.kind === 'discreteValueOutOfList' && detector.tolerancePercent === undefined);
+  if (!needsCounts || !makesRates(expr)) return [];
+  const message = 'a rate does not say how many there were: few requests a second look like too few to judge';
+  const remedy = detector.kind === 'ratio' ? 'use increase()' : 'use increase(), or set tolerancePercent';
+  return [warning(codes.notCounts, path, message, remedy)];
 }
 
 function staleSamples({ activity, lookbackMs }: Breaker, expr: Expr, path: Path): readonly Finding[] {

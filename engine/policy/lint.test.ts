@@ -121,8 +121,13 @@ describe('a warning, with its place and remedy', () => {
     ],
     [
       'a query that loses the key',
-      breaker(`    discreteValueOutOfList: {query: 'sum by (pod) (rate(a[1m]))', key: code, goodValues: [x]}\n`),
+      breaker(`    discreteValueOutOfList: {query: 'sum by (pod) (increase(a[1m]))', key: code, goodValues: [x]}\n`),
       '9:30: warning KV0158 spec.breakers[0].discreteValueOutOfList.query: the result has no label "code": no sample can be judged (keep it: by (pod, code))',
+    ],
+    [
+      'a rate where counts are needed',
+      breaker(`    ratio: {bad: 'increase(a[1m])', total: 'rate(b[1m])'}\n`),
+      '9:37: warning KV0161 spec.breakers[0].ratio.total: a rate does not say how many there were: few requests a second look like too few to judge (use increase())',
     ],
     [
       'a bare metric',

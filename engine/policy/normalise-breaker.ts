@@ -3,7 +3,7 @@ import { decimal } from './decimal.ts';
 import { defaults } from './defaults.ts';
 import { durationMs } from './duration.ts';
 import { fingerprint } from './fingerprint.ts';
-import type { Breaker, Detector, Enforcement } from './policy.ts';
+import { type Breaker, type Detector, type Enforcement, queriesOf } from './policy.ts';
 import { checkQuery, instantLookbackMs, lookbackMs } from './promql.ts';
 import type { BreakerSpec } from './schema.ts';
 
@@ -37,7 +37,7 @@ export function normaliseBreaker(spec: BreakerSpec, policyEnforcement: Enforceme
 }
 
 function detectorOf(spec: BreakerSpec): Detector {
-  const { continuousValueDeviation, discreteValueOutOfList, threshold, customService } = spec;
+  const { continuousValueDeviation, discreteValueOutOfList, threshold, ratio, customService } = spec;
   if (continuousValueDeviation !== undefined) {
     const { query, maxDeviationPercent, direction } = continuousValueDeviation;
     const fallback = defaults.continuousValueDeviation;
@@ -56,11 +56,23 @@ function detectorOf(spec: BreakerSpec): Detector {
       query,
       key,
       list: goodValues === undefined ? { kind: 'bad', values: badValues ?? [] } : { kind: 'good', values: goodValues },
-      tolerancePercent: decimal(tolerancePercent ?? fallback.tolerancePercent),
+      ...(tolerancePercent === undefined ? {} : { tolerancePercent: decimal(tolerancePercent) }),
       minActivity: decimal(minActivity ?? fallback.minActivity),
     };
   }
   if (threshold !== undefined) return { kind: 'threshold', ...threshold, value: decimal(threshold.value) };
+  if (ratio !== undefined) {
+    const { bad, total, minRequests, minBad, sensitivity } = ratio;
+    const fallback = defaults.ratio;
+    return {
+      kind: 'ratio',
+      bad,
+      total,
+      minRequests: minRequests ?? fallback.minRequests,
+      minBad: minBad ?? fallback.minBad,
+      sensitivity: decimal(sensitivity ?? fallback.sensitivity),
+    };
+  }
   if (customService !== undefined) {
     const [service = '', port] = customService.split(':');
     return { kind: 'customService', service, port: Number(port) };
@@ -76,7 +88,8 @@ function breakerLookbackMs(detector: Detector, activity: string | undefined, eva
   // Such a service judges in its own way; one period is the least that it can be thought to have looked back.
   if (detector.kind === 'customService') return evaluationPeriodMs;
   const activityMs = activity === undefined ? undefined : queryLookbackMs(activity, instantLookbackMs);
-  return Math.max(queryLookbackMs(detector.query, activityMs ?? instantLookbackMs), activityMs ?? 0);
+  const asked = queriesOf(detector).map(({ query }) => queryLookbackMs(query, activityMs ?? instantLookbackMs));
+  return Math.max(...asked, activityMs ?? 0);
 }
 
 function queryLookbackMs(query: string, instantMs: number): number {

@@ -81,7 +81,6 @@ describe('the defaults of each detector', () => {
         query,
         key: 'code',
         list: { kind: 'good', values: ['200'] },
-        tolerancePercent: 50,
         minActivity: 2,
       },
     ],
@@ -92,6 +91,10 @@ describe('the defaults of each detector', () => {
     [
       { threshold: { query, operator: '<=' as const, value: '-0.5' } },
       { kind: 'threshold', operator: '<=', value: -0.5 },
+    ],
+    [
+      { ratio: { bad: query, total: query } },
+      { kind: 'ratio', bad: query, total: query, minRequests: 30, minBad: 5, sensitivity: 0.005 },
     ],
     [{ customService: 'judge:8080' }, { kind: 'customService', service: 'judge', port: 8080 }],
   ])('%j', (detector, normalised) => {

@@ -13,6 +13,8 @@ const parser = createPolicyParser();
 /** Valid texts by field; every other text of the schema is an enum. */
 const texts: Readonly<Record<string, readonly string[]>> = {
   query: ['rate(errors[1m])', 'sum by (pod, code) (increase(n[30s] offset 10s))', 'queue_depth'],
+  bad: ['increase(requests_total{code=~"5.."}[1m])'],
+  total: ['increase(requests_total[1m])'],
   service: ['pricer', 'a', 'x'.repeat(63)],
   customService: ['judge:8080', 'j:65535'],
   key: ['code', '_x'],

@@ -99,7 +99,8 @@ export type Detector =
       readonly query: string;
       readonly key: string;
       readonly list: { readonly kind: 'good' | 'bad'; readonly values: readonly string[] };
-      readonly tolerancePercent: number;
+      /** Absent: its peers say how large a share is too large, as for `ratio`. */
+      readonly tolerancePercent?: number;
       readonly minActivity: number;
     }
   | {
@@ -109,4 +110,39 @@ export type Detector =
       readonly operator: '>' | '>=' | '<' | '<=' | '==' | '!=';
       readonly value: number;
     }
+  | {
+      readonly kind: 'ratio';
+      /** Counts in a window; both queries over the same one. */
+      readonly bad: string;
+      readonly total: string;
+      /** Events under which a backend is not judged. */
+      readonly minRequests: number;
+      /** Bad events under which no backend is anomalous. */
+      readonly minBad: number;
+      /** Overdispersion: how much the rates of healthy backends differ, above 0 and below 1. */
+      readonly sensitivity: number;
+    }
   | { readonly kind: 'customService'; readonly service: string; readonly port: number };
+
+/** What a detector asks its source, by the field that says so: one query, or the two of a ratio. */
+export function queriesOf(detector: Exclude<Detector, { kind: 'customService' }>): readonly DetectorQuery[] {
+  if (detector.kind !== 'ratio') return [{ field: 'query', query: detector.query }];
+  return [
+    { field: 'bad', query: detector.bad },
+    { field: 'total', query: detector.total },
+  ];
+}
+
+export interface DetectorQuery {
+  readonly field: 'query' | 'bad' | 'total';
+  readonly query: string;
+}
+
+/** The question in one line, for people, as they can ask it themselves: PromQL, or the service that is asked. */
+export function questionOf(detector: Detector): string {
+  return detector.kind === 'customService'
+    ? `${detector.service}:${detector.port}`
+    : detector.kind === 'ratio'
+      ? `(${detector.bad}) / (${detector.total})`
+      : detector.query;
+}

@@ -44,6 +44,14 @@ export function readsInstant(expr: Expr): boolean {
   return expr.kind === 'selector' || operands(expr).some(readsInstant);
 }
 
+/** Functions whose result is per second, or per step, and no longer says how many there were. */
+const rates = new Set(['rate', 'irate', 'deriv', 'idelta']);
+
+/** Some part of the query makes rates of counts. */
+export function makesRates(expr: Expr): boolean {
+  return some(expr, (part) => part.kind === 'call' && rates.has(part.name));
+}
+
 /**
  * The query with a mark at the fault, on one line: `rate(foo <HERE>bar)`. Long queries are cut around it.
  */

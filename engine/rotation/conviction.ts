@@ -2,7 +2,7 @@
 import type { Verdict } from '../breakers/verdict.ts';
 import { describeBudget } from '../budget/arithmetic.ts';
 import type { BackendId } from '../model.ts';
-import type { Breaker, Policy } from '../policy/policy.ts';
+import { type Breaker, type Policy, questionOf } from '../policy/policy.ts';
 import { sentence, surplusPaused, timeOutMs } from './activator.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import type { Decision, DecisionCause } from './decision.ts';
@@ -88,7 +88,7 @@ function causeOf(state: ServiceState, track: TrackName, conviction: Conviction):
     value: verdict.value,
     bound: verdict.bound,
     reason: verdict.reason,
-    ...(breaker.detector.kind === 'customService' ? {} : { query: breaker.detector.query }),
+    ...(breaker.detector.kind === 'customService' ? {} : { query: questionOf(breaker.detector) }),
     lookbackMs: breaker.lookbackMs,
     streak: kind === 'new' ? { anomalous: anomalousIn(streak), of: streak?.length ?? 0 } : { anomalous: 1, of: 1 },
     budget: describeBudget(budgetOfService(state), servingIn(state, track).length),

@@ -26,6 +26,11 @@ const detectors = {
       key: code
       goodValues: ["200"]
       tolerancePercent: 20`,
+  share: `ratio:
+      bad: sum by (pod, namespace) (increase(responses_total{job="JOB", code="500"}[2s]))
+      total: sum by (pod, namespace) (increase(responses_total{job="JOB"}[2s]))
+      minRequests: 3
+      minBad: 3`,
   price: `continuousValueDeviation:
       query: rate(price_sum{job="JOB"}[2s]) / rate(price_count{job="JOB"}[2s])
       maxDeviationPercent: 30`,
@@ -170,6 +175,7 @@ endpoints:
     it.for([
       ['threshold', 'depth'],
       ['discreteValueOutOfList of status codes', 'codes'],
+      ['ratio', 'share'],
       ['continuousValueDeviation', 'price'],
       ['customService', 'custom'],
     ] as const)('%s', async ([, service]) => {

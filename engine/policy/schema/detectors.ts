@@ -54,7 +54,7 @@ const DiscreteValueOutOfList = Type.Object(
         { min: 0, max: 100 },
         {
           description: 'Share of bad values above which a backend is anomalous.',
-          whenAbsent: discrete.tolerancePercent,
+          whenAbsent: 'clearly more than that of the others, as for ratio',
         },
       ),
     ),
@@ -115,9 +115,7 @@ const Ratio = Type.Object(
     ),
   },
   {
-    description:
-      'Anomalous: the share of bad events is worse than that of the other backends. Not available in this version.',
-    unavailable: true,
+    description: 'Anomalous: the share of bad events is clearly larger than that of the other backends.',
   },
 );
 
