@@ -9,8 +9,8 @@ export const sotw: Protocol<SotwRequest> = {
   absence(isFullState, dialect) {
     if (isFullState) return 'left out';
     // Envoy does not know the field for it, would take a response without endpoints as the end of its wait, and run with
-    // an empty cluster. gRPC clients wait for something to tell their callers.
-    return dialect === 'grpc' ? 'named' : 'silent';
+    // an empty cluster. gRPC clients wait for something to tell their callers; an error is of a name that was said.
+    return dialect === 'grpc' ? 'named if asked for' : 'silent';
   },
   decode: decodeSotwRequest,
   createReader(subscription, legacyWildcard) {

@@ -70,10 +70,10 @@ export interface SubscriptionOptions {
 }
 
 /**
- * How a client is told that something does not exist: by name; by leaving it out of a response that has all there is; or
- * not at all, so that it keeps what it has.
+ * How a client is told that something does not exist: by name; by name if it had said that name; by leaving it out of a
+ * response that has all there is; or not at all, so that it keeps what it has.
  */
-export type Absence = 'named' | 'left out' | 'silent';
+export type Absence = 'named' | 'named if asked for' | 'left out' | 'silent';
 
 interface Interest {
   /** Asked for by name; otherwise it is one of everything. */
@@ -144,6 +144,7 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
   /** In silence the client keeps what it has, and the name stays owed. Of what is not its own it hears nothing at all. */
   function takeAbsence(name: string, interest: Interest): boolean {
     if (!interest.isNamed) forget(name);
+    if (absence === 'named if asked for' && !interest.isNamed) return false;
     if (absence === 'silent' || !resources.allows(name, client)) return false;
     if (interest.sent === absent && !interest.isOwed) return false;
     markSent(interest, absent);

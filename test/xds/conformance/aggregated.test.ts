@@ -126,6 +126,17 @@ describe.each(variants)('%s, aggregated', (title, open) => {
     expect((await eds.hear()).toSorted()).toEqual(asked.map((name) => `${name}: 10.0.0.1`).toSorted());
   });
 
+  test('A9: a stream carries many types', async () => {
+    const { connect } = await shop();
+    const { of } = open(connect());
+    for (let n = 0; n < 20; n += 1) {
+      of(`type.googleapis.com/mine.${n}`).want('x');
+      if (title === 'delta') expect(await of(`type.googleapis.com/mine.${n}`).hear()).toEqual(['x is not there']);
+    }
+    of(endpointType).want('shop/a:http');
+    expect(await of(endpointType).hear()).toEqual(['shop/a:http: 10.0.0.1']);
+  });
+
   test('A8: an Envoy that starts gets all it waits for, in whatever order it asks', async () => {
     const { connect } = await shop();
     const { of } = open(connect());

@@ -33,6 +33,10 @@ describe.each(Object.entries(endpointDialogues))('%s', (title, open) => {
     await client.silence();
     server.cache.publish([assignmentOf('a', two)]);
     expect(await client.hear()).toEqual(['shop/a: 10.0.0.2']);
+    client.ack();
+    // The client has something else by now, and has to be told what it refused before.
+    server.cache.publish([assignmentOf('a', one)]);
+    expect(await client.hear()).toEqual(['shop/a: 10.0.0.1']);
   });
 
   test('C10: names that come with a NACK count', async () => {
@@ -172,7 +176,8 @@ test('C1: before all inputs were read every stream is turned away as UNAVAILABLE
   const cache = createXdsCache();
   cache.publish([assignmentOf('a', one)]);
   const client = (await xdsServer([], { cache })).connect();
-  for (const stream of [client.sotw('eds'), client.sotw('ads'), client.delta('eds'), client.delta('ads')]) {
+  const services = ['eds', 'cds', 'ads'] as const;
+  for (const stream of services.flatMap((service) => [client.sotw(service), client.delta(service)])) {
     expect(await stream.ended).toMatchObject({ code: status.UNAVAILABLE });
   }
   cache.open();
@@ -182,7 +187,7 @@ test('C1: before all inputs were read every stream is turned away as UNAVAILABLE
 });
 
 test('C2: the node may come with the first message only, be repeated, or stay away', async () => {
-  const { connect } = await shop();
+  const { connect, proxies } = await shop();
   const node = { id: 'n1', cluster: 'web' };
   for (const later of [{}, { node }]) {
     const sotw = sotwConversation(connect(), 'ads').of(endpointType);
@@ -197,6 +202,7 @@ test('C2: the node may come with the first message only, be repeated, or stay aw
     delta.say({ ...later, response_nonce: delta.nonce(), resource_names_subscribe: ['shop/b'] });
     expect(await delta.hear()).toEqual(['shop/b: 10.0.0.1']);
   }
+  expect(proxies().map(({ nodeId }) => nodeId)).toEqual(['n1', 'n1', 'n1', 'n1']);
   const nobody = deltaConversation(connect(), 'ads').of(endpointType);
   nobody.say({ resource_names_subscribe: ['shop/a'] });
   expect(await nobody.hear()).toEqual(['shop/a: 10.0.0.1']);
@@ -379,6 +385,19 @@ test('C25: what is no request ends its stream, and no other', async () => {
   other.ack();
   server.cache.publish([assignmentOf('a', two)]);
   expect(await other.hear()).toEqual(['shop/a: 10.0.0.2']);
+});
+
+test('C27: whoever asks for a name is pushed the same, by whatever way and in whatever spelling', async () => {
+  const { connect, cache } = await shop();
+  const clients = Object.values(endpointDialogues).map((open) => open(connect()));
+  for (const { want, hear, ack } of clients) {
+    want('shop/a', 'a.shop:80');
+    await hear();
+    ack();
+  }
+  cache.publish([assignmentOf('a', two)]);
+  const lines = ['a.shop:80: 10.0.0.2', 'shop/a: 10.0.0.2'];
+  for (const { hear } of clients) expect((await hear()).toSorted()).toEqual(lines);
 });
 
 test('C26: a locator counts as the name in it', async () => {

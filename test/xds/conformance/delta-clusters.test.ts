@@ -59,7 +59,11 @@ describe.each(['cds', 'ads'] as const)('clusters by delta %s', (service) => {
     const { resources = [] } = await first.next();
     const again = deltaConversation(connect(), service).of(clusterType);
     const versions = resources.map(({ name = '', version = '' }) => [name, version]);
-    again.say({ initial_resource_versions: Object.fromEntries(versions) as Record<string, string> });
+    again.say({
+      // A first request is one, whatever nonce it brings from another stream.
+      response_nonce: first.nonce(),
+      initial_resource_versions: Object.fromEntries(versions) as Record<string, string>,
+    });
     expect(await again.hear()).toEqual([]);
   });
 
@@ -91,6 +95,16 @@ describe.each(['cds', 'ads'] as const)('clusters by delta %s', (service) => {
     cache.remove(serviceKey('shop', 'c'));
     expect(await client.hear()).toEqual(['shop/c:http is not there']);
   });
+});
+
+test('D27: everything that is asked for again is sent again', async () => {
+  const { connect } = await shop();
+  const client = deltaConversation(connect(), 'ads').of(clusterType);
+  for (const names of [[], ['*'], ['*']]) {
+    client.want(...names);
+    expect(await client.hear()).toEqual(all);
+    client.ack();
+  }
 });
 
 test('D26: listeners are an explicit empty set, and no route exists', async () => {

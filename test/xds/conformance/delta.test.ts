@@ -194,10 +194,10 @@ describe.each(['eds', 'ads'] as const)('delta by %s', (service) => {
   test('D13: giving up a name gets no answer and ends its pushes', async () => {
     const { connect, cache } = await shop();
     const client = deltaConversation(connect(), service).of(endpointType);
-    client.want('shop/a');
+    client.want('shop/a', 'shop/a:http');
     await client.hear();
     client.ack();
-    client.drop('shop/a');
+    client.drop('shop/a', 'shop/a:http');
     await client.silence();
     cache.publish([assignmentOf('a', two)]);
     await client.silence();

@@ -31,8 +31,8 @@ describe.each(['cds', 'ads'] as const)('clusters by %s', (service) => {
     expect(await client.hear()).toEqual(['shop/d']);
   });
 
-  test('S16: every response is complete', async () => {
-    const { connect, cache } = await shop();
+  test('S16: every response is complete, however large, and whatever is missing', async () => {
+    const { connect, cache } = await shop({ limits: { responseBytes: 1 } });
     const everything = sotwConversation(connect(), service).of(clusterType);
     const named = sotwConversation(connect(), service).of(clusterType);
     everything.want();
@@ -47,6 +47,9 @@ describe.each(['cds', 'ads'] as const)('clusters by %s', (service) => {
     named.ack();
     named.want('shop/b');
     expect((await named.hear()).toSorted()).toEqual(['shop/a', 'shop/b', 'shop/c']);
+    const unlucky = sotwConversation(connect(), service).of(clusterType);
+    unlucky.want('shop/none');
+    expect(await unlucky.hear()).toEqual([]);
   });
 
   test('S17: a cluster that is gone is told by a response without it, the last one by an empty response', async () => {

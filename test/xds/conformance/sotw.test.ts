@@ -27,10 +27,10 @@ describe.each(['eds', 'ads'] as const)('state of the world by %s', (service) => 
   test('S2: the names of a request are all there are, and what it leaves out is pushed no more', async () => {
     const { connect, cache } = await shop();
     const client = sotwConversation(connect(), service).of(endpointType);
-    client.want('shop/a', 'shop/b');
+    client.want('shop/a', 'shop/a:http', 'shop/b');
     await client.hear();
     client.ack();
-    client.drop('shop/a');
+    client.drop('shop/a', 'shop/a:http');
     await client.silence();
     cache.publish([assignmentOf('a', two), assignmentOf('b', two)]);
     expect(await client.hear()).toEqual(['shop/b: 10.0.0.2']);
@@ -178,6 +178,20 @@ describe.each(['eds', 'ads'] as const)('state of the world by %s', (service) => 
     cache.publish([assignmentOf('a', two), assignmentOf('b', two), assignmentOf('d', two)]);
     expect(await client.hear()).toEqual(['shop/a: 10.0.0.2']);
   });
+});
+
+test('S23: errors are for names that were asked for, not for what everything no longer has', async () => {
+  const { connect, cache } = await shop();
+  const client = sotwConversation(connect(), 'ads', grpc).of(endpointType);
+  client.want('*', 'shop/a', 'shop/b:http');
+  await client.hear();
+  client.ack();
+  client.drop('shop/a');
+  await client.silence();
+  cache.remove(serviceKey('shop', 'a'));
+  await client.silence();
+  cache.remove(serviceKey('shop', 'b'));
+  expect(await client.hear()).toEqual(['shop/b:http: NOT_FOUND']);
 });
 
 test('S5: a stale nonce acknowledges nothing', async () => {
