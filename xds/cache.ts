@@ -45,6 +45,8 @@ export interface XdsCache {
   isOpen(): boolean;
   /** Resolves when `open` was called. */
   readonly opened: Promise<void>;
+  /** How many names are kept because somebody watches them, of all types. */
+  watchedNames(): number;
   readonly clusters: ResourceType;
   readonly endpoints: ResourceType;
   /** What the name of a resource is about; undefined for what can name nothing of ours. */
@@ -107,6 +109,7 @@ export function createXdsCache(options: XdsCacheOptions = {}): XdsCache {
     },
     isOpen: () => isOpen,
     opened,
+    watchedNames: () => clusterCatalog.size() + endpointCatalog.size(),
     clusters,
     endpoints,
     serviceOf: (name) => parseName(name, clusterDomain)?.service,

@@ -18,6 +18,8 @@ import type { Resources, Watcher } from './types.ts';
 export interface Catalog extends Resources {
   /** These Services were published or removed. Tells watchers what changed for them, and returns those it told. */
   changed(services: Iterable<ServiceKey>): ReadonlySet<Watcher>;
+  /** How many names are kept because somebody watches them. */
+  size(): number;
 }
 
 export interface CatalogOptions {
@@ -173,8 +175,11 @@ export function createCatalog(options: CatalogOptions): Catalog {
     },
     unwatchListed(watcher) {
       listedWatchers.delete(watcher);
+      // The rest is still wanted, or was dropped when it was wanted last.
+      if (listedWatchers.size > 0) return;
       for (const entry of [...entries.values()]) dropUnwatched(entry);
     },
+    size: () => entries.size,
     changed(keys) {
       const told = new Set<Watcher>();
       const tell = (watchers: Iterable<Watcher>, name: string): void => {

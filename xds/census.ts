@@ -14,6 +14,8 @@ export interface Census {
   readonly unanswered: ReadonlyMap<string, number>;
   /** Streams that wait to be let in. */
   readonly waiting: number;
+  /** Names that are kept because somebody watches them, each counted once. */
+  readonly watchedNames: number;
 }
 
 export interface StreamCount {
@@ -24,7 +26,10 @@ export interface StreamCount {
   readonly count: number;
 }
 
-export function takeCensus(clients: readonly ConnectedClient[], waiting: number): Census {
+export function takeCensus(
+  clients: readonly ConnectedClient[],
+  present: Pick<Census, 'waiting' | 'watchedNames'>,
+): Census {
   const dialects = new Map<string, number>();
   const streams = new Map<string, StreamCount>();
   const subscriptions = new Map<string, number>();
@@ -45,7 +50,7 @@ export function takeCensus(clients: readonly ConnectedClient[], waiting: number)
       }
     }
   }
-  return { clients: dialects, streams: [...streams.values()], subscriptions, unanswered, waiting };
+  return { clients: dialects, streams: [...streams.values()], subscriptions, unanswered, ...present };
 }
 
 function add(counts: Map<string, number>, key: string, count: number): void {

@@ -6,7 +6,7 @@
 import type protobuf from 'protobufjs/minimal.js';
 import type { XdsLimits } from './limits.ts';
 import { malformed, RequestRefused, tooMuch } from './refusal.ts';
-import { bytesTag, type FieldReaders, readClipped, readFields, readNested, varintTag } from './wire.ts';
+import { bytesTag, type FieldReaders, readClipped, readFields, readNested, readString, varintTag } from './wire.ts';
 
 /** Who asks, in its own words; whatever it left out is empty. */
 export interface Node {
@@ -52,9 +52,9 @@ export function decodeSotwRequest(bytes: Uint8Array, limits: DecodeLimits): Sotw
   const names = nameList(limits);
   read('DiscoveryRequest', bytes, {
     [bytesTag(2)]: (field) => (request.node = readNode(field)),
-    [bytesTag(3)]: (field) => names.add(field.string()),
-    [bytesTag(4)]: (field) => (request.typeUrl = field.string()),
-    [bytesTag(5)]: (field) => (request.nonce = field.string()),
+    [bytesTag(3)]: (field) => names.add(readString(field)),
+    [bytesTag(4)]: (field) => (request.typeUrl = readString(field)),
+    [bytesTag(5)]: (field) => (request.nonce = readString(field)),
     [bytesTag(6)]: (field) => (request.error = readStatus(field)),
     [bytesTag(7)]: (field) => readLocator(field, names),
   });
@@ -70,15 +70,15 @@ export function decodeDeltaRequest(bytes: Uint8Array, limits: DecodeLimits): Del
   const known = new Map<string, string>();
   read('DeltaDiscoveryRequest', bytes, {
     [bytesTag(1)]: (field) => (request.node = readNode(field)),
-    [bytesTag(2)]: (field) => (request.typeUrl = field.string()),
-    [bytesTag(3)]: (field) => subscribe.add(field.string()),
-    [bytesTag(4)]: (field) => unsubscribe.add(field.string()),
+    [bytesTag(2)]: (field) => (request.typeUrl = readString(field)),
+    [bytesTag(3)]: (field) => subscribe.add(readString(field)),
+    [bytesTag(4)]: (field) => unsubscribe.add(readString(field)),
     [bytesTag(5)]: (field) => {
       const [name, version] = readMapEntry(field);
       knownNames.add(name);
       known.set(name, version);
     },
-    [bytesTag(6)]: (field) => (request.nonce = field.string()),
+    [bytesTag(6)]: (field) => (request.nonce = readString(field)),
     [bytesTag(7)]: (field) => (request.error = readStatus(field)),
     [bytesTag(8)]: (field) => readLocator(field, subscribe),
     [bytesTag(9)]: (field) => readLocator(field, unsubscribe),
@@ -165,14 +165,14 @@ function readStatus(reader: protobuf.Reader): { readonly code: number; readonly 
 
 /** ResourceLocator: a name, and parameters by which a resource could differ. Ours do not, so only the name counts. */
 function readLocator(reader: protobuf.Reader, names: NameList): void {
-  readNested(reader, { [bytesTag(1)]: (field) => names.add(field.string()) });
+  readNested(reader, { [bytesTag(1)]: (field) => names.add(readString(field)) });
 }
 
 function readMapEntry(reader: protobuf.Reader): readonly [key: string, value: string] {
   const entry: [string, string] = ['', ''];
   readNested(reader, {
-    [bytesTag(1)]: (field) => (entry[0] = field.string()),
-    [bytesTag(2)]: (field) => (entry[1] = field.string()),
+    [bytesTag(1)]: (field) => (entry[0] = readString(field)),
+    [bytesTag(2)]: (field) => (entry[1] = readString(field)),
   });
   return entry;
 }

@@ -162,7 +162,10 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
       if (interest === undefined) continue;
       const resource = current(name, interest);
       if (resource === undefined) {
-        if (takeAbsence(name, interest)) batch.absent.push(name);
+        if (!takeAbsence(name, interest)) continue;
+        batch.absent.push(name);
+        // It says the name twice at most, and a name can be as long as a small assignment.
+        bytes += 2 * name.length;
       } else if (isDue(resource, interest)) {
         const before = versionOf(interest.sent);
         if (before !== undefined && before !== resource.version) {

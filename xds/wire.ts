@@ -38,6 +38,11 @@ function readUntil(reader: protobuf.Reader, end: number, fields: FieldReaders): 
   if (reader.pos > end) throw new RangeError('a field is longer than its message');
 }
 
+/** protobufjs takes a string that is longer than its message for one that ends with it. */
+export function readString(reader: protobuf.Reader): string {
+  return asBuffer(reader.bytes()).toString();
+}
+
 /**
  * A string that may be of any length, without its middle if it is too long: what an Envoy has against an assignment
  * stands after all of the assignment. Decoded in pieces, because a piece of a string keeps all of it alive.

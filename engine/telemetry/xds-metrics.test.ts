@@ -43,6 +43,7 @@ test('what happens is counted, by type and never by client', async () => {
     'unacknowledged{type="eds"} 1',
     'unknown_names_total 1',
     'unknown_types_total 1',
+    'watched_names 4',
   ]);
 });
 
@@ -50,7 +51,8 @@ test('who is gone is not shown any more', async () => {
   const registry = new Registry();
   const metrics = createXdsMetrics(registry);
   metrics.show(somebodyConnected);
-  metrics.show({ clients: new Map(), streams: [], subscriptions: new Map(), unanswered: new Map(), waiting: 0 });
+  const none = { streams: [], subscriptions: new Map(), unanswered: new Map(), waiting: 0, watchedNames: 0 };
+  metrics.show({ clients: new Map(), ...none });
   expect(
     (await series(registry)).filter((line) => /^(clients|streams|subscriptions|unack|admission_queue)/.test(line)),
   ).toEqual(['admission_queue 0']);

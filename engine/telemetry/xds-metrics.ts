@@ -45,6 +45,8 @@ export interface XdsPresent {
   readonly unanswered: ReadonlyMap<string, number>;
   /** Streams that wait to be let in. */
   readonly waiting: number;
+  /** Names that somebody watches, each counted once. */
+  readonly watchedNames: number;
 }
 
 export interface XdsStreams {
@@ -157,6 +159,7 @@ function createPresentGauges(registry: Registry): (present: XdsPresent | undefin
   const subscriptions = gauge('kubervisor_xds_subscriptions', 'Resource names that clients ask for', 'type');
   const unanswered = gauge('kubervisor_xds_unacknowledged', 'Responses that the client has not answered yet', 'type');
   const waiting = gauge('kubervisor_xds_admission_queue', 'Streams that wait to be let in');
+  const watched = gauge('kubervisor_xds_watched_names', 'Resource names that somebody watches, each counted once');
   return (present) => {
     for (const each of [clients, streams, subscriptions, unanswered]) each.reset();
     if (present === undefined) return;
@@ -165,5 +168,6 @@ function createPresentGauges(registry: Registry): (present: XdsPresent | undefin
     for (const [type, count] of present.subscriptions) subscriptions.set({ type }, count);
     for (const [type, count] of present.unanswered) unanswered.set({ type }, count);
     waiting.set(present.waiting);
+    watched.set(present.watchedNames);
   };
 }

@@ -23,4 +23,5 @@ export const somebodyConnected: XdsPresent = {
   subscriptions: new Map([['eds', 5]]),
   unanswered: new Map([['eds', 1]]),
   waiting: 3,
+  watchedNames: 4,
 };

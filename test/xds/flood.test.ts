@@ -7,8 +7,8 @@ import { gzipSync } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
-import { type XdsObserver, silentObserver } from '../../xds/observer.ts';
-import { assignmentOf, endpointOf } from '../support/assignments.ts';
+import type { XdsLimits } from '../../xds/limits.ts';
+import { bystander } from '../support/bystander.ts';
 import {
   edsHeaders,
   flag,
@@ -23,8 +23,7 @@ import {
   repeatedHeader,
   settings,
 } from '../support/http2-frames.ts';
-import { type TestServer, xdsServer } from '../support/xds-server.ts';
-import { contents } from '../support/xds-stream.ts';
+import type { TestServer } from '../support/xds-server.ts';
 
 const timeoutMs = 20_000;
 const greeting = Buffer.concat([preface, settings]);
@@ -33,47 +32,9 @@ const headers = headerBlock(edsHeaders);
 const nth = (n: number): number => 2 * n + 1;
 const cancel = Buffer.from([0, 0, 0, 8]);
 
-/** Somebody else on the same server, who must not notice. */
-async function bystander(server: TestServer) {
-  const client = server.connect();
-  const stream = client.sotw();
-  let round = 0;
-  let nonce = '';
-  const ask = (): void => stream.say({ node: { id: 'bystander' }, resource_names: ['shop/a'], response_nonce: nonce });
-  ask();
-  nonce = (await stream.next()).nonce ?? '';
-  return {
-    async isServed(): Promise<void> {
-      ask();
-      round += 1;
-      server.cache.publish([assignmentOf('a', endpointOf(`10.0.1.${round}`))]);
-      const response = await stream.next();
-      nonce = response.nonce ?? '';
-      expect(contents(response)).toEqual([`shop/a: 10.0.1.${round}`]);
-      expect(await client.health()).toBe('SERVING');
-    },
-  };
-}
-
-async function world(limits = {}) {
-  const counts = { opened: 0, open: 0 };
-  const observer: XdsObserver = {
-    ...silentObserver,
-    streamOpened: () => {
-      counts.opened += 1;
-      counts.open += 1;
-    },
-    streamClosed: () => void counts.open--,
-  };
-  const server = await xdsServer([assignmentOf('a', endpointOf('10.0.0.1'))], { observer, limits });
-  const others = await bystander(server);
-  const connection = await rawConnection(server.port);
-  /** Nothing is left of the flood. */
-  const untilForgotten = async (): Promise<void> => {
-    await eventually(() => counts.open === 1, { timeoutMs });
-    expect(server.proxies().map(({ nodeId }) => nodeId)).toEqual(['bystander']);
-  };
-  return { server, others, connection, counts, untilForgotten };
+async function world(limits: Partial<XdsLimits> = {}) {
+  const others = await bystander(limits);
+  return { others, connection: await rawConnection(others.server.port) };
 }
 
 const atOnce = 200;
@@ -147,7 +108,7 @@ describe('the connection is closed', () => {
   ];
 
   test.each(floods)('for $what', async ({ first = greeting, piece, isDeaf = false }) => {
-    const { connection, others, untilForgotten } = await world();
+    const { connection, others } = await world();
     if (isDeaf) connection.socket.pause();
     connection.write(first);
     const flooding = flood(connection, piece, (n) => n < 1_000_000);
@@ -155,7 +116,7 @@ describe('the connection is closed', () => {
     await flooding;
     await connection.closed;
     await others.isServed();
-    await untilForgotten();
+    await others.untilAlone();
   });
 });
 
@@ -195,7 +156,7 @@ describe('nothing is changed', () => {
   ];
 
   test.each(floods)('by $what', async ({ first = greeting, piece }) => {
-    const { connection, others, untilForgotten } = await world();
+    const { connection, others } = await world();
     connection.write(first);
     let isSeen = false;
     const flooding = flood(connection, piece, () => !isSeen);
@@ -203,7 +164,7 @@ describe('nothing is changed', () => {
     isSeen = true;
     await flooding;
     connection.socket.destroy();
-    await untilForgotten();
+    await others.untilAlone();
   });
 });
 
@@ -221,8 +182,8 @@ describe('calls that stand for far more than they take to send are refused befor
     eventually(() => frames.filter(({ type }) => type === frameType.headers).length === calls, { timeoutMs });
 
   test('headers that repeat one which was sent before', async () => {
-    const { connection, others, counts, server } = await world();
-    expect(await answerTo(server, { x: 'x'.repeat(17_000) })).toMatchObject({
+    const { connection, others } = await world();
+    expect(await answerTo(others.server, { x: 'x'.repeat(17_000) })).toMatchObject({
       'grpc-status': String(status.RESOURCE_EXHAUSTED),
       'grpc-message': 'headers%20of%20more%20than%2016384%20bytes',
     });
@@ -235,22 +196,22 @@ describe('calls that stand for far more than they take to send are refused befor
     }
     await others.isServed();
     await untilAnswered(connection, 500);
-    expect(counts).toEqual({ opened: 1, open: 1 });
+    expect(others.counts).toMatchObject({ opened: 1, open: 1 });
   });
 
   test('more headers than anybody has', async () => {
-    const { connection, others, counts } = await world();
+    const { connection, others } = await world();
     const many = headerBlock(Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`x${n}`, ''])));
     connection.write(greeting, frame(frameType.headers, flag.endHeaders, 1, Buffer.concat([headers, many])));
     await eventually(() => connection.frames.some(({ type }) => type === frameType.reset), { timeoutMs });
     await others.isServed();
-    expect(counts).toEqual({ opened: 1, open: 1 });
+    expect(others.counts).toMatchObject({ opened: 1, open: 1 });
   });
 
   test('compressed requests', async () => {
-    const { connection, others, counts, server } = await world();
+    const { connection, others } = await world();
     for (const encoding of ['gzip', 'deflate', 'snappy']) {
-      expect(await answerTo(server, { 'grpc-encoding': encoding })).toMatchObject({
+      expect(await answerTo(others.server, { 'grpc-encoding': encoding })).toMatchObject({
         'grpc-status': String(status.UNIMPLEMENTED),
         'grpc-message': expect.stringContaining(`compressed%20by%20${encoding}`),
         'grpc-accept-encoding': 'identity',
@@ -267,12 +228,12 @@ describe('calls that stand for far more than they take to send are refused befor
     }
     await others.isServed();
     await untilAnswered(connection, 100);
-    expect(counts).toEqual({ opened: 1, open: 1 });
+    expect(others.counts).toMatchObject({ opened: 1, open: 1 });
   });
 });
 
 test('a connection that asks and never reads is closed, and has few streams until then', async () => {
-  const { connection, others, counts, untilForgotten } = await world({
+  const { connection, others } = await world({
     keepaliveMs: 200,
     keepaliveTimeoutMs: 200,
     maxStreamsPerConnection: 50,
@@ -285,7 +246,7 @@ test('a connection that asks and never reads is closed, and has few streams unti
     () => true,
   );
   await others.isServed();
-  expect(counts.open).toBeLessThanOrEqual(51);
+  expect(others.counts.open).toBeLessThanOrEqual(51);
   await flooding;
-  await untilForgotten();
+  await others.untilAlone();
 });
