@@ -6,6 +6,7 @@ import { judgeDeviation } from './deviation.ts';
 import { type CountReading, ratioCounts } from './counts.ts';
 import { discreteCounts, judgeShare } from './discrete.ts';
 import { type MatchedSamples, singleReading } from './readings.ts';
+import { judgeOutlier } from './outlier.ts';
 import { judgeRatio, ratioDefaults } from './ratio.ts';
 import { human } from './statistics.ts';
 import type { Reading, Subject } from './subject.ts';
@@ -60,10 +61,12 @@ function judgeSamples(context: JudgeContext, evidence: Extract<Evidence, { kind:
 
   switch (detector.kind) {
     case 'continuousValueDeviation': {
-      const readings = new Map(
-        subjects.map(({ id }) => [id, idle(id) ?? singleReading(evidence.samples, id)] as const),
-      );
+      const readings = readEach(subjects, (id) => idle(id) ?? singleReading(evidence.samples, id));
       return judgeDeviation(detector, subjects, readings, baseline, settled);
+    }
+    case 'outlier': {
+      const readings = readEach(subjects, (id) => idle(id) ?? singleReading(evidence.samples, id));
+      return judgeOutlier(detector, subjects, readings, baseline, settled);
     }
     case 'threshold':
       return {

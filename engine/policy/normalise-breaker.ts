@@ -37,7 +37,7 @@ export function normaliseBreaker(spec: BreakerSpec, policyEnforcement: Enforceme
 }
 
 function detectorOf(spec: BreakerSpec): Detector {
-  const { continuousValueDeviation, discreteValueOutOfList, threshold, ratio, customService } = spec;
+  const { continuousValueDeviation, discreteValueOutOfList, threshold, ratio, outlier, customService } = spec;
   if (continuousValueDeviation !== undefined) {
     const { query, maxDeviationPercent, direction } = continuousValueDeviation;
     const fallback = defaults.continuousValueDeviation;
@@ -71,6 +71,16 @@ function detectorOf(spec: BreakerSpec): Detector {
       minRequests: minRequests ?? fallback.minRequests,
       minBad: minBad ?? fallback.minBad,
       sensitivity: decimal(sensitivity ?? fallback.sensitivity),
+    };
+  }
+  if (outlier !== undefined) {
+    const { query, direction, minRatio } = outlier;
+    const fallback = defaults.outlier;
+    return {
+      kind: 'outlier',
+      query,
+      direction: direction ?? fallback.direction,
+      minRatio: decimal(minRatio ?? fallback.minRatio),
     };
   }
   if (customService !== undefined) {

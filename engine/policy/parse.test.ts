@@ -145,7 +145,6 @@ describe('the canonical form', () => {
 
 describe('what is in the schema and not in this version is refused by name', () => {
   test.each([
-    ['outlier', `  breakers:\n  - name: a\n    outlier: {query: latency}\n`, '8:5'],
     ['groupBy', `${threshold}    groupBy: [version]\n`, '9:5'],
     ['proximity: Zone', `${threshold}  proximity: Zone\n`, '9:14'],
     ['proximity: Node', `${threshold}  proximity: Node\n`, '9:14'],

@@ -122,6 +122,13 @@ export type Detector =
       /** Overdispersion: how much the rates of healthy backends differ, above 0 and below 1. */
       readonly sensitivity: number;
     }
+  | {
+      readonly kind: 'outlier';
+      readonly query: string;
+      readonly direction: 'Both' | 'Above' | 'Below';
+      /** Times the median, and the baseline, that a value must be at least; 1 or more. */
+      readonly minRatio: number;
+    }
   | { readonly kind: 'customService'; readonly service: string; readonly port: number };
 
 /** What a detector asks its source, by the field that says so: one query, or the two of a ratio. */

@@ -1,5 +1,6 @@
 /** What of a Service's state must survive us, as plain JSON, and back. */
 import { baselineMoved } from '../breakers/baseline.ts';
+import { outlierAllowed } from '../breakers/outlier.ts';
 import { baseOf, type Peak } from '../budget/base.ts';
 import { type BackendId, type Fleet, members } from '../model.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -130,5 +131,6 @@ function durableKey(record: ServiceRecord): string {
 
 function allowedDeviation(policy: Policy | undefined, name: string): number {
   const detector = policy?.breakers.find((breaker) => breaker.name === name)?.detector;
+  if (detector?.kind === 'outlier') return outlierAllowed;
   return detector?.kind === 'continuousValueDeviation' ? detector.maxDeviationPercent / 100 : 0;
 }

@@ -34,6 +34,7 @@ const detectors = {
   price: `continuousValueDeviation:
       query: rate(price_sum{job="JOB"}[2s]) / rate(price_count{job="JOB"}[2s])
       maxDeviationPercent: 30`,
+  slow: `outlier: {query: 'max_over_time(queue_depth{job="JOB"}[2s])'}`,
   custom: 'customService: judge:8080',
   watched: depth,
 } as const;
@@ -177,6 +178,7 @@ endpoints:
       ['discreteValueOutOfList of status codes', 'codes'],
       ['ratio', 'share'],
       ['continuousValueDeviation', 'price'],
+      ['outlier', 'slow'],
       ['customService', 'custom'],
     ] as const)('%s', async ([, service]) => {
       fallSick(service);

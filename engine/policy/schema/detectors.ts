@@ -136,8 +136,8 @@ const Outlier = Type.Object(
     ),
   },
   {
-    description: 'Anomalous: the value is far outside the spread of the others. Not available in this version.',
-    unavailable: true,
+    description:
+      'Anomalous: the value is far outside the spread of the others, and of what the fleet is known to run at.',
   },
 );
 
