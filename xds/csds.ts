@@ -67,7 +67,7 @@ export function createClientStatus({ streams, cache, identify, limits, clock }: 
     if (isStopping) return endCall(call, stopping);
     if (!cache.isOpen()) return endCall(call, notReady);
     const transport = callTransport(call, stalls, () => undefined);
-    const send: Send = (message) => new Promise((resolve) => transport.send(message, resolve));
+    const send: Send = (message) => new Promise((resolve) => transport.send([Buffer.alloc(0), message], resolve));
     calls.add(call);
     call.once('cancelled', () => {
       calls.delete(call);

@@ -4,7 +4,7 @@
  */
 import type { EpochMs } from '../engine/model.ts';
 import type { VariantName } from './resource.ts';
-import { type Batch, batchVersion, encodeResponse } from './response.ts';
+import { type Batch, batchVersion, encodeResponse, type Pieces } from './response.ts';
 import type { Subscription } from './subscription.ts';
 
 /** What a request says about the responses before it. */
@@ -30,7 +30,7 @@ export interface Exchange {
   readonly subscription: Subscription;
   answer(nonce: string, error: { readonly message: string } | undefined, now: EpochMs): Answer;
   /** The next response with what is due; undefined while one is unanswered, and when nothing is due. */
-  next(nonce: () => string, now: EpochMs): { readonly push: Push; readonly bytes: Buffer } | undefined;
+  next(nonce: () => string, now: EpochMs): { readonly push: Push; readonly message: Pieces } | undefined;
   /** A response waits for its answer. */
   isUnanswered(): boolean;
   view(): ExchangeView;
@@ -87,7 +87,7 @@ export function createExchange({ typeUrl, variant, subscription, responseBytes }
       if (batch === undefined) return undefined;
       last = { ...batch, nonce: nonce(), version: batchVersion(batch), sentAtMs: now };
       isUnanswered = true;
-      return { push: last, bytes: encodeResponse(variant, typeUrl, batch, last.nonce) };
+      return { push: last, message: encodeResponse(variant, typeUrl, batch, last.nonce) };
     },
 
     isUnanswered: () => isUnanswered,

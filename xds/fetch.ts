@@ -38,7 +38,7 @@ function fetchResources(
   const found = [...names].flatMap((name) => resources.get(name, client) ?? []);
   // An answer without resources would say that there are none.
   if (found.length === 0) throw notFound(request.names);
-  return encodeResponse('sotw', typeUrl, { resources: found, absent: [] }, '');
+  return Buffer.concat(encodeResponse('sotw', typeUrl, { resources: found, absent: [] }, ''));
 }
 
 function notFound([first, ...others]: readonly string[]): RequestRefused {

@@ -5,6 +5,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type {
   Metadata,
+  ServerDuplexStream,
   ServerInterceptingCall,
   ServerInterceptingCallInterface,
   ServerInterceptor,
@@ -25,6 +26,12 @@ interface BaseCall {
   readonly stream?: ServerHttp2Stream;
   readonly incomingEncoding?: string;
   readonly metadata?: Metadata;
+}
+
+/** What is under the stream that a handler is given; undefined when grpc-js has moved it. */
+export function http2StreamUnder(call: ServerDuplexStream<Buffer, Buffer>): ServerHttp2Stream | undefined {
+  const { call: inner } = call as unknown as { readonly call?: ServerInterceptingCallInterface };
+  return inner && http2StreamOf(inner);
 }
 
 /** Undefined when grpc-js has moved it: what depends on it is then not done. */

@@ -1,6 +1,6 @@
 /**
  * A resource and its encodings: made when first needed, then shared by every stream that gets it. A response is what is
- * here plus a nonce, appended last; protobuf does not mind the order of fields.
+ * here and a nonce; protobuf does not mind the order of fields.
  */
 import protobuf from 'protobufjs/minimal.js';
 import type { EpochMs } from '../engine/model.ts';

@@ -3,7 +3,7 @@ import protobuf from 'protobufjs/minimal.js';
 import type { EpochMs } from '../engine/model.ts';
 import { contentHash } from './content.ts';
 import type { Resource, VariantName } from './resource.ts';
-import { asBuffer, bytesTag, varintTag } from './wire.ts';
+import { bytesTag, varintTag } from './wire.ts';
 
 /** What one response carries. */
 export interface Batch {
@@ -30,18 +30,26 @@ export function batchVersion({ resources, changed }: Pick<Batch, 'resources' | '
   return contentHash(versions.toSorted().join(''));
 }
 
+/**
+ * A message in two pieces: a few bytes of this stream's own, and what all streams that get the same share. Copying the
+ * latter for each would cost more than all else that a push does.
+ */
+export type Pieces = readonly [own: Buffer, shared: Buffer];
+
 /** An empty nonce is left out. */
-export function encodeResponse(variant: VariantName, typeUrl: string, batch: Batch, nonce: string): Buffer {
+export function encodeResponse(variant: VariantName, typeUrl: string, batch: Batch, nonce: string): Pieces {
+  return [nonceField(nonce), withoutNonce(variant, typeUrl, batch)];
+}
+
+function withoutNonce(variant: VariantName, typeUrl: string, batch: Batch): Buffer {
   const [only, another] = batch.resources;
   const isAlone = another === undefined && batch.absent.length === 0 && batch.changed === undefined;
-  if (only !== undefined && isAlone) {
-    return Buffer.concat([only.encoded(variant).response, nonceField(nonce)]);
-  }
+  if (only !== undefined && isAlone) return only.encoded(variant).response;
   const writer = protobuf.Writer.create();
   writer.uint32(bytesTag(1)).string(batchVersion(batch)).uint32(bytesTag(4)).string(typeUrl);
   for (const name of batch.absent) writeAbsent(writer, variant, name);
   const elements = batch.resources.map((resource) => resource.encoded(variant).element);
-  return Buffer.concat([...elements, writer.finish(), nonceField(nonce)]);
+  return Buffer.concat([...elements, writer.finish()]);
 }
 
 const notFound = 5;
@@ -59,6 +67,14 @@ function writeAbsent(writer: protobuf.Writer, variant: VariantName, name: string
   }
 }
 
+const nothing = Buffer.alloc(0);
+
+/** Nonces are short and in ASCII: one byte tells their length. */
 function nonceField(nonce: string): Buffer {
-  return nonce === '' ? Buffer.alloc(0) : asBuffer(protobuf.Writer.create().uint32(bytesTag(5)).string(nonce).finish());
+  if (nonce === '') return nothing;
+  const field = Buffer.allocUnsafe(2 + nonce.length);
+  field[0] = bytesTag(5);
+  field[1] = nonce.length;
+  field.write(nonce, 2, 'latin1');
+  return field;
 }

@@ -6,7 +6,12 @@ function world() {
   const clock = createManualClock();
   const guard = createStallGuard(clock, 100);
   const stalled: string[] = [];
-  return { clock, guard, stalled, begin: (name: string) => guard.begin(() => stalled.push(name)) };
+  const begin = (name: string): (() => void) => {
+    const wait = { untilMs: 0, onStall: () => stalled.push(name) };
+    guard.begin(wait);
+    return () => guard.end(wait);
+  };
+  return { clock, guard, stalled, begin };
 }
 
 test('what does not end in time has stalled, once', async () => {

@@ -8,13 +8,21 @@ import type { Clock } from '../engine/clock.ts';
 import type { EpochMs } from '../engine/model.ts';
 
 export interface StallGuard {
-  /** Calls `onStall` unless the returned function is called in time. */
-  begin(onStall: () => void): () => void;
+  /** Calls `onStall` of the wait, once, unless it is ended in time. One that was begun must be ended before it begins again. */
+  begin(wait: Wait): void;
+  end(wait: Wait): void;
   stop(): void;
 }
 
+/** Of one client, begun again for each message: ten thousand of them begin with each change. */
+export interface Wait {
+  /** The guard's own. */
+  untilMs: EpochMs;
+  readonly onStall: () => void;
+}
+
 export function createStallGuard(clock: Clock, timeoutMs: number): StallGuard {
-  const waits = new Set<{ readonly untilMs: EpochMs; readonly onStall: () => void }>();
+  const waits = new Set<Wait>();
   let cancelTimer: (() => void) | undefined;
 
   function arm(): void {
@@ -33,12 +41,12 @@ export function createStallGuard(clock: Clock, timeoutMs: number): StallGuard {
   }
 
   return {
-    begin(onStall) {
-      const wait = { untilMs: clock.now() + timeoutMs, onStall };
+    begin(wait) {
+      wait.untilMs = clock.now() + timeoutMs;
       waits.add(wait);
       if (cancelTimer === undefined) arm();
-      return () => void waits.delete(wait);
     },
+    end: (wait) => void waits.delete(wait),
     stop() {
       cancelTimer?.();
       waits.clear();

@@ -11,6 +11,7 @@ import type { XdsLimits } from './limits.ts';
 import type { StreamInfo, XdsObserver } from './observer.ts';
 import type { AnyRequest, Protocol, WishReader } from './protocol.ts';
 import { internalError, malformed, RequestRefused, type StreamStatus, tooMuch } from './refusal.ts';
+import type { Pieces } from './response.ts';
 import { createSubscription } from './subscription.ts';
 import { clusterType, endpointType, noResources, pushRank, type ResourceType } from './types.ts';
 
@@ -19,7 +20,7 @@ export interface Transport {
   /** `address:port` of the client. */
   readonly peer: string;
   /** Hands over one message; `onTaken` is called when the client's flow control let it go. One at a time. */
-  send(message: Buffer, onTaken: () => void): void;
+  send(message: Pieces, onTaken: () => void): void;
   /** Ends the stream; what was sent before still arrives. */
   end(status: StreamStatus): void;
 }
@@ -131,8 +132,9 @@ export function createStream<Request extends AnyRequest>(options: StreamOptions<
       const { typeUrl } = exchange;
       isSending = true;
       repeatEndpoints(typeUrl, next.push);
-      observer.pushed(info, typeUrl, next.push, next.bytes.length);
-      transport.send(next.bytes, () => {
+      const [own, shared] = next.message;
+      observer.pushed(info, typeUrl, next.push, own.length + shared.length);
+      transport.send(next.message, () => {
         isSending = false;
         observer.taken(info, typeUrl, clock.now() - next.push.sentAtMs);
         push();

@@ -78,8 +78,9 @@ function testStream<Request, Response>(
     peer: '127.0.0.1:1',
     send(message, onTaken) {
       if (underWay !== undefined) throw new Error('a message was sent before the last one was taken');
-      heard.push(deserialize(message));
-      raw.push(message);
+      const bytes = Buffer.concat(message);
+      heard.push(deserialize(bytes));
+      raw.push(bytes);
       if (isStalled) underWay = onTaken;
       else onTaken();
     },
