@@ -30,7 +30,7 @@ describe('render envoy', () => {
   });
 
   it.each([
-    ['Drain', undefined],
+    ['Drain', { value: 1 }],
     ['MarkUnhealthy', { value: 0 }],
   ])('follows the policy in the files it is given: %s', async (how, threshold) => {
     const file = join(folder, 'input.yaml');

@@ -17,7 +17,7 @@ interface Options extends XdsOptions {
   readonly http2?: true;
   readonly nodeId?: string;
   readonly zone?: string;
-  readonly initialFetchTimeout: number;
+  readonly initialFetchTimeout?: number;
   readonly clusterOnly?: true;
   readonly output: 'yaml' | 'json';
 }
@@ -39,7 +39,11 @@ export function renderCommand(context: Context): Command {
     )
     .addOption(addressOption('--fallback <host:port>', 'whom to ask by DNS while none of the endpoints can be reached'))
     .option('--http2', 'the backends speak HTTP/2, as gRPC does')
-    .option('--initial-fetch-timeout <duration>', 'how long a fresh Envoy waits for endpoints', readSeconds, 15)
+    .option(
+      '--initial-fetch-timeout <duration>',
+      'how long a fresh Envoy waits for endpoints; 15s, or 5s with --fallback',
+      readSeconds,
+    )
     .addOption(addressOption('--listen <host:port>', 'where Envoy takes requests', 10_000))
     .option('--node-id <id>', 'of this Envoy; else start it with --service-node and --service-cluster')
     .option('--zone <zone>', 'where this Envoy runs')
@@ -64,7 +68,7 @@ async function run(service: string, options: Options, context: Context): Promise
     transport: options.transport,
     xds: options.xdsAddress,
     listen: options.listen,
-    initialFetchTimeoutMs: options.initialFetchTimeout * 1000,
+    initialFetchTimeoutMs: 1000 * (options.initialFetchTimeout ?? (options.fallback === undefined ? 15 : 5)),
     ...(tls === undefined ? {} : { tls }),
     ...(options.fallback === undefined ? {} : { fallback: options.fallback }),
     ...(options.http2 === undefined ? {} : { protocol: 'http2' }),

@@ -19,14 +19,14 @@ const httpOptions = (change?: Partial<ClusterFacts>) => {
 };
 
 describe('the recommended cluster', () => {
-  it('survives the wire: times, wrapped numbers, and what is packed into Any', () => {
+  it('survives the wire: times, optional numbers, and what is packed into Any', () => {
     expect(onTheWire()).toMatchObject({
       name: 'shop/pricer:http',
       type: 'EDS',
       connect_timeout: { seconds: '1' },
       eds_cluster_config: { service_name: 'shop/pricer:http', eds_config: { ads: {}, resource_api_version: 'V3' } },
       common_lb_config: { update_merge_window: {} },
-      outlier_detection: { enforcing_consecutive_5xx: { value: 0 }, always_eject_one_host: { value: true } },
+      outlier_detection: { enforcing_consecutive_5xx: { value: 0 } },
     });
     expect(httpOptions()).toMatchObject({
       common_http_protocol_options: { max_connection_duration: { seconds: '600' } },
@@ -41,18 +41,22 @@ describe('the recommended cluster', () => {
     expect(recommendedCluster(facts, jsonForm)).toMatchObject({
       connect_timeout: '1s',
       common_lb_config: { update_merge_window: '0s' },
-      outlier_detection: { base_ejection_time: '5s', enforcing_consecutive_5xx: 0, always_eject_one_host: true },
+      outlier_detection: { base_ejection_time: '5s', enforcing_consecutive_5xx: 0 },
     });
   });
 
   it.each([
-    { when: 'ejected endpoints drain', change: {}, panic: undefined, percent: 33, atLeastOne: true },
-    { when: 'they are unhealthy', change: { ejectedAs: 'UNHEALTHY' }, panic: 0, percent: 33, atLeastOne: false },
-    { when: 'there is a fallback', change: { hasFallback: true }, panic: 0, percent: 100, atLeastOne: true },
-  ] as const)('when $when: who may be given up on, and whether Envoy may panic', (row) => {
-    const { common_lb_config: lb, outlier_detection: outlier } = onTheWire(row.change);
-    expect(lb?.healthy_panic_threshold?.value).toBe(row.panic);
-    expect(outlier?.max_ejection_percent).toEqual({ value: row.percent });
-    expect(outlier?.always_eject_one_host).toEqual({ value: row.atLeastOne });
+    { when: 'ejected endpoints drain', change: {}, panic: 1, percent: 100 },
+    { when: 'they are unhealthy', change: { ejectedAs: 'UNHEALTHY' }, panic: 0, percent: 33 },
+    {
+      when: 'they are, with a fallback',
+      change: { ejectedAs: 'UNHEALTHY', hasFallback: true },
+      panic: 0,
+      percent: 100,
+    },
+  ] as const)('when $when: on how many Envoy may give up, and whether it may panic', ({ change, panic, percent }) => {
+    const { common_lb_config: lb, outlier_detection: outlier } = onTheWire(change);
+    expect(lb?.healthy_panic_threshold?.value).toBe(panic);
+    expect(outlier?.max_ejection_percent).toEqual({ value: percent });
   });
 });

@@ -15,7 +15,7 @@ export interface ClusterFacts {
   readonly protocol?: 'http1' | 'http2';
   /** How the policy shows that an endpoint is out; `UNHEALTHY` with `proximity` or `eject.how: MarkUnhealthy`. */
   readonly ejectedAs: 'DRAINING' | 'UNHEALTHY';
-  /** Something takes over when no endpoint can be reached, so that Envoy may give up on all of them; default false. */
+  /** Something takes over when no endpoint can be reached; default false. */
   readonly hasFallback?: boolean;
 }
 
@@ -51,7 +51,7 @@ export function recommendedCluster(facts: ClusterFacts, form: ClusterForm): obje
     common_lb_config: {
       // Envoy would collect changes of status for a second before it acts.
       update_merge_window: duration(0),
-      ...(mayPanic(facts) ? {} : { healthy_panic_threshold: { value: 0 } }),
+      healthy_panic_threshold: { value: panicThreshold(facts) },
     },
     // Where somebody adds active health checks, Envoy would keep what we removed as long as they succeed, and they do: it
     // would get traffic as before, and `eject.how: Remove` would take nobody out.
@@ -81,12 +81,13 @@ export function recommendedCluster(facts: ClusterFacts, form: ClusterForm): obje
 }
 
 /**
- * Below 50 % of healthy hosts Envoy panics and sends to all of them, those we took out included. Draining hosts are not
- * counted, so its panic can stay as a last resort. Unhealthy ones are: with them it must never panic, and the floor of
- * the budget is what protects the Service. Where there is a fallback, that is the last resort.
+ * Below this share of healthy hosts, by default 50 %, Envoy panics and sends to all of them: to those it cannot reach, and
+ * to those we took out. Draining hosts are not counted, so with them panic can stay as the last resort, for when nobody
+ * else is left. Unhealthy ones are counted: with them it must never panic, and the floor of the budget is what protects
+ * the Service.
  */
-function mayPanic({ ejectedAs, hasFallback = false }: ClusterFacts): boolean {
-  return ejectedAs === 'DRAINING' && !hasFallback;
+function panicThreshold({ ejectedAs }: ClusterFacts): number {
+  return ejectedAs === 'UNHEALTHY' ? 0 : 1;
 }
 
 /**
@@ -94,7 +95,8 @@ function mayPanic({ ejectedAs, hasFallback = false }: ClusterFacts): boolean {
  * metric does, and while we are away nobody else tells it of a pod that is gone. What backends answer is ours to judge,
  * for all Envoys at once: status codes eject nobody here.
  */
-function localOutlierDetection(facts: ClusterFacts, { duration, optional }: ClusterForm): object {
+function localOutlierDetection(facts: ClusterFacts, form: ClusterForm): object {
+  const { duration, optional } = form;
   return {
     split_external_local_origin_errors: true,
     consecutive_local_origin_failure: optional(3),
@@ -108,13 +110,19 @@ function localOutlierDetection(facts: ClusterFacts, { duration, optional }: Clus
     base_ejection_time: duration(5000),
     max_ejection_time: duration(60_000),
     max_ejection_time_jitter: duration(1000),
-    // A third of all hosts: when a budget has taken out the third that it may unless it says otherwise, half of those in
-    // rotation are left. With fewer Envoy would panic, or overload the rest; retries get past those who are dead and
-    // were not ejected. A fallback is used once the hosts before it count as unhealthy, so with one all may be ejected.
-    max_ejection_percent: optional(facts.hasFallback === true ? 100 : 33),
-    // A third of two hosts is none. Not where nothing would take over from the last one.
-    always_eject_one_host: optional(facts.hasFallback === true || mayPanic(facts)),
+    ...ejectionLimit(facts, form),
   };
+}
+
+/**
+ * While pods are replaced and we are away, most of those that Envoy knows may be gone, and whoever is left should be found
+ * at once, not by the fifth retry. If all are ejected for a moment of the network, Envoy panics and tries all of them, or
+ * goes to the fallback. Where it can do neither, a third are: with the third that a budget takes out at most, unless it
+ * says otherwise, that leaves a third to try.
+ */
+function ejectionLimit({ ejectedAs, hasFallback = false }: ClusterFacts, { optional }: ClusterForm): object {
+  const mayBeAll = ejectedAs === 'DRAINING' || hasFallback;
+  return { max_ejection_percent: optional(mayBeAll ? 100 : 33) };
 }
 
 /**

@@ -89,7 +89,14 @@ function apiConfig({ transport }: Pick<EnvoyFacts, 'transport'>): object {
   return {
     api_type: transport.startsWith('delta') ? 'DELTA_GRPC' : 'GRPC',
     transport_api_version: 'V3',
-    grpc_services: [{ envoy_grpc: { cluster_name: xdsClusterName } }],
+    grpc_services: [
+      {
+        envoy_grpc: {
+          cluster_name: xdsClusterName,
+          retry_policy: { retry_back_off: { base_interval: '0.5s', max_interval: '5s' } },
+        },
+      },
+    ],
     set_node_on_first_message_only: true,
   };
 }
@@ -185,6 +192,7 @@ export const retryPolicy = {
     },
   ],
   host_selection_retry_max_attempts: 10,
+  retry_back_off: { base_interval: '0.005s', max_interval: '0.05s' },
 };
 
 function socketAddress({ host, port }: ListenAddress): object {

@@ -6,6 +6,7 @@ export type Notes = Readonly<Record<string, string>>;
 
 export function notesOf({ ejectedAs, fallback, tls }: BootstrapFacts): Notes {
   const hasFallback = fallback !== undefined;
+  const isUnhealthy = ejectedAs === 'UNHEALTHY';
   return {
     connect_timeout: 'A pod that is gone may not answer at all, and a retry on another should not wait for it.',
     initial_fetch_timeout:
@@ -13,20 +14,24 @@ export function notesOf({ ejectedAs, fallback, tls }: BootstrapFacts): Notes {
     update_merge_window: 'Acts on each change at once. Envoy would collect them for a second.',
     'lb_policy: ROUND_ROBIN':
       'Weights are exact with round robin: a backend that comes back gets what it should, no more.',
-    ...(hasFallback || ejectedAs === 'UNHEALTHY' ? { healthy_panic_threshold: panicNote(hasFallback) } : {}),
     ignore_health_on_host_removal:
       'For the day health checks are added: Envoy would keep endpoints that were removed as long as they succeed.',
+    healthy_panic_threshold: isUnhealthy
+      ? 'Never: endpoints that are out count as unhealthy under this policy, and in panic Envoy would send to them.'
+      : 'When nobody is left. In panic Envoy sends to all, those that are out included; by default it does so below 50 %.',
+    'base_interval: 0.5s': 'Back soon when Kubervisor is; by default an Envoy may wait for half a minute.',
     outlier_detection:
       'Only what this Envoy sees alone: whom it cannot reach. What backends answer is judged by Kubervisor, for all.',
-    max_ejection_percent: hasFallback
-      ? 'The fallback gets traffic as endpoints become unhealthy, so Envoy may give up on all of them.'
-      : 'Half of those in rotation are left when a budget has taken out a third. With fewer Envoy would panic.',
+    max_ejection_percent:
+      isUnhealthy && !hasFallback
+        ? 'Together with the third that a budget takes out by default, a third is left to try: nothing else would be.'
+        : 'Whoever is left is found at once, while pods are replaced and Kubervisor is away.',
     circuit_breakers: 'Envoy allows three retries at a time, too few while pods are being replaced.',
     tcp_keepalive: 'Finds peers that vanished without a word.',
     max_connection_duration:
       'HTTP connections end at this age, once nothing is under way on them. No request, stream or WebSocket is cut.',
     retry_on: 'Only what no backend has begun to work on is tried again: safe for every method.',
-    retry_host_predicate: 'On another backend each time.',
+    retry_host_predicate: 'On another backend each time, and so without much of a pause.',
     ...(hasFallback
       ? { cluster_type: 'The endpoints of Kubervisor; DNS to the extent that they cannot be reached.' }
       : {}),
@@ -37,12 +42,6 @@ export function notesOf({ ejectedAs, fallback, tls }: BootstrapFacts): Notes {
       ? {}
       : { match_typed_subject_alt_names: 'Or everybody with a certificate of this authority could be our server.' }),
   };
-}
-
-function panicNote(hasFallback: boolean): string {
-  return hasFallback
-    ? 'The fallback is the last resort. In panic Envoy would send to endpoints that are out.'
-    : 'Under this policy endpoints that are out count as unhealthy, and in panic Envoy would send to them.';
 }
 
 export interface HeadOptions {

@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [start] [latency] [demo] [--runs N] [-o json]
+ * npm run bench -- [start] [latency] [demo] [away] [--runs N] [-o json]
  * npm run bench -- xds [--quick] [--only PREFIX]... [--fresh] [-o json]
  *
  * Measures on this machine and prints; no figure ever fails anything. Without a name: start and latency. `xds` compares
@@ -7,6 +7,7 @@
  */
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchAway } from './away.ts';
 import { benchDemo } from './demo.ts';
 import { type Figure, summarise, table } from './figures.ts';
 import { benchLatency } from './latency.ts';
@@ -23,6 +24,8 @@ const benches: ReadonlyMap<string, Bench> = new Map([
   ['start', { defaultRuns: 5, run: benchStart }],
   ['latency', { defaultRuns: 100, run: benchLatency }],
   ['demo', { defaultRuns: 5, run: benchDemo }],
+  // Twelve minutes.
+  ['away', { defaultRuns: 1, run: benchAway }],
 ]);
 
 const { values, positionals } = parseArgs({

@@ -23,6 +23,9 @@ const own = { name: 'own', serviceName: pricer };
 /** Below the 15 s after which Envoy would go on without endpoints: who waits for that fails. */
 const timeoutMs = 10_000;
 
+/** How the cluster of ejected endpoints that are unhealthy differs; in JSON, a number that is 0 is not there. */
+const neverPanics = '"healthy_panic_threshold":{}';
+
 describeWithEnvoys('an Envoy with clusters and endpoints from us', (program) => {
   for (const way of ['sotw on ads', 'delta on ads'] as const) {
     for (const edsCache of [true, false]) {
@@ -111,7 +114,7 @@ function suite({ executable }: EnvoyProgram, way: AloneBootstrap['way'], edsCach
 
   it('warms a cluster that changed, with the endpoints it has', async () => {
     cache.publish([all('search', { ejectedAs: 'UNHEALTHY' })]);
-    await eventually(async () => (await activeCluster(search)).includes('healthy_panic_threshold'), { timeoutMs });
+    await eventually(async () => (await activeCluster(search)).includes(neverPanics), { timeoutMs });
     expect(await ask(search)).toEqual(everybody);
     expect(await clusterStat(search, 'init_fetch_timeout')).toBe(0);
   });
@@ -125,7 +128,7 @@ function suite({ executable }: EnvoyProgram, way: AloneBootstrap['way'], edsCach
     }
     await eventually(async () => (await stat('cluster_manager.warming_clusters')) === 0, { timeoutMs });
     for (const name of [search, pricer]) {
-      await eventually(async () => !/http2_protocol|panic_threshold/.test(await activeCluster(name)), { timeoutMs });
+      await eventually(async () => isAsAtFirst(await activeCluster(name)), { timeoutMs });
       expect(await ask(name)).toEqual(everybody);
       expect(await clusterStat(name, 'init_fetch_timeout')).toBe(0);
     }
@@ -169,6 +172,10 @@ function suite({ executable }: EnvoyProgram, way: AloneBootstrap['way'], edsCach
     for (const name of names) expect(await ask(name)).toEqual(everybody);
     expect(await changes()).toEqual(before);
   });
+}
+
+function isAsAtFirst(cluster: string): boolean {
+  return cluster !== '""' && !cluster.includes(neverPanics) && !cluster.includes('http2_protocol_options');
 }
 
 /** The same, but for some clusters that are wrong. */
