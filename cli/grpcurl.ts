@@ -1,7 +1,7 @@
 /** `kubervisor grpcurl`: what to type to see what clients get, on the wire itself. */
 import type { Command } from 'commander';
 import { formatListen } from '../engine/config/listen.ts';
-import { aggregatedService, clusterService, endpointService } from '../xds/services.ts';
+import { aggregatedService, clusterService, endpointService, statusService } from '../xds/services.ts';
 import { endpointType } from '../xds/types.ts';
 import type { Context } from './context.ts';
 import { example, type Format, outputOption, printJson, usage } from './options.ts';
@@ -76,6 +76,7 @@ function callsFor(name: string): readonly Call[] {
       request: { resource_names: [name] },
       call: [`${clusterService}/FetchClusters`],
     },
+    { what: 'who is connected, and what each has accepted', call: [`${statusService}/FetchClientStatus`] },
     { what: 'whether it serves', call: ['grpc.health.v1.Health/Check'] },
   ];
 }

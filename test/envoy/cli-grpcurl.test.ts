@@ -40,6 +40,7 @@ describeWith(['grpcurl'], 'kubervisor grpcurl', ({ grpcurl }) => {
       ['AggregatedDiscoveryService/StreamAggregatedResources', expect.stringContaining('"address": "10.0.0.1"')],
       ['AggregatedDiscoveryService/DeltaAggregatedResources', expect.stringContaining('"address": "10.0.0.1"')],
       ['ClusterDiscoveryService/FetchClusters', expect.stringContaining('"serviceName": "shop/pricer:http"')],
+      ['ClientStatusDiscoveryService/FetchClientStatus', expect.stringContaining('{')],
       ['Health/Check', expect.stringContaining('SERVING')],
     ]);
   });
