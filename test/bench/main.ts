@@ -1,6 +1,7 @@
 /**
  * npm run bench -- [start] [latency] [demo] [away] [--runs N] [-o json]
  * npm run bench -- xds [--quick] [--only PREFIX]... [--fresh] [-o json]
+ * npm run bench -- soak [--runs UPDATES] [-o json]
  *
  * Measures on this machine and prints; no figure ever fails anything. Without a name: start and latency. `xds` compares
  * our server with go-control-plane's, which takes a quarter of an hour; a whole run writes docs/performance.md.
@@ -12,6 +13,7 @@ import { benchDemo } from './demo.ts';
 import { type Figure, summarise, table } from './figures.ts';
 import { benchLatency } from './latency.ts';
 import { benchStart } from './start.ts';
+import { benchSoak, soakReport } from './soak/bench.ts';
 import { benchXds } from './xds/bench.ts';
 import { markdown, writePage } from './xds/page.ts';
 
@@ -47,11 +49,18 @@ if (positionals.length === 1 && positionals[0] === 'xds') {
   );
   process.exit(0);
 }
+if (positionals.length === 1 && positionals[0] === 'soak') {
+  const result = await benchSoak(Number(values.runs ?? 1_000_000));
+  process.stdout.write(
+    `${values.output === 'json' ? JSON.stringify({ machine, result }) : soakReport(machine, result)}\n`,
+  );
+  process.exit(0);
+}
 const chosen = positionals.length === 0 ? ['start', 'latency'] : positionals;
 const unknown = chosen.filter((name) => !benches.has(name));
 if (unknown.length > 0) {
   process.stderr.write(
-    `there is no benchmark ${unknown.join(', ')}; there is ${[...benches.keys()].join(', ')}, and xds by itself\n`,
+    `there is no benchmark ${unknown.join(', ')}; there is ${[...benches.keys()].join(', ')}, and xds or soak by itself\n`,
   );
   process.exit(64);
 }
