@@ -76,7 +76,7 @@ function soakRow({
 }
 
 /** Bytes an update, by least squares, after the warm-up. */
-export function slope(result: SoakResult, of: (sample: SoakSample) => number): number {
+function slope(result: SoakResult, of: (sample: SoakSample) => number): number {
   const points = result.during
     .slice(Math.floor(result.during.length * warmUpShare))
     .map((taken) => ({ x: taken.updates, y: of(taken) }));

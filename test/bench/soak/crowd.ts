@@ -1,6 +1,5 @@
 /** Clients of every temper, on real connections: those that follow, and those that are slow, refuse, leave or roam. */
 import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { clusterType, endpointType } from '../../../xds/types.ts';
 import { eds } from '../../support/protos.ts';
 import { lastingNames, passingNames } from './updates.ts';
@@ -71,9 +70,9 @@ export function startCrowd(port: number, services: number): Crowd {
   /** Takes its time to acknowledge: what changes meanwhile is told once. */
   function dawdle(): void {
     const stream = sotw(connect());
-    stream.on('data', async ({ nonce = '' }) => {
-      await sleep(50, undefined, { ref: false });
-      stream.write({ resource_names: [...names], response_nonce: nonce });
+    stream.on('data', ({ nonce = '' }) => {
+      const acknowledge = (): void => void stream.write({ resource_names: [...names], response_nonce: nonce });
+      setTimeout(acknowledge, 50).unref();
     });
     stream.write({ node: { id: 'slow' }, resource_names: [...names] });
   }
@@ -91,7 +90,7 @@ export function startCrowd(port: number, services: number): Crowd {
   }
 
   /** Leaves after a few responses, without a word of thanks, and comes back: by a new stream, or a new connection. */
-  function comeAndGo(visit = 0, known: Client | undefined = undefined): void {
+  function comeAndGo(visit = 0, known?: Client): void {
     if (isStopped) return;
     const client = known ?? connect();
     let told = 0;

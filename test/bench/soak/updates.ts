@@ -10,7 +10,7 @@ export interface Round {
   readonly goes: ServiceKey;
 }
 
-export const endpointsPerService = 20;
+const endpointsPerService = 20;
 /** Of those that come and go half are there at any time. */
 const passing = 50;
 
