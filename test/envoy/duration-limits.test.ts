@@ -19,7 +19,7 @@ import { describeWithEnvoys, type EnvoyProgram } from './versions.ts';
 const table = pageTable('docs/long-lived.md', 'What ends the rest');
 const timeoutMs = 20_000;
 
-/** Of Envoy, a second long; `at` says whose connections it is about. */
+/** Of Envoy, two seconds long; `at` says whose connections it is about. */
 interface Limit {
   readonly at: readonly Port[];
   readonly settings?: Settings;
@@ -30,18 +30,18 @@ interface Limit {
 const servers = {
   patient: {},
   failing: {},
-  aging: { 'grpc.max_connection_age_ms': 1000 },
-  strict: { 'grpc.max_connection_age_ms': 1000, 'grpc.max_connection_age_grace_ms': 100 },
+  aging: { 'grpc.max_connection_age_ms': 2000 },
+  strict: { 'grpc.max_connection_age_ms': 2000, 'grpc.max_connection_age_grace_ms': 100 },
 } as const;
 const limits: Readonly<Record<string, Limit>> = {
-  max_connection_duration: { at: ports, settings: { upstreamHttp: { max_connection_duration: '1s' } } },
-  idle_timeout: { at: ports, settings: { upstreamHttp: { idle_timeout: '1s' } } },
-  max_stream_duration: { at: ports, settings: { upstreamHttp: { max_stream_duration: '1s' } } },
-  stream_idle_timeout: { at: ['http', 'grpc'], settings: { httpConnectionManager: { stream_idle_timeout: '1s' } } },
-  'idle_timeout of tcp_proxy': { at: ['tcp'], settings: { tcpProxy: { idle_timeout: '1s' } } },
+  max_connection_duration: { at: ports, settings: { upstreamHttp: { max_connection_duration: '2s' } } },
+  idle_timeout: { at: ports, settings: { upstreamHttp: { idle_timeout: '2s' } } },
+  max_stream_duration: { at: ports, settings: { upstreamHttp: { max_stream_duration: '2s' } } },
+  stream_idle_timeout: { at: ['http', 'grpc'], settings: { httpConnectionManager: { stream_idle_timeout: '2s' } } },
+  'idle_timeout of tcp_proxy': { at: ['tcp'], settings: { tcpProxy: { idle_timeout: '2s' } } },
   max_downstream_connection_duration: {
     at: ['tcp'],
-    settings: { tcpProxy: { max_downstream_connection_duration: '1s' } },
+    settings: { tcpProxy: { max_downstream_connection_duration: '2s' } },
   },
   'close_connections_on_host_health_failure: true': {
     at: ports,
@@ -86,7 +86,7 @@ const inUse: readonly Case[] = subjects
     name: `in_use_${subject.port}`,
     serviceName: `shop/patient-${subject.port}:http`,
     port: subject.port,
-    settings: { upstreamHttp: { max_connection_duration: '1s' } },
+    settings: { upstreamHttp: { max_connection_duration: '2s' } },
   }));
 
 /** The options that the page shows, as they stand there. */
@@ -104,7 +104,7 @@ const clock = {
   name: 'clock',
   serviceName: 'shop/patient-tcp:http',
   port: 'tcp',
-  settings: { tcpProxy: { max_downstream_connection_duration: '2s' } },
+  settings: { tcpProxy: { max_downstream_connection_duration: '3s' } },
 } as const satisfies Route;
 
 function nameOf(limit: string, { row }: Subject): string {
@@ -181,14 +181,17 @@ function suite({ executable }: EnvoyProgram): void {
     });
   });
 
-  it.each(inUse)('max_connection_duration, $subject.row: it is given nothing new, and closed then', async (one) => {
-    const meeting = await meet(one.subject, { envoy, route: one.name, backends: ['only'], partner: 'only' });
-    await eventually(async () => (await meeting.stat('upstream_cx_max_duration_reached')) === 1, { timeoutMs });
-    expect(await meeting.stat('upstream_cx_active')).toBe(1);
-    await meeting.askAnew();
-    expect(await meeting.stat('upstream_cx_total')).toBe(2);
-    expect(await meeting.outcome()).toBe('is closed');
-  });
+  it.concurrent.each(inUse)(
+    'max_connection_duration, $subject.row: it is given nothing new, and closed then',
+    async (one) => {
+      const meeting = await meet(one.subject, { envoy, route: one.name, backends: ['only'], partner: 'only' });
+      await eventually(async () => (await meeting.stat('upstream_cx_max_duration_reached')) === 1, { timeoutMs });
+      expect(await meeting.stat('upstream_cx_active')).toBe(1);
+      await meeting.askAnew();
+      expect(await meeting.stat('upstream_cx_total')).toBe(2);
+      expect(await meeting.outcome()).toBe('is closed');
+    },
+  );
 
   it('Envoy takes the options that the page shows', async () => {
     expect(block).toContain('max_stream_duration');

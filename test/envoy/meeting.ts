@@ -90,7 +90,7 @@ async function talkWith(partner: string, kind: TalkKind, port: number, backends:
   const talks = await Promise.all(Array.from({ length: backends }, () => startTalk(kind, port)));
   let found: Talk | undefined;
   for (const talk of talks) {
-    if ((await talk.ask()) === partner) found = talk;
+    if (talk.firstAnswer === partner) found = talk;
     else await talk.end();
   }
   if (found === undefined) throw new Error(`no ${kind} reached ${partner}`);

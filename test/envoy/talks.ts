@@ -19,11 +19,10 @@ const talkBy = { connection, request, webSocket, grpc, tcp };
 /** `connection` is an HTTP/1.1 connection on which each question is a request; `request` is one request that goes on. */
 export type TalkKind = keyof typeof talkBy;
 
-/** Opens one to a port of 127.0.0.1; resolves when it can be asked. */
-export async function startTalk(kind: TalkKind, port: number): Promise<Talk> {
+/** Opens one to a port of 127.0.0.1; resolves when it has been answered. */
+export async function startTalk(kind: TalkKind, port: number): Promise<Talk & { readonly firstAnswer: string }> {
   const talk = talkBy[kind](port);
-  await talk.ask();
-  return talk;
+  return { ...talk, firstAnswer: await talk.ask() };
 }
 
 /** Asks once, in a conversation of its own. */
