@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [start] [latency] [demo] [away] [--runs N] [-o json]
+ * npm run bench -- [start] [latency] [demo] [engine] [away] [--runs N] [-o json]
  * npm run bench -- xds [--quick] [--only PREFIX]... [--fresh] [-o json]
  * npm run bench -- soak [--runs UPDATES] [-o json]
  *
@@ -10,6 +10,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchAway } from './away.ts';
 import { benchDemo } from './demo.ts';
+import { benchEngine } from './engine.ts';
 import { type Figure, summarise, table } from './figures.ts';
 import { benchLatency } from './latency.ts';
 import { benchStart } from './start.ts';
@@ -26,6 +27,7 @@ const benches: ReadonlyMap<string, Bench> = new Map([
   ['start', { defaultRuns: 5, run: benchStart }],
   ['latency', { defaultRuns: 100, run: benchLatency }],
   ['demo', { defaultRuns: 5, run: benchDemo }],
+  ['engine', { defaultRuns: 3, run: benchEngine }],
   // Twelve minutes.
   ['away', { defaultRuns: 1, run: benchAway }],
 ]);
