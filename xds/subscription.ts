@@ -148,6 +148,8 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     if (absence === 'silent' || !resources.allows(name, client)) return false;
     if (interest.sent === absent && !interest.isOwed) return false;
     markSent(interest, absent);
+    // Now it has nothing: if the same comes back, that is news.
+    interest.refused = undefined;
     return true;
   }
 

@@ -290,6 +290,20 @@ describe.each(['eds', 'ads'] as const)('delta by %s', (service) => {
     expect(await client.hear()).toEqual(['shop/a: 10.0.0.1']);
   });
 
+  test('D28: what was refused and went is sent when it comes back as it was', async () => {
+    const { connect, cache } = await shop();
+    const client = deltaConversation(connect(), service).of(endpointType);
+    client.want('shop/a');
+    await client.hear();
+    client.nack();
+    await client.silence();
+    cache.remove(serviceKey('shop', 'a'));
+    expect(await client.hear()).toEqual(['shop/a is not there']);
+    client.ack();
+    cache.publish([assignmentOf('a', one)]);
+    expect(await client.hear()).toEqual(['shop/a: 10.0.0.1']);
+  });
+
   test('D20: an ACK that is repeated asks for nothing', async () => {
     const { connect, cache } = await shop();
     const client = deltaConversation(connect(), service).of(endpointType);
