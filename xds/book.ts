@@ -23,8 +23,8 @@ export function createBook(serviceOf: (name: string) => ServiceKey | undefined):
   function clients(): readonly ConnectedClient[] {
     const found = new Map<string, [Stream, ...Stream[]]>();
     for (const stream of streams) {
-      const { peer, node } = stream.info;
-      const key = `${peer} ${node()?.id ?? ''}`;
+      const { info } = stream;
+      const key = `${info.peer} ${info.node()?.id ?? ''}`;
       const known = found.get(key);
       if (known === undefined) found.set(key, [stream]);
       else known.push(stream);

@@ -10,6 +10,7 @@ import { type Clock, systemClock } from '../engine/clock.ts';
 import type { ServiceKey } from '../engine/model.ts';
 import { createCatalog } from './catalog.ts';
 import { createClusterContents } from './cluster-content.ts';
+import { createFanOut } from './fan-out.ts';
 import { type Content, encodeContent } from './content.ts';
 import { defaultClusterDomain, parseName } from './names.ts';
 import { findPort, selectPort } from './select.ts';
@@ -55,6 +56,9 @@ export interface XdsCache {
   readonly types: ReadonlyMap<string, ResourceType>;
 }
 
+/** Some ten milliseconds of work. */
+const watchersPerTurn = 500;
+
 export function createXdsCache(options: XdsCacheOptions = {}): XdsCache {
   const { clusterDomain = defaultClusterDomain, clock = systemClock } = options;
   const services = new Map<ServiceKey, Assignment>();
@@ -62,6 +66,7 @@ export function createXdsCache(options: XdsCacheOptions = {}): XdsCache {
   const clusterContents = shared(createClusterContents(), () => '');
   const { promise: opened, resolve: markOpened } = Promise.withResolvers<void>();
   let isOpen = false;
+  const fanOut = createFanOut(watchersPerTurn);
 
   const common = { clusterDomain, services, now: clock.now };
   const endpointCatalog = createCatalog({
@@ -91,7 +96,7 @@ export function createXdsCache(options: XdsCacheOptions = {}): XdsCache {
     for (const { changed: tell } of [clusterCatalog, endpointCatalog]) {
       for (const watcher of tell(keys)) awake.add(watcher);
     }
-    for (const watcher of awake) watcher.flush();
+    fanOut.wake(awake);
   }
 
   return {

@@ -39,14 +39,16 @@ export function takeCensus(
     const node = client[0].info.node();
     const dialect = node === undefined ? 'unknown' : clientOf(node, everywhere).class.dialect;
     add(dialects, dialect, 1);
-    for (const { info, exchanges } of client) {
+    for (const stream of client) {
+      const { info } = stream;
       const type = info.onlyType === undefined ? 'ads' : shortType(info.onlyType);
       const key = `${dialect} ${info.variant} ${type}`;
       const count = (streams.get(key)?.count ?? 0) + 1;
       streams.set(key, { dialect, variant: info.variant, type, count });
-      for (const { typeUrl, subscription, isUnanswered } of exchanges()) {
-        add(subscriptions, shortType(typeUrl), subscription.size());
-        if (isUnanswered()) add(unanswered, shortType(typeUrl), 1);
+      for (const exchange of stream.exchanges()) {
+        const type = shortType(exchange.typeUrl);
+        add(subscriptions, type, exchange.subscription.size());
+        if (exchange.isUnanswered()) add(unanswered, type, 1);
       }
     }
   }

@@ -25,12 +25,17 @@ export interface Push extends Batch {
   readonly sentAtMs: EpochMs;
 }
 
+/** Of one stream. One count for all types: else the nonce of one type's response could pass for another's. */
+export interface Nonces {
+  nextNonce(): string;
+}
+
 export interface Exchange {
   readonly typeUrl: string;
   readonly subscription: Subscription;
   answer(nonce: string, error: { readonly message: string } | undefined, now: EpochMs): Answer;
   /** The next response with what is due; undefined while one is unanswered, and when nothing is due. */
-  next(nonce: () => string, now: EpochMs): { readonly push: Push; readonly message: Pieces } | undefined;
+  next(nonces: Nonces, now: EpochMs): { readonly push: Push; readonly message: Pieces } | undefined;
   /** A response waits for its answer. */
   isUnanswered(): boolean;
   view(): ExchangeView;
@@ -52,51 +57,69 @@ export interface ExchangeOptions {
   readonly responseBytes: number;
 }
 
-export function createExchange({ typeUrl, variant, subscription, responseBytes }: ExchangeOptions): Exchange {
-  let isFirst = true;
-  let last: Push | undefined;
-  let isUnanswered = false;
-  let ackedVersion: string | undefined;
-  let nack: ExchangeView['nack'];
+export function createExchange(options: ExchangeOptions): Exchange {
+  return new TypeExchange(options);
+}
 
-  return {
-    typeUrl,
-    subscription,
+/** A class, as all that there is ten thousand times: docs/adr/0013. */
+class TypeExchange implements Exchange {
+  readonly typeUrl: string;
+  readonly subscription: Subscription;
+  private readonly variant: VariantName;
+  private readonly responseBytes: number;
+  private isFirst = true;
+  private last: Push | undefined = undefined;
+  private isWaiting = false;
+  private ackedVersion: string | undefined = undefined;
+  private nack: ExchangeView['nack'] = undefined;
 
-    answer(nonce, error, now) {
-      if (isFirst) {
-        isFirst = false;
-        return { kind: 'first' };
-      }
-      if (last === undefined || nonce !== last.nonce) return { kind: 'none' };
-      if (!isUnanswered) return error === undefined ? { kind: 'repeated' } : { kind: 'none' };
-      isUnanswered = false;
-      if (error === undefined) {
-        ackedVersion = last.version;
-        nack = undefined;
-        subscription.accepted(last);
-        return { kind: 'accepted', push: last };
-      }
-      nack = { version: last.version, message: error.message, atMs: now };
-      subscription.refused(last, error.message, now);
-      return { kind: 'refused', push: last, message: error.message };
-    },
+  constructor({ typeUrl, variant, subscription, responseBytes }: ExchangeOptions) {
+    this.typeUrl = typeUrl;
+    this.subscription = subscription;
+    this.variant = variant;
+    this.responseBytes = responseBytes;
+  }
 
-    next(nonce, now) {
-      const batch = isUnanswered ? undefined : subscription.take(responseBytes);
-      if (batch === undefined) return undefined;
-      last = { ...batch, nonce: nonce(), version: batchVersion(batch), sentAtMs: now };
-      isUnanswered = true;
-      return { push: last, message: encodeResponse(variant, typeUrl, batch, last.nonce) };
-    },
+  answer(nonce: string, error: { readonly message: string } | undefined, now: EpochMs): Answer {
+    const { last, subscription } = this;
+    if (this.isFirst) {
+      this.isFirst = false;
+      return { kind: 'first' };
+    }
+    if (last === undefined || nonce !== last.nonce) return { kind: 'none' };
+    if (!this.isWaiting) return error === undefined ? { kind: 'repeated' } : { kind: 'none' };
+    this.isWaiting = false;
+    if (error === undefined) {
+      this.ackedVersion = last.version;
+      this.nack = undefined;
+      subscription.accepted(last);
+      return { kind: 'accepted', push: last };
+    }
+    this.nack = { version: last.version, message: error.message, atMs: now };
+    subscription.refused(last, error.message, now);
+    return { kind: 'refused', push: last, message: error.message };
+  }
 
-    isUnanswered: () => isUnanswered,
+  next(nonces: Nonces, now: EpochMs): { readonly push: Push; readonly message: Pieces } | undefined {
+    const batch = this.isWaiting ? undefined : this.subscription.take(this.responseBytes);
+    if (batch === undefined) return undefined;
+    const push = { ...batch, nonce: nonces.nextNonce(), version: batchVersion(batch), sentAtMs: now };
+    this.last = push;
+    this.isWaiting = true;
+    return { push, message: encodeResponse(this.variant, this.typeUrl, batch, push.nonce) };
+  }
 
-    view: () => ({
+  isUnanswered(): boolean {
+    return this.isWaiting;
+  }
+
+  view(): ExchangeView {
+    const { last, isWaiting, ackedVersion, nack } = this;
+    return {
       ...(last === undefined ? {} : { sentVersion: last.version }),
       ...(ackedVersion === undefined ? {} : { ackedVersion }),
-      ...(last !== undefined && isUnanswered ? { waitingSinceMs: last.sentAtMs } : {}),
+      ...(last !== undefined && isWaiting ? { waitingSinceMs: last.sentAtMs } : {}),
       ...(nack === undefined ? {} : { nack }),
-    }),
-  };
+    };
+  }
 }

@@ -5,9 +5,9 @@ import type { StreamInfo, XdsObserver } from './observer.ts';
 import { shortType } from './types.ts';
 
 export function reportTo(metrics: XdsMetrics, log: Log): XdsObserver {
-  const who = ({ peer, node }: StreamInfo): { readonly peer: string; readonly node: string | undefined } => ({
-    peer,
-    node: node()?.id,
+  const who = (stream: StreamInfo): { readonly peer: string; readonly node: string | undefined } => ({
+    peer: stream.peer,
+    node: stream.node()?.id,
   });
   return {
     connectionRefused: metrics.connectionRefused,

@@ -254,10 +254,10 @@ test('its exchanges tell what it was sent, what it accepted and what it refused'
   await clock.advance(5);
   const version = cache.endpoints.resources.get('shop/a', anyone)?.version;
   const views = () =>
-    [...stream.exchanges()].map(({ typeUrl, subscription, view }) => ({
-      typeUrl,
-      ...view(),
-      names: subscription.view(),
+    [...stream.exchanges()].map((exchange) => ({
+      typeUrl: exchange.typeUrl,
+      ...exchange.view(),
+      names: exchange.subscription.view(),
     }));
   expect(stream.openedAtMs).toBe(openedAtMs);
   expect(views()).toEqual([

@@ -6,13 +6,14 @@ import type { Clock } from '../engine/clock.ts';
 import type { EpochMs } from '../engine/model.ts';
 import { type Client, clientOf, type NamespaceRule } from './client.ts';
 import { type Node, tooManyNames } from './decode.ts';
-import { createExchange, type Exchange, type Push } from './exchange.ts';
+import { createExchange, type Exchange, type Nonces, type Push } from './exchange.ts';
 import type { XdsLimits } from './limits.ts';
 import type { StreamInfo, XdsObserver } from './observer.ts';
 import type { AnyRequest, Protocol, WishReader } from './protocol.ts';
 import { internalError, malformed, RequestRefused, type StreamStatus, tooMuch } from './refusal.ts';
 import type { Pieces } from './response.ts';
-import { createSubscription } from './subscription.ts';
+import type { VariantName } from './resource.ts';
+import { createSubscription, type SubscriptionOwner } from './subscription.ts';
 import { clusterType, endpointType, noResources, pushRank, type ResourceType } from './types.ts';
 
 /** The way to the client. */
@@ -50,28 +51,118 @@ export interface Stream {
   exchanges(): Iterable<Exchange>;
 }
 
-interface TypedExchange<Request> {
-  readonly exchange: Exchange;
-  readonly readWishes: WishReader<Request>;
+export function createStream<Request extends AnyRequest>(options: StreamOptions<Request>): Stream {
+  return new TypedStream(options);
 }
 
-export function createStream<Request extends AnyRequest>(options: StreamOptions<Request>): Stream {
-  const { protocol, types, allows, onlyType, transport, limits, observer, clock, nonceTag } = options;
+/** A class, as all that there is ten thousand times: docs/adr/0013. */
+class TypedStream<Request extends AnyRequest> implements Stream, StreamInfo, Nonces {
+  readonly peer: string;
+  readonly variant: VariantName;
+  readonly onlyType: string | undefined;
+  readonly openedAtMs: EpochMs;
+  private readonly options: StreamOptions<Request>;
   /** In the order in which they are pushed. */
-  let exchanges = new Map<string, TypedExchange<Request>>();
-  const openedAtMs = clock.now();
-  let node: Node | undefined;
+  private lanes: readonly Lane<Request>[] = [];
+  private introduction: Node | undefined = undefined;
   /** Known from the first request on; who introduces itself later is not served differently for that. */
-  let client: Client | undefined;
-  let nonces = 0;
-  let isSending = false;
-  let isClosed = false;
-  const info: StreamInfo = { peer: transport.peer, variant: protocol.variant, onlyType, node: () => node };
+  private client: Client | undefined = undefined;
+  private nonces = 0;
+  /** What the client has not taken yet. */
+  private underWay: Lane<Request> | undefined = undefined;
+  private sentAtMs: EpochMs = 0;
+  private isClosed = false;
 
-  // One count for all types: else the nonce of one type's response could pass for another's.
-  const nextNonce = (): string => `${nonceTag}.${++nonces}`;
+  constructor(options: StreamOptions<Request>) {
+    const { protocol, onlyType, transport, clock, observer } = options;
+    this.options = options;
+    this.peer = transport.peer;
+    this.variant = protocol.variant;
+    this.onlyType = onlyType;
+    this.openedAtMs = clock.now();
+    observer.streamOpened(this);
+  }
 
-  function typeOf({ typeUrl }: AnyRequest): string {
+  get info(): StreamInfo {
+    return this;
+  }
+
+  node(): Node | undefined {
+    return this.introduction;
+  }
+
+  *exchanges(): Generator<Exchange> {
+    for (const { exchange } of this.lanes) yield exchange;
+  }
+
+  nextNonce(): string {
+    this.nonces += 1;
+    return `${this.options.nonceTag}.${this.nonces}`;
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.isClosed) return;
+    try {
+      this.read(bytes);
+    } catch (error) {
+      this.end(error);
+      return;
+    }
+    this.push();
+  }
+
+  push(): void {
+    const { clock, observer, transport } = this.options;
+    for (const lane of this.lanes) {
+      if (this.underWay !== undefined || this.isClosed) return;
+      const now = clock.now();
+      const next = lane.exchange.next(this, now);
+      if (next === undefined) continue;
+      const { typeUrl } = lane.exchange;
+      this.underWay = lane;
+      this.sentAtMs = now;
+      this.repeatEndpoints(typeUrl, next.push);
+      const [own, shared] = next.message;
+      observer.pushed(this, typeUrl, next.push, own.length + shared.length);
+      transport.send(next.message, this.onTaken);
+    }
+  }
+
+  close(fault?: string): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    for (const { exchange } of this.lanes) exchange.subscription.close();
+    this.options.observer.streamClosed(this, fault);
+  }
+
+  private readonly onTaken = (): void => {
+    const { clock, observer } = this.options;
+    const lane = this.underWay;
+    this.underWay = undefined;
+    if (lane !== undefined) observer.taken(this, lane.exchange.typeUrl, clock.now() - this.sentAtMs);
+    this.push();
+  };
+
+  private read(bytes: Uint8Array): void {
+    const { protocol, limits, clock, observer } = this.options;
+    const request = protocol.decode(bytes, limits);
+    this.introduction ??= request.node;
+    const typeUrl = this.typeOf(request);
+    const lane = this.laneOf(typeUrl);
+    observer.requested(this, typeUrl, bytes.length);
+    const now = clock.now();
+    const answer = lane.exchange.answer(request.nonce, request.error, now);
+    if (answer.kind === 'accepted') observer.acked(this, typeUrl, answer.push, now - answer.push.sentAtMs);
+    if (answer.kind === 'refused') observer.nacked(this, typeUrl, answer.push, answer.message);
+    if (answer.kind === 'none' && request.nonce !== '') observer.staleNonce(this, typeUrl);
+    lane.readWishes(request, answer);
+    let names = 0;
+    for (const { exchange } of this.lanes) names += exchange.subscription.size();
+    if (names > limits.maxNamesPerStream) throw tooManyNames(limits.maxNamesPerStream);
+  }
+
+  private typeOf({ typeUrl }: AnyRequest): string {
+    const { onlyType } = this;
     if (onlyType === undefined && typeUrl === '') throw malformed('a request on an aggregated stream needs a type_url');
     if (onlyType !== undefined && typeUrl !== '' && typeUrl !== onlyType) {
       throw malformed(`this method serves ${onlyType}; ask an aggregated stream for other types`);
@@ -79,113 +170,77 @@ export function createStream<Request extends AnyRequest>(options: StreamOptions<
     return onlyType ?? typeUrl;
   }
 
-  function exchangeOf(typeUrl: string): TypedExchange<Request> {
-    const known = exchanges.get(typeUrl);
-    if (known !== undefined) return known;
+  private laneOf(typeUrl: string): Lane<Request> {
+    for (const lane of this.lanes) if (lane.exchange.typeUrl === typeUrl) return lane;
+    const { types, limits, allows, observer } = this.options;
     if (typeUrl.length > limits.maxNameLength) throw malformed(`a type_url of ${typeUrl.length} characters`);
-    if (exchanges.size >= limits.maxTypesPerStream) {
+    if (this.lanes.length >= limits.maxTypesPerStream) {
       throw tooMuch(`more than ${limits.maxTypesPerStream} types on one stream`);
     }
     const type = types.get(typeUrl);
     // One type that we do not have must not cost the client the others on its stream.
-    if (type === undefined) observer.unknownType(info, typeUrl);
-    client ??= clientOf(node, allows);
-    const subscription = createSubscription({
-      resources: type?.resources ?? noResources,
-      client,
-      absence: protocol.absence(type?.isFullState ?? false, client.class.dialect),
-      onDue: push,
-      onUnknown: (name) => observer.unknownName(info, typeUrl, name),
-      onRefused: (name) => observer.refusedName(info, typeUrl, name),
-    });
-    const { responseBytes } = limits;
-    const added = {
-      exchange: createExchange({ typeUrl, variant: protocol.variant, subscription, responseBytes }),
-      readWishes: protocol.createReader(subscription, type?.legacyWildcard ?? false),
-    };
-    exchanges = inPushOrder([...exchanges, [typeUrl, added]]);
+    if (type === undefined) observer.unknownType(this, typeUrl);
+    this.client ??= clientOf(this.introduction, allows);
+    const added = new Lane(this, this.options, this.client, typeUrl, type);
+    this.lanes = [...this.lanes, added].toSorted((a, b) => pushRank(a.exchange.typeUrl) - pushRank(b.exchange.typeUrl));
     return added;
-  }
-
-  function read(bytes: Uint8Array): void {
-    const request = protocol.decode(bytes, limits);
-    node ??= request.node;
-    const typeUrl = typeOf(request);
-    const { exchange, readWishes } = exchangeOf(typeUrl);
-    observer.requested(info, typeUrl, bytes.length);
-    const now = clock.now();
-    const answer = exchange.answer(request.nonce, request.error, now);
-    if (answer.kind === 'accepted') observer.acked(info, typeUrl, answer.push, now - answer.push.sentAtMs);
-    if (answer.kind === 'refused') observer.nacked(info, typeUrl, answer.push, answer.message);
-    if (answer.kind === 'none' && request.nonce !== '') observer.staleNonce(info, typeUrl);
-    readWishes(request, answer);
-    let names = 0;
-    for (const { exchange: each } of exchanges.values()) names += each.subscription.size();
-    if (names > limits.maxNamesPerStream) throw tooManyNames(limits.maxNamesPerStream);
-  }
-
-  function push(): void {
-    for (const { exchange } of exchanges.values()) {
-      if (isSending || isClosed) return;
-      const next = exchange.next(nextNonce, clock.now());
-      if (next === undefined) continue;
-      const { typeUrl } = exchange;
-      isSending = true;
-      repeatEndpoints(typeUrl, next.push);
-      const [own, shared] = next.message;
-      observer.pushed(info, typeUrl, next.push, own.length + shared.length);
-      transport.send(next.message, () => {
-        isSending = false;
-        observer.taken(info, typeUrl, clock.now() - next.push.sentAtMs);
-        push();
-      });
-    }
   }
 
   /**
    * A client that gets a cluster waits for its endpoints. An Envoy that has asked for endpoints of that name before does
    * not ask again, and would wait until a timeout.
    */
-  function repeatEndpoints(typeUrl: string, { resources, changed = resources }: Push): void {
+  private repeatEndpoints(typeUrl: string, { resources, changed = resources }: Push): void {
     if (typeUrl !== clusterType) return;
-    exchanges.get(endpointType)?.exchange.subscription.repeat(changed.map(({ name }) => name));
-  }
-
-  function close(fault?: string): void {
-    if (isClosed) return;
-    isClosed = true;
-    for (const { exchange } of exchanges.values()) exchange.subscription.close();
-    observer.streamClosed(info, fault);
+    for (const { exchange } of this.lanes) {
+      if (exchange.typeUrl === endpointType) exchange.subscription.repeat(changed.map(({ name }) => name));
+    }
   }
 
   /** Whatever goes wrong with one client ends its stream, and nothing else. */
-  function end(error: unknown): void {
+  private end(error: unknown): void {
     const refusal = error instanceof RequestRefused ? error : internalError;
-    close(error instanceof RequestRefused || !(error instanceof Error) ? refusal.details : error.stack);
-    transport.end(refusal);
+    this.close(error instanceof RequestRefused || !(error instanceof Error) ? refusal.details : error.stack);
+    this.options.transport.end(refusal);
   }
-
-  observer.streamOpened(info);
-  return {
-    info,
-    receive(bytes) {
-      if (isClosed) return;
-      try {
-        read(bytes);
-      } catch (error) {
-        end(error);
-        return;
-      }
-      push();
-    },
-    close,
-    openedAtMs,
-    *exchanges() {
-      for (const { exchange } of exchanges.values()) yield exchange;
-    },
-  };
 }
 
-function inPushOrder<Value>(byType: readonly (readonly [typeUrl: string, Value])[]): Map<string, Value> {
-  return new Map(byType.toSorted(([a], [b]) => pushRank(a) - pushRank(b)));
+/** One type on one stream. */
+class Lane<Request extends AnyRequest> implements SubscriptionOwner {
+  readonly exchange: Exchange;
+  readonly readWishes: WishReader<Request>;
+  private readonly stream: TypedStream<Request>;
+  private readonly observer: XdsObserver;
+
+  constructor(
+    stream: TypedStream<Request>,
+    { protocol, limits, observer }: StreamOptions<Request>,
+    client: Client,
+    typeUrl: string,
+    type: ResourceType | undefined,
+  ) {
+    const { variant } = protocol;
+    const subscription = createSubscription({
+      resources: type?.resources ?? noResources,
+      client,
+      absence: protocol.absence(type?.isFullState ?? false, client.class.dialect),
+      owner: this,
+    });
+    this.stream = stream;
+    this.observer = observer;
+    this.exchange = createExchange({ typeUrl, variant, subscription, responseBytes: limits.responseBytes });
+    this.readWishes = protocol.createReader(subscription, type?.legacyWildcard ?? false);
+  }
+
+  due(): void {
+    this.stream.push();
+  }
+
+  unknownName(name: string): void {
+    this.observer.unknownName(this.stream, this.exchange.typeUrl, name);
+  }
+
+  refusedName(name: string): void {
+    this.observer.refusedName(this.stream, this.exchange.typeUrl, name);
+  }
 }

@@ -61,12 +61,16 @@ export interface SubscriptionOptions {
   readonly resources: Resources;
   readonly client: Client;
   readonly absence: Absence;
+  readonly owner: SubscriptionOwner;
+}
+
+export interface SubscriptionOwner {
   /** Something may be due. */
-  readonly onDue: () => void;
+  due(): void;
   /** A name was asked for that means nothing now. */
-  readonly onUnknown: (name: string) => void;
+  unknownName(name: string): void;
   /** A name was asked for that is not for this client. */
-  readonly onRefused: (name: string) => void;
+  refusedName(name: string): void;
 }
 
 /**
@@ -93,78 +97,206 @@ interface Interest {
 const absent = 'absent';
 
 export function createSubscription(options: SubscriptionOptions): Subscription {
-  const { resources, client, absence, onDue, onUnknown, onRefused } = options;
-  const interests = new Map<string, Interest>();
+  return new NameSubscription(options);
+}
+
+/** A class, as all that there is ten thousand times: docs/adr/0013. */
+class NameSubscription implements Subscription, Watcher {
+  private readonly resources: Resources;
+  private readonly client: Client;
+  private readonly absence: Absence;
+  private readonly owner: SubscriptionOwner;
+  private readonly interests = new Map<string, Interest>();
   /** To be looked at when a response can be sent. */
-  const due = new Set<string>();
-  let named = 0;
-  let wantsAll = false;
+  private readonly due = new Set<string>();
+  private named = 0;
+  private wantsAll = false;
   /** Something was asked for to which nothing is an answer too. */
-  let owesAnswer = false;
+  private owesAnswer = false;
 
-  const watcher: Watcher = {
-    changed(name) {
-      // Of everything it hears all; what is not for this client must not show, not even as something that is gone.
-      if (!interests.has(name)) {
-        if (!resources.isListed(name, client)) return;
-        add(name, false);
+  constructor({ resources, client, absence, owner }: SubscriptionOptions) {
+    this.resources = resources;
+    this.client = client;
+    this.absence = absence;
+    this.owner = owner;
+  }
+
+  changed(name: string): void {
+    // Of everything it hears all; what is not for this client must not show, not even as something that is gone.
+    if (!this.interests.has(name)) {
+      if (!this.resources.isListed(name, this.client)) return;
+      this.add(name, false);
+    }
+    this.due.add(name);
+  }
+
+  flush(): void {
+    this.owner.due();
+  }
+
+  has(name: string): boolean {
+    return this.interests.get(name)?.isNamed === true;
+  }
+
+  names(): readonly string[] {
+    return [...this.interests].filter(([, { isNamed }]) => isNamed).map(([name]) => name);
+  }
+
+  size(): number {
+    return this.named;
+  }
+
+  subscribe(name: string): void {
+    const { resources, client, owner } = this;
+    if (!this.has(name)) this.named += 1;
+    this.add(name, true);
+    if (this.absence === 'left out') this.owesAnswer = true;
+    if (!resources.allows(name, client)) return owner.refusedName(name);
+    resources.watch(name, this);
+    if (resources.get(name, client) === undefined) owner.unknownName(name);
+  }
+
+  unsubscribe(name: string): void {
+    const interest = this.interests.get(name);
+    if (interest?.isNamed !== true) return;
+    this.named -= 1;
+    this.resources.unwatch(name, this);
+    if (this.wantsAll) {
+      // The client cannot know whether it still gets the resource, as one of everything: it must be told.
+      interest.isNamed = false;
+      interest.isOwed = this.absence === 'named';
+      this.due.add(name);
+    } else this.forget(name);
+  }
+
+  subscribeAll(known: ReadonlyMap<string, string>): void {
+    const { resources, client, interests } = this;
+    this.wantsAll = true;
+    this.owesAnswer = this.absence !== 'silent';
+    resources.watchListed(this);
+    for (const name of resources.listed(client)) {
+      const interest = interests.get(name) ?? this.add(name, false);
+      const resource = resources.get(name, client);
+      if (resource !== undefined && known.get(name) === resource.version && !interest.isNamed) {
+        markSent(interest, resource);
+      } else {
+        interest.isOwed = true;
+        this.due.add(name);
       }
-      due.add(name);
-    },
-    flush: onDue,
-  };
+    }
+    // What the client still has and is not there any more.
+    for (const name of known.keys()) if (!interests.has(name)) this.add(name, false);
+  }
 
-  function add(name: string, isNamed: boolean): Interest {
+  unsubscribeAll(): void {
+    this.wantsAll = false;
+    this.owesAnswer = false;
+    this.resources.unwatchListed(this);
+    for (const [name, { isNamed }] of this.interests) if (!isNamed) this.forget(name);
+  }
+
+  hasAll(): boolean {
+    return this.wantsAll;
+  }
+
+  repeat(names: Iterable<string> = this.interests.keys()): void {
+    for (const name of names) {
+      const interest = this.interests.get(name);
+      if (interest === undefined) continue;
+      interest.isOwed = true;
+      this.due.add(name);
+    }
+    if (this.absence === 'left out' && this.interests.size === 0) this.owesAnswer = this.wantsAll;
+  }
+
+  take(maxBytes: number): Batch | undefined {
+    if (this.due.size === 0 && !this.owesAnswer) return undefined;
+    // All there is goes in one piece: a part of it would say that the rest does not exist.
+    const isFullState = this.absence === 'left out';
+    const changes = this.takeChanges(isFullState ? Number.POSITIVE_INFINITY : maxBytes);
+    if (changes.resources.length === 0 && changes.absent.length === 0 && !this.owesAnswer) return undefined;
+    this.owesAnswer = false;
+    return isFullState ? this.takeEverything(changes) : changes;
+  }
+
+  accepted(batch: Batch): void {
+    for (const resource of batch.resources) {
+      const interest = this.interests.get(resource.name);
+      if (interest === undefined) continue;
+      interest.accepted = resource;
+      interest.refused = undefined;
+    }
+  }
+
+  refused(batch: Batch, message: string, atMs: EpochMs): void {
+    for (const resource of batch.resources) {
+      const interest = this.interests.get(resource.name);
+      if (interest !== undefined) interest.refused = { resource, message, atMs };
+    }
+  }
+
+  view(): readonly NameView[] {
+    return [...this.interests].map(([name, { sent, accepted, refused }]) => ({
+      name,
+      ...(sent === undefined ? {} : { sentVersion: versionOf(sent) ?? '' }),
+      ...(accepted === undefined ? {} : { acceptedVersion: accepted.version }),
+      ...(refused === undefined ? {} : { refusal: refusalOf(refused) }),
+    }));
+  }
+
+  current(name: string): Resource | undefined {
+    const interest = this.interests.get(name);
+    return interest && this.resourceOf(name, interest);
+  }
+
+  *holdings(): Generator<Holding> {
+    for (const [name, { sent, accepted, refused }] of this.interests) {
+      yield {
+        name,
+        ...(sent === undefined || sent === absent ? {} : { sent }),
+        ...(accepted === undefined ? {} : { accepted }),
+        ...(refused === undefined ? {} : { refused }),
+      };
+    }
+  }
+
+  close(): void {
+    for (const [name, { isNamed }] of this.interests) if (isNamed) this.resources.unwatch(name, this);
+    if (this.wantsAll) this.resources.unwatchListed(this);
+    this.interests.clear();
+    this.due.clear();
+  }
+
+  private add(name: string, isNamed: boolean): Interest {
     const interest = { isNamed, isOwed: false, sent: undefined, accepted: undefined, refused: undefined };
-    interests.set(name, interest);
-    due.add(name);
+    this.interests.set(name, interest);
+    this.due.add(name);
     return interest;
   }
 
-  function forget(name: string): void {
-    interests.delete(name);
-    due.delete(name);
+  private forget(name: string): void {
+    this.interests.delete(name);
+    this.due.delete(name);
   }
 
   /** What everything consists of has one name per resource; another spelling of it counts only if it was asked for. */
-  function current(name: string, { isNamed }: Interest): Resource | undefined {
+  private resourceOf(name: string, { isNamed }: Interest): Resource | undefined {
+    const { resources, client } = this;
     return isNamed || resources.isListed(name, client) ? resources.get(name, client) : undefined;
   }
 
-  function isDue({ version }: Resource, interest: Interest): boolean {
-    if (version === interest.refused?.resource.version) return false;
-    return interest.isOwed || version !== versionOf(interest.sent);
-  }
-
-  function markSent(interest: Interest, sent: Resource | typeof absent): void {
-    interest.sent = sent;
-    interest.isOwed = false;
-  }
-
-  /** In silence the client keeps what it has, and the name stays owed. Of what is not its own it hears nothing at all. */
-  function takeAbsence(name: string, interest: Interest): boolean {
-    if (!interest.isNamed) forget(name);
-    if (absence === 'named if asked for' && !interest.isNamed) return false;
-    if (absence === 'silent' || !resources.allows(name, client)) return false;
-    if (interest.sent === absent && !interest.isOwed) return false;
-    markSent(interest, absent);
-    // Now it has nothing: if the same comes back, that is news.
-    interest.refused = undefined;
-    return true;
-  }
-
-  function takeChanges(maxBytes: number): Batch {
+  private takeChanges(maxBytes: number): Batch {
     const batch = { resources: [] as Resource[], absent: [] as string[] };
     let changedAtMs = Number.POSITIVE_INFINITY;
     let bytes = 0;
-    for (const name of due) {
+    for (const name of this.due) {
       if (bytes >= maxBytes) break;
-      due.delete(name);
-      const interest = interests.get(name);
+      this.due.delete(name);
+      const interest = this.interests.get(name);
       if (interest === undefined) continue;
-      const resource = current(name, interest);
+      const resource = this.resourceOf(name, interest);
       if (resource === undefined) {
-        if (!takeAbsence(name, interest)) continue;
+        if (!this.takeAbsence(name, interest)) continue;
         batch.absent.push(name);
         // It says the name twice at most, and a name can be as long as a small assignment.
         bytes += 2 * name.length;
@@ -181,138 +313,39 @@ export function createSubscription(options: SubscriptionOptions): Subscription {
     return Number.isFinite(changedAtMs) ? { ...batch, changedAtMs } : batch;
   }
 
+  /** In silence the client keeps what it has, and the name stays owed. Of what is not its own it hears nothing at all. */
+  private takeAbsence(name: string, interest: Interest): boolean {
+    if (!interest.isNamed) this.forget(name);
+    if (this.absence === 'named if asked for' && !interest.isNamed) return false;
+    if (this.absence === 'silent' || !this.resources.allows(name, this.client)) return false;
+    if (interest.sent === absent && !interest.isOwed) return false;
+    markSent(interest, absent);
+    // Now it has nothing: if the same comes back, that is news.
+    interest.refused = undefined;
+    return true;
+  }
+
   /** What was refused is in it again if anything else changed: left out, it would not exist. */
-  function takeEverything(changes: Batch): Batch {
+  private takeEverything(changes: Batch): Batch {
     const all: Resource[] = [];
-    for (const [name, interest] of interests) {
-      const resource = current(name, interest);
+    for (const [name, interest] of this.interests) {
+      const resource = this.resourceOf(name, interest);
       if (resource === undefined) continue;
       markSent(interest, resource);
       all.push(resource);
     }
     return { ...changes, resources: all, absent: [], changed: changes.resources };
   }
+}
 
-  return {
-    has: (name) => interests.get(name)?.isNamed === true,
-    names: () => [...interests].filter(([, { isNamed }]) => isNamed).map(([name]) => name),
-    size: () => named,
+function isDue({ version }: Resource, interest: Interest): boolean {
+  if (version === interest.refused?.resource.version) return false;
+  return interest.isOwed || version !== versionOf(interest.sent);
+}
 
-    subscribe(name) {
-      if (interests.get(name)?.isNamed !== true) named += 1;
-      add(name, true);
-      if (absence === 'left out') owesAnswer = true;
-      if (!resources.allows(name, client)) return onRefused(name);
-      resources.watch(name, watcher);
-      if (resources.get(name, client) === undefined) onUnknown(name);
-    },
-
-    unsubscribe(name) {
-      const interest = interests.get(name);
-      if (interest?.isNamed !== true) return;
-      named -= 1;
-      resources.unwatch(name, watcher);
-      if (wantsAll) {
-        // The client cannot know whether it still gets the resource, as one of everything: it must be told.
-        interest.isNamed = false;
-        interest.isOwed = absence === 'named';
-        due.add(name);
-      } else forget(name);
-    },
-
-    subscribeAll(known) {
-      wantsAll = true;
-      owesAnswer = absence !== 'silent';
-      resources.watchListed(watcher);
-      for (const name of resources.listed(client)) {
-        const interest = interests.get(name) ?? add(name, false);
-        const resource = resources.get(name, client);
-        if (resource !== undefined && known.get(name) === resource.version && !interest.isNamed) {
-          markSent(interest, resource);
-        } else {
-          interest.isOwed = true;
-          due.add(name);
-        }
-      }
-      // What the client still has and is not there any more.
-      for (const name of known.keys()) if (!interests.has(name)) add(name, false);
-    },
-
-    unsubscribeAll() {
-      wantsAll = false;
-      owesAnswer = false;
-      resources.unwatchListed(watcher);
-      for (const [name, { isNamed }] of interests) if (!isNamed) forget(name);
-    },
-
-    hasAll: () => wantsAll,
-
-    repeat(names = interests.keys()) {
-      for (const name of names) {
-        const interest = interests.get(name);
-        if (interest === undefined) continue;
-        interest.isOwed = true;
-        due.add(name);
-      }
-      if (absence === 'left out' && interests.size === 0) owesAnswer = wantsAll;
-    },
-
-    take(maxBytes) {
-      if (due.size === 0 && !owesAnswer) return undefined;
-      // All there is goes in one piece: a part of it would say that the rest does not exist.
-      const changes = takeChanges(absence === 'left out' ? Number.POSITIVE_INFINITY : maxBytes);
-      if (changes.resources.length === 0 && changes.absent.length === 0 && !owesAnswer) return undefined;
-      owesAnswer = false;
-      return absence === 'left out' ? takeEverything(changes) : changes;
-    },
-
-    accepted(batch) {
-      for (const resource of batch.resources) {
-        const interest = interests.get(resource.name);
-        if (interest === undefined) continue;
-        interest.accepted = resource;
-        interest.refused = undefined;
-      }
-    },
-
-    refused(batch, message, atMs) {
-      for (const resource of batch.resources) {
-        const interest = interests.get(resource.name);
-        if (interest !== undefined) interest.refused = { resource, message, atMs };
-      }
-    },
-
-    view: () =>
-      [...interests].map(([name, { sent, accepted, refused }]) => ({
-        name,
-        ...(sent === undefined ? {} : { sentVersion: versionOf(sent) ?? '' }),
-        ...(accepted === undefined ? {} : { acceptedVersion: accepted.version }),
-        ...(refused === undefined ? {} : { refusal: refusalOf(refused) }),
-      })),
-
-    current(name) {
-      const interest = interests.get(name);
-      return interest && current(name, interest);
-    },
-
-    *holdings() {
-      for (const [name, { sent, accepted, refused }] of interests) {
-        yield {
-          name,
-          ...(sent === undefined || sent === absent ? {} : { sent }),
-          ...(accepted === undefined ? {} : { accepted }),
-          ...(refused === undefined ? {} : { refused }),
-        };
-      }
-    },
-
-    close() {
-      for (const [name, { isNamed }] of interests) if (isNamed) resources.unwatch(name, watcher);
-      if (wantsAll) resources.unwatchListed(watcher);
-      interests.clear();
-      due.clear();
-    },
-  };
+function markSent(interest: Interest, sent: Resource | typeof absent): void {
+  interest.sent = sent;
+  interest.isOwed = false;
 }
 
 function versionOf(sent: Interest['sent']): string | undefined {

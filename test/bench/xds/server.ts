@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Assignment } from '../../../engine/assignment/assignment.ts';
+import { growHeapSlowly } from '../../../engine/heap.ts';
 import { serviceKey } from '../../../engine/model.ts';
 import { createXdsCache } from '../../../xds/cache.ts';
 import { startXdsServer } from '../../../xds/server.ts';
@@ -16,6 +17,8 @@ type Command =
   | { readonly do: 'flip'; readonly service: number }
   | { readonly do: 'collect' };
 
+// As `kubervisor serve` does.
+growHeapSlowly();
 const cache = createXdsCache();
 const server = await startXdsServer({ listen: { host: '127.0.0.1', port: 0 }, cache });
 let sizes: readonly number[] = [];
