@@ -14,6 +14,8 @@ export interface Route {
   readonly serviceName: string;
   /** What is spoken on its connections. */
   readonly port: Port;
+  /** Default: DRAINING. */
+  readonly ejectedAs?: 'DRAINING' | 'UNHEALTHY';
   readonly settings?: Settings;
 }
 
@@ -54,9 +56,9 @@ const edsConfig = {
   },
 };
 
-function cluster({ name, serviceName, port, settings = {} }: Route): object {
+function cluster({ name, serviceName, port, ejectedAs = 'DRAINING', settings = {} }: Route): object {
   const protocol = port === 'grpc' ? 'http2' : 'http1';
-  const recommended = recommendedCluster({ name, serviceName, edsConfig, protocol, ejectedAs: 'DRAINING' }, jsonForm);
+  const recommended = recommendedCluster({ name, serviceName, edsConfig, protocol, ejectedAs }, jsonForm);
   if (settings.upstreamHttp === undefined) return { ...recommended, ...settings.cluster };
   return {
     ...recommended,

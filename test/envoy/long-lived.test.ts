@@ -53,6 +53,7 @@ const cases = actNames.flatMap((act) =>
       name: nameOf(act, subject, setting),
       serviceName: `shop/${serviceOf(act, subject.port)}:http`,
       port: subject.port,
+      ejectedAs: act === 'MarkUnhealthy' ? ('UNHEALTHY' as const) : ('DRAINING' as const),
       settings: settings[setting ?? ''] ?? {},
     })),
   ),
