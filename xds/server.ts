@@ -1,6 +1,5 @@
 /** The xDS listener: clusters and endpoints, by services of their own and aggregated, health and reflection. Nothing on it acts. */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
 import { type Clock, systemClock } from '../engine/clock.ts';
 import type { ListenAddress } from '../engine/config/listen.ts';
 import { createAgeing } from './ageing.ts';
@@ -14,6 +13,7 @@ import { everywhere } from './client.ts';
 import { createClientStatus } from './csds.ts';
 import { delta } from './delta.ts';
 import { createFetch } from './fetch.ts';
+import { addHealth } from './health.ts';
 import { defaultLimits, type XdsLimits } from './limits.ts';
 import { listen } from './listener.ts';
 import { silentObserver, type XdsObserver } from './observer.ts';
@@ -25,6 +25,7 @@ import {
   clusterService,
   endpointMethods,
   endpointService,
+  healthService,
   statusMethods,
   statusService,
 } from './services.ts';
@@ -55,7 +56,6 @@ export interface XdsServer {
 }
 
 const discoveryServices = [endpointService, clusterService, aggregatedService];
-const healthService = 'grpc.health.v1.Health';
 
 /** Listens at once; until the cache is open, streams are turned away. @throws ProblemError when it cannot listen. */
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
@@ -77,7 +77,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   const clientStatus = createClientStatus({ streams, cache, identify, limits, clock });
   server.addService(statusMethods, { StreamClientStatus: clientStatus.stream, FetchClientStatus: clientStatus.fetch });
   addDiscovery(server, streams, (type) => createFetch(cache, type, limits, identify), cache);
-  const setHealth = addHealth(server);
+  const setHealth = addHealth(server, discoveryServices);
   addReflection(server, [...discoveryServices, statusService, healthService]);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -130,14 +130,4 @@ function addDiscovery(
     StreamAggregatedResources: (call: XdsCall) => streams.accept(call, sotw),
     DeltaAggregatedResources: (call: XdsCall) => streams.accept(call, delta),
   });
-}
-
-/** The health of the server as a whole and of what it serves; nothing is served before the cache is open. */
-function addHealth(server: Server): (status: 'SERVING' | 'NOT_SERVING') => void {
-  const names = ['', ...discoveryServices];
-  const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'NOT_SERVING'])));
-  health.addToServer(server);
-  return (status) => {
-    for (const name of names) health.setStatus(name, status);
-  };
 }

@@ -7,6 +7,8 @@ import {
   clusterService,
   endpointMethods,
   endpointService,
+  healthMethods,
+  healthService,
   statusMethods,
   statusService,
 } from './services.ts';
@@ -19,6 +21,7 @@ it.each([
   [aggregatedService, aggregatedMethods],
   // Taken as a stream, which on the wire is the same with one message each way.
   [statusService, { ...statusMethods, FetchClientStatus: { ...statusMethods.FetchClientStatus, ...single } }],
+  [healthService, healthMethods],
 ] as const)('%s has the methods of its .proto file, all of them', (name, methods) => {
   const onWire = (all: object): unknown =>
     Object.fromEntries(

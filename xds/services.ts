@@ -9,6 +9,7 @@ export const endpointService = 'envoy.service.endpoint.v3.EndpointDiscoveryServi
 export const clusterService = 'envoy.service.cluster.v3.ClusterDiscoveryService';
 export const statusService = 'envoy.service.status.v3.ClientStatusDiscoveryService';
 export const aggregatedService = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
+export const healthService = 'grpc.health.v1.Health';
 
 export const endpointMethods = {
   StreamEndpoints: inBytes(endpointService, 'StreamEndpoints', { isStream: true }),
@@ -34,6 +35,12 @@ export const aggregatedMethods = {
 export const statusMethods = {
   StreamClientStatus: inBytes(statusService, 'StreamClientStatus', { isStream: true }),
   FetchClientStatus: inBytes(statusService, 'FetchClientStatus', { isStream: true }),
+} as const;
+
+export const healthMethods = {
+  Check: inBytes(healthService, 'Check', { isStream: false }),
+  Watch: { ...inBytes(healthService, 'Watch', { isStream: true }), requestStream: false },
+  List: inBytes(healthService, 'List', { isStream: false }),
 } as const;
 
 function inBytes(
