@@ -2,6 +2,7 @@
  * npm run bench -- [start] [latency] [demo] [engine] [away] [--runs N] [-o json]
  * npm run bench -- xds [--quick] [--only PREFIX]... [--fresh] [-o json]
  * npm run bench -- soak [--runs UPDATES] [-o json]
+ * npm run bench -- false-alarms [--runs WINDOWS] [-o json]
  *
  * Measures on this machine and prints; no figure ever fails anything. Without a name: start and latency. `xds` compares
  * our server with go-control-plane's, which takes a quarter of an hour; a whole run writes docs/performance.md.
@@ -11,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { benchAway } from './away.ts';
 import { benchDemo } from './demo.ts';
 import { benchEngine } from './engine.ts';
+import { benchFalseAlarms, falseAlarmsReport, writeFalseAlarms } from './false-alarms-page.ts';
 import { type Figure, summarise, table } from './figures.ts';
 import { benchLatency } from './latency.ts';
 import { benchStart } from './start.ts';
@@ -58,11 +60,17 @@ if (positionals.length === 1 && positionals[0] === 'soak') {
   );
   process.exit(0);
 }
+if (positionals.length === 1 && positionals[0] === 'false-alarms') {
+  const results = benchFalseAlarms(values.runs === undefined ? undefined : Number(values.runs));
+  if (values.runs === undefined) writeFalseAlarms(results);
+  process.stdout.write(`${values.output === 'json' ? JSON.stringify(results) : falseAlarmsReport(results)}\n`);
+  process.exit(0);
+}
 const chosen = positionals.length === 0 ? ['start', 'latency'] : positionals;
 const unknown = chosen.filter((name) => !benches.has(name));
 if (unknown.length > 0) {
   process.stderr.write(
-    `there is no benchmark ${unknown.join(', ')}; there is ${[...benches.keys()].join(', ')}, and xds or soak by itself\n`,
+    `there is no benchmark ${unknown.join(', ')}; there is ${[...benches.keys()].join(', ')}, and xds, soak or false-alarms by itself\n`,
   );
   process.exit(64);
 }

@@ -1,6 +1,5 @@
 /** The generated part of docs/performance.md. What people wrote around it stays. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeBetweenMarks } from '../marks.ts';
 import { type Rounds, type Row, rowsOf } from './rows.ts';
 import { type Scenario, type ServerName, serverNames } from './scenarios.ts';
 
@@ -15,16 +14,8 @@ const titles: Readonly<Record<ServerName, string>> = {
   snapshot: 'SnapshotCache',
 };
 
-const page = join(import.meta.dirname, '../../../docs/performance.md');
-const begin = '<!-- begin of what `npm run bench -- xds` writes -->';
-const end = '<!-- end of what `npm run bench -- xds` writes -->';
-
 export function writePage(machine: string, all: readonly Measured[]): void {
-  const text = readFileSync(page, 'utf8');
-  const [before, rest] = text.split(begin);
-  const after = rest?.split(end)[1];
-  if (before === undefined || after === undefined) throw new Error(`${page} has lost its marks`);
-  writeFileSync(page, `${before}${begin}\n\n${markdown(machine, all)}\n\n${end}${after}`);
+  writeBetweenMarks('performance.md', 'npm run bench -- xds', markdown(machine, all));
 }
 
 export function markdown(machine: string, all: readonly Measured[]): string {
