@@ -39,9 +39,14 @@ export function createBook(serviceOf: (name: string) => ServiceKey | undefined):
     clients,
     proxies(about) {
       if (about === undefined) return clients().map((client) => proxyView(client));
+      // Ten thousand proxies ask for the same few hundred names.
+      const known = new Map<string, ServiceKey | undefined>();
       const wanted = (name: string): ServiceKey | undefined => {
+        if (known.has(name)) return known.get(name);
         const service = serviceOf(name);
-        return service !== undefined && about(service) ? service : undefined;
+        const answer = service !== undefined && about(service) ? service : undefined;
+        known.set(name, answer);
+        return answer;
       };
       return clients()
         .map((client) => proxyView(client, wanted))

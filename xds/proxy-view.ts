@@ -5,7 +5,7 @@ import type { Exchange, ExchangeView } from './exchange.ts';
 import type { Holding } from './holding.ts';
 import type { Resource, VariantName } from './resource.ts';
 import type { Stream } from './stream.ts';
-import type { NameView } from './subscription.ts';
+import type { NameView, Subscription } from './subscription.ts';
 
 export interface ProxyView {
   /** Empty when it gave none. */
@@ -79,14 +79,32 @@ function subscriptionView(
   wanted: WantedService | undefined,
 ): readonly SubscriptionView[] {
   const { typeUrl, subscription } = exchange;
-  const names = subscription.view();
-  const view = { type: typeUrl, variant, resources: names.length, ...exchange.view(), names };
-  if (wanted === undefined) return [view];
-  const holdings = [...subscription.holdings()].flatMap((holding): readonly HoldingView[] => {
-    const service = wanted(holding.name);
-    return service === undefined ? [] : [holdingView(holding, service, subscription.current(holding.name))];
-  });
-  return holdings.length === 0 ? [] : [{ ...view, holdings }];
+  const holdings = wanted && holdingViews(subscription, wanted);
+  if (holdings?.length === 0) return [];
+  return [
+    {
+      type: typeUrl,
+      variant,
+      resources: subscription.count(),
+      ...exchange.view(),
+      // Most who look at ten thousand proxies do not look at a million names.
+      get names() {
+        return subscription.view();
+      },
+      ...(holdings === undefined ? {} : { holdings }),
+    },
+  ];
+}
+
+function holdingViews(subscription: Subscription, wanted: WantedService): readonly HoldingView[] {
+  const views: HoldingView[] = [];
+  for (const name of subscription.watched()) {
+    const service = wanted(name);
+    const holding = service === undefined ? undefined : subscription.holding(name);
+    if (service === undefined || holding === undefined) continue;
+    views.push(holdingView(holding, service, subscription.current(name)));
+  }
+  return views;
 }
 
 function holdingView(

@@ -14,8 +14,8 @@ export interface StatusOptions {
 export const maxStatusBytes = 4 * 1024 * 1024;
 /** What a client has beyond this is told of apart, under the same node. */
 const pieceBytes = 256 * 1024;
-/** Told of in one go, in a few milliseconds; then others have their turn. */
-const namesAtOnce = 2000;
+/** Made in one go, in a few milliseconds; then others have their turn. */
+const sliceBytes = 512 * 1024;
 
 /**
  * Serialized ClientStatusResponses, at least one. Each client is as it is when its turn comes. A message is longer than
@@ -27,49 +27,43 @@ export async function* statusResponses(
 ): AsyncGenerator<Buffer, void, void> {
   let pieces: Buffer[] = [];
   let bytes = 0;
-  let names = 0;
+  let slice = 0;
   for (const client of clients) {
-    for (const piece of piecesOf(client, options)) {
-      if (bytes > 0 && bytes + piece.bytes.length > maxStatusBytes) {
+    for (const piece of clientConfigs(client, options)) {
+      if (bytes > 0 && bytes + piece.length > maxStatusBytes) {
         yield Buffer.concat(pieces);
         pieces = [];
         bytes = 0;
       }
-      pieces.push(piece.bytes);
-      bytes += piece.bytes.length;
-      names += piece.names;
-    }
-    names += 1;
-    if (names >= namesAtOnce) {
-      names = 0;
-      await setImmediate();
+      pieces.push(piece);
+      bytes += piece.length;
+      slice += piece.length;
+      if (slice >= sliceBytes) {
+        slice = 0;
+        await setImmediate();
+      }
     }
   }
   yield Buffer.concat(pieces);
 }
 
-interface Piece {
-  readonly bytes: Buffer;
-  readonly names: number;
-}
-
-function* piecesOf(client: ConnectedClient, { isVisible, withoutContents }: StatusOptions): Generator<Piece> {
+function* clientConfigs(client: ConnectedClient, { isVisible, withoutContents }: StatusOptions): Generator<Buffer> {
   const node = client[0].info.node();
   let configs: Uint8Array[] = [];
   let bytes = 0;
   let hidden = 0;
   let told = 0;
-  const piece = (): Piece => ({ bytes: encodeClient(node, configs), names: configs.length });
   for (const stream of client) {
     for (const { typeUrl, subscription } of stream.exchanges()) {
-      for (const holding of subscription.holdings()) {
-        if (!isVisible(holding.name)) {
+      for (const name of subscription.watched()) {
+        const holding = isVisible(name) ? subscription.holding(name) : undefined;
+        if (holding === undefined) {
           hidden += 1;
           continue;
         }
         const config = encodeHolding(typeUrl, holding, withoutContents);
         if (bytes > 0 && bytes + config.length > pieceBytes) {
-          yield piece();
+          yield encodeClient(node, configs);
           configs = [];
           bytes = 0;
         }
@@ -80,5 +74,5 @@ function* piecesOf(client: ConnectedClient, { isVisible, withoutContents }: Stat
     }
   }
   // A client that has only what is not for whoever asks is not for them either.
-  if (told > 0 || hidden === 0) yield piece();
+  if (told > 0 || hidden === 0) yield encodeClient(node, configs);
 }

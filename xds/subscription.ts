@@ -18,6 +18,8 @@ export interface Subscription {
   names(): readonly string[];
   /** How many names it was asked for. */
   size(): number;
+  /** How many names it watches, those of everything included. */
+  count(): number;
   /** Starts afresh with this name: it is sent even if it was sent before. */
   subscribe(name: string): void;
   unsubscribe(name: string): void;
@@ -32,8 +34,10 @@ export interface Subscription {
   accepted(batch: Batch): void;
   refused(batch: Batch, message: string, atMs: EpochMs): void;
   view(): readonly NameView[];
-  /** What the client has of each name, in full. */
-  holdings(): Iterable<Holding>;
+  /** Every name that it watches, those of everything included. */
+  watched(): Iterable<string>;
+  /** What the client has of a name that is watched. */
+  holding(name: string): Holding | undefined;
   /** What would be sent by this name now. */
   current(name: string): Resource | undefined;
   /** Nobody is told anything any more. */
@@ -146,6 +150,10 @@ class NameSubscription implements Subscription, Watcher {
     return this.named;
   }
 
+  count(): number {
+    return this.interests.size;
+  }
+
   subscribe(name: string): void {
     const { resources, client, owner } = this;
     if (!this.has(name)) this.named += 1;
@@ -249,15 +257,20 @@ class NameSubscription implements Subscription, Watcher {
     return interest && this.resourceOf(name, interest);
   }
 
-  *holdings(): Generator<Holding> {
-    for (const [name, { sent, accepted, refused }] of this.interests) {
-      yield {
-        name,
-        ...(sent === undefined || sent === absent ? {} : { sent }),
-        ...(accepted === undefined ? {} : { accepted }),
-        ...(refused === undefined ? {} : { refused }),
-      };
-    }
+  watched(): Iterable<string> {
+    return this.interests.keys();
+  }
+
+  holding(name: string): Holding | undefined {
+    const interest = this.interests.get(name);
+    if (interest === undefined) return undefined;
+    const { sent, accepted, refused } = interest;
+    return {
+      name,
+      ...(sent === undefined || sent === absent ? {} : { sent }),
+      ...(accepted === undefined ? {} : { accepted }),
+      ...(refused === undefined ? {} : { refused }),
+    };
   }
 
   close(): void {
