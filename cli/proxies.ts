@@ -19,7 +19,7 @@ interface HoldingRow extends Row {
 
 const name: Column<Row> = { header: 'NAME', cell: ({ proxy }) => proxy.nodeId || proxy.address };
 const version: Column<Row> = { header: 'VERSION', cell: ({ proxy }) => proxy.version };
-const type: Column<Row> = { header: 'TYPE', cell: ({ subscription }) => subscription?.type ?? '' };
+const type: Column<Row> = { header: 'TYPE', cell: ({ subscription }) => shortType(subscription?.type ?? '') };
 /** Of the proxy, for those who want to see it all. */
 const wideColumns: readonly Column<Row>[] = [
   { header: 'CLUSTER', cell: ({ proxy }) => proxy.nodeCluster, wide: true },
@@ -109,6 +109,18 @@ function holdingsText({ proxies }: ProxiesResponse, { output }: ServiceOptions, 
     `\n${rows.length - behind.length} of ${rows.length} hold what is served now\n`
   );
 }
+
+/** As people call it; the long names would leave no room for what a proxy has to say. */
+function shortType(name: string): string {
+  return shortTypes[name] ?? name;
+}
+
+const shortTypes: Readonly<Record<string, string>> = {
+  Cluster: 'cds',
+  ClusterLoadAssignment: 'eds',
+  Listener: 'lds',
+  RouteConfiguration: 'rds',
+};
 
 function nackText(
   of: Pick<HoldingView, 'nackedVersion' | 'nackMessage' | 'nackedTime'> | undefined,

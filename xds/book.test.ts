@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { serviceKey } from '../engine/model.ts';
 import { anyone, assignmentOf, endpointOf } from '../test/support/assignments.ts';
+import { createManualClock } from '../test/support/manual-clock.ts';
 import { deltaStream, sotwStream } from '../test/support/xds-stream.ts';
 import { createBook } from './book.ts';
 import { createXdsCache } from './cache.ts';
@@ -64,4 +66,60 @@ test('before it said anything a stream is an unknown proxy without subscriptions
   const book = createBook((name) => parseName(name)?.service);
   book.add(sotwStream().stream);
   expect(book.proxies()).toMatchObject([{ nodeId: '', subscriptions: [] }]);
+});
+
+test('of a Service: who asks for it by whatever name, and which version each holds', async () => {
+  const clock = createManualClock();
+  const cache = createXdsCache({ clock });
+  cache.publish([assignmentOf('a', endpointOf('10.0.0.1')), assignmentOf('b', endpointOf('10.0.0.2'))]);
+  const publishedAtMs = clock.now();
+  const book = createBook(cache.serviceOf);
+  const [follows, refuses, asksForOther] = [sotwStream({ cache }), sotwStream({ cache }), sotwStream({ cache })];
+  for (const { stream } of [follows, refuses, asksForOther]) book.add(stream);
+  follows.say({ node: { id: 'n1' }, resource_names: ['shop/a', 'shop/b'] });
+  refuses.say({ node: { id: 'n2' }, resource_names: ['a.shop:80', 'shop/nobody'] });
+  asksForOther.say({ node: { id: 'n3' }, resource_names: ['shop/b'] });
+  const versionOf = (name: string) => cache.endpoints.resources.get(name, anyone)?.version;
+  const [before, other] = [versionOf('shop/a'), versionOf('shop/b')];
+  const accept = ({ say, response }: typeof follows, names: readonly string[]) => {
+    say({ resource_names: [...names], response_nonce: response().nonce ?? '' });
+  };
+  accept(follows, ['shop/a', 'shop/b']);
+  accept(refuses, ['a.shop:80', 'shop/nobody']);
+  await clock.advance(1000);
+  cache.publish([assignmentOf('a', endpointOf('10.0.0.3'))]);
+  const after = versionOf('shop/a');
+  accept(follows, ['shop/a', 'shop/b']);
+  const error_detail = { message: 'no good' };
+  const response_nonce = refuses.response().nonce ?? '';
+  refuses.say({ resource_names: ['a.shop:80', 'shop/nobody'], response_nonce, error_detail });
+
+  const shown = (service: string) =>
+    book
+      .proxies((each) => each === serviceKey('shop', service))
+      .map(({ nodeId, subscriptions }) => [nodeId, ...subscriptions.flatMap(({ holdings = [] }) => holdings)]);
+  const current = { version: after, sinceMs: publishedAtMs + 1000 };
+  const service = 'shop/a';
+  expect(shown('a')).toEqual([
+    ['n1', { name: 'shop/a', service, sentVersion: after, acceptedVersion: after, current }],
+    [
+      'n2',
+      {
+        name: 'a.shop:80',
+        service,
+        sentVersion: after,
+        acceptedVersion: before,
+        nack: { version: after, message: 'no good', atMs: refuses.clock.now() },
+        current,
+      },
+    ],
+  ]);
+  const holding = { name: 'shop/b', service: 'shop/b', sentVersion: other };
+  const still = { version: other, sinceMs: publishedAtMs };
+  expect(shown('b')).toEqual([
+    ['n1', { ...holding, acceptedVersion: other, current: still }],
+    ['n3', { ...holding, current: still }],
+  ]);
+  expect(shown('nobody')).toEqual([['n2', { name: 'shop/nobody', service: 'shop/nobody' }]]);
+  expect(shown('nobody else')).toEqual([]);
 });

@@ -1,8 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import { anyone, assignmentOf, endpointOf } from '../test/support/assignments.ts';
+import { createManualClock } from '../test/support/manual-clock.ts';
 import { contents, deltaStream, sotwStream } from '../test/support/xds-stream.ts';
 import { createXdsCache, type XdsCache } from './cache.ts';
+import type { Push } from './exchange.ts';
 import { silentObserver, type XdsObserver } from './observer.ts';
 import { createResource } from './resource.ts';
 import { endpointType } from './types.ts';
@@ -286,4 +288,25 @@ test('its exchanges tell what it was sent, what it accepted and what it refused'
       ],
     },
   ]);
+});
+
+test('a change is told from what is new to the client, with the moment it was published', async () => {
+  const clock = createManualClock();
+  const cache = createXdsCache({ clock });
+  cache.publish([assignmentOf('a', one), assignmentOf('b', one)]);
+  const changes: unknown[] = [];
+  const observer = { pushed: (_: unknown, _type: unknown, push: Push) => void changes.push(push.changedAtMs) };
+  const { say, response } = sotwStream({ cache, observer });
+  say({ resource_names: ['shop/a'] });
+  let nonce = response().nonce ?? '';
+  await clock.advance(1000);
+  const changedAtMs = clock.now();
+  cache.publish([assignmentOf('a', two)]);
+  await clock.advance(1000);
+  cache.publish([assignmentOf('b', two)]);
+  // The first answer was under way all the while.
+  say({ resource_names: ['shop/a'], response_nonce: nonce });
+  nonce = response().nonce ?? '';
+  say({ resource_names: ['shop/a', 'shop/b'], response_nonce: nonce });
+  expect(changes).toEqual([undefined, changedAtMs, undefined]);
 });

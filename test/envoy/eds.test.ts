@@ -7,6 +7,8 @@ import { serviceKey } from '../../engine/model.ts';
 import { createXdsCache, type XdsCache } from '../../xds/cache.ts';
 import { startXdsServer, type XdsServer } from '../../xds/server.ts';
 import { anyone, assignmentOf } from '../support/assignments.ts';
+import { fetchStatus } from '../support/csds.ts';
+import { connectXds } from '../support/xds-client.ts';
 import { usePrograms } from '../support/programs.ts';
 import { type Backends, startBackends, tally } from './backends.ts';
 import { edsBootstrap, listenerName, type Way, ways } from './bootstrap.ts';
@@ -124,6 +126,14 @@ function suite(way: Way, { executable, version: envoyVersion }: EnvoyProgram): v
     const refused = await eventually(() => subscriptionTo(cluster)?.refusal, { timeoutMs });
     expect(refused.message).toMatch(/LoadBalancingWeight: value must be greater than or equal to 1/);
     expect(await seen()).toEqual(before);
+    const { config = [] } = await fetchStatus(programs.keep(connectXds(server.port)));
+    expect(config.flatMap(({ generic_xds_configs = [] }) => generic_xds_configs)).toContainEqual(
+      expect.objectContaining({
+        name: cluster,
+        config_status: 'ERROR',
+        error_state: expect.objectContaining({ details: refused.message, version_info: refused.version }) as unknown,
+      }),
+    );
     // Refused once: it is not sent again until it changes.
     expect(await stat(cluster, 'update_rejected')).toBe(1);
 

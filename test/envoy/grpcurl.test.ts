@@ -2,14 +2,17 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
+import { eventually } from '../../demo/world/wait.ts';
 import { createXdsCache } from '../../xds/cache.ts';
 import { startXdsServer, type XdsServer } from '../../xds/server.ts';
 import { assignmentOf, endpointOf } from '../support/assignments.ts';
 import { describeWith } from '../support/parts.ts';
+import { connectXds } from '../support/xds-client.ts';
 import { usePrograms } from '../support/programs.ts';
 
 const run = promisify(execFile);
 const eds = 'envoy.service.endpoint.v3.EndpointDiscoveryService';
+const csds = 'envoy.service.status.v3.ClientStatusDiscoveryService';
 
 describeWith(['grpcurl'], 'grpcurl', ({ grpcurl: executable }) => {
   const programs = usePrograms();
@@ -30,7 +33,7 @@ describeWith(['grpcurl'], 'grpcurl', ({ grpcurl: executable }) => {
       'envoy.service.cluster.v3.ClusterDiscoveryService',
       'envoy.service.discovery.v3.AggregatedDiscoveryService',
       eds,
-      'envoy.service.status.v3.ClientStatusDiscoveryService',
+      csds,
     ]);
   });
 
@@ -56,7 +59,7 @@ describeWith(['grpcurl'], 'grpcurl', ({ grpcurl: executable }) => {
     'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
     'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-    'envoy.service.status.v3.ClientStatusDiscoveryService',
+    csds,
     'google.rpc.Status',
   ])('describes %s, which may be inside Any', async (symbol) => {
     expect(await grpcurl(address(), 'describe', symbol)).toMatch(
@@ -108,6 +111,39 @@ describeWith(['grpcurl'], 'grpcurl', ({ grpcurl: executable }) => {
       const answer = await grpcurl('-d', JSON.stringify({ [names]: ['shop/pricer'] }), address(), `${eds}/${method}`);
       expect(answer).toContain('"clusterName": "shop/pricer"');
     }
+  });
+
+  it('asks what clients have, and prints that inside Any too', async () => {
+    const client = connectXds(server.port);
+    programs.keep(client);
+    const stream = client.sotw();
+    stream.say({ node: { id: 'n1' }, resource_names: ['shop/pricer'] });
+    stream.say({ resource_names: ['shop/pricer'], response_nonce: (await stream.next()).nonce ?? '' });
+    const ask = async (): Promise<string> => {
+      const question = '{"node_matchers": [{"node_id": {"exact": "n1"}}]}';
+      return grpcurl('-d', question, address(), `${csds}/FetchClientStatus`);
+    };
+    const answer = await eventually(async () => [await ask()].find((text) => text.includes('SYNCED')), {
+      timeoutMs: 10_000,
+    });
+    expect(JSON.parse(answer)).toMatchObject({
+      config: [
+        {
+          node: { id: 'n1' },
+          genericXdsConfigs: [
+            {
+              name: 'shop/pricer',
+              configStatus: 'SYNCED',
+              xdsConfig: {
+                '@type': 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
+                clusterName: 'shop/pricer',
+                endpoints: [{ lbEndpoints: [{}, { healthStatus: 'DRAINING' }] }],
+              },
+            },
+          ],
+        },
+      ],
+    });
   });
 
   it('is told clearly what it asked wrong', async () => {

@@ -1,4 +1,5 @@
 /** What each client has, as the client status discovery service tells it, over the wire. */
+import { constants } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
@@ -14,6 +15,7 @@ import {
 } from '../support/csds.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { clusterLoadAssignment } from '../support/protos.ts';
+import { stalledStream } from '../support/stalled-stream.ts';
 import { type TestServer, xdsServer } from '../support/xds-server.ts';
 
 const one = endpointOf('10.0.0.1');
@@ -310,5 +312,30 @@ describe('an answer that is too long for one message', () => {
     const names = parts.flatMap(({ generic_xds_configs = [] }) => generic_xds_configs.map(({ name }) => name));
     expect(new Set(names).size).toBe(services);
     expect(names).toHaveLength(services);
+  });
+});
+
+describe('a client that asks and does not read', () => {
+  test('is cut off in its time, and has kept its place only so long', async () => {
+    const clock = createManualClock();
+    const endpoints = Array.from({ length: 5000 }, (_, n) => endpointOf(`10.0.${n >> 8}.${n & 255}`));
+    const server = await xdsServer([assignmentOf('a', ...endpoints)], { clock, limits: { streamStallMs: 30_000 } });
+    await follower(server, 'n1', 'shop/a');
+    const methods = ['StreamClientStatus', 'FetchClientStatus', 'StreamClientStatus', 'FetchClientStatus'];
+    const stalled = methods.map((method) =>
+      stalledStream(server.port, `/envoy.service.status.v3.ClientStatusDiscoveryService/${method}`, Buffer.alloc(0)),
+    );
+    const asker = server.connect();
+    const answered = async (): Promise<boolean> =>
+      fetchStatus(asker).then(
+        () => true,
+        () => false,
+      );
+    await eventually(async () => !(await answered()), { timeoutMs: 5000 });
+    await expect(fetchStatus(asker)).rejects.toThrow('RESOURCE_EXHAUSTED');
+    expect(await asker.health()).toBe('SERVING');
+    await clock.advance(30_000);
+    for (const { closed } of stalled) expect(await closed).toBe(constants.NGHTTP2_CANCEL);
+    expect(await eventually(answered, { timeoutMs: 5000 })).toBe(true);
   });
 });

@@ -1,6 +1,6 @@
-import { connect as connectHttp2, constants } from 'node:http2';
+import { constants } from 'node:http2';
 import { status } from '@grpc/grpc-js';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
 import { createXdsCache } from '../../xds/cache.ts';
 import { silentObserver } from '../../xds/observer.ts';
@@ -8,6 +8,7 @@ import { startXdsServer } from '../../xds/server.ts';
 import { endpointType } from '../../xds/types.ts';
 import { assignmentOf, endpointOf } from '../support/assignments.ts';
 import { createManualClock } from '../support/manual-clock.ts';
+import { stalledStream } from '../support/stalled-stream.ts';
 import { xdsServer } from '../support/xds-server.ts';
 import { contents } from '../support/xds-stream.ts';
 
@@ -155,27 +156,6 @@ test('R11: streams that wait to be let in are served when it is their turn', asy
 });
 
 describe('R12: a client that does not read', () => {
-  /** An HTTP/2 client that opens no window beyond the first 64 KiB. */
-  function stalledStream(port: number, request: Buffer) {
-    const session = connectHttp2(`http://127.0.0.1:${port}`);
-    onTestFinished(() => session.destroy());
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': edsMethod,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    });
-    const frame = Buffer.alloc(5);
-    frame.writeUInt32BE(request.length, 1);
-    stream.pause();
-    stream.write(Buffer.concat([frame, request]));
-    const { promise: closed, resolve } = Promise.withResolvers<number>();
-    // Nothing is read, so the end is seen only as a reset.
-    stream.on('error', () => undefined);
-    stream.on('close', () => resolve(stream.rstCode));
-    return { session, closed };
-  }
-
   test('is cut off in its time; its connection and everybody else go on', async () => {
     const clock = createManualClock();
     const faults: (string | undefined)[] = [];
@@ -186,7 +166,11 @@ describe('R12: a client that does not read', () => {
       observer: { ...silentObserver, streamClosed: (_, fault) => faults.push(fault) },
     });
     const name = Buffer.from('shop/a');
-    const { session, closed } = stalledStream(server.port, Buffer.concat([Buffer.from([0x1a, name.length]), name]));
+    const { session, closed } = stalledStream(
+      server.port,
+      edsMethod,
+      Buffer.concat([Buffer.from([0x1a, name.length]), name]),
+    );
     await eventually(
       () => server.proxies().some(({ subscriptions }) => subscriptions[0]?.waitingSinceMs !== undefined),
       {
