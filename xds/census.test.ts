@@ -26,7 +26,7 @@ test('counts clients, streams, names and unanswered responses, by what they are'
   grpc.say({ node: { id: 'n2', user_agent_name: 'gRPC Go' }, resource_names: ['shop/a'] });
   grpc.say({ resource_names: ['shop/a'], response_nonce: grpc.response().nonce ?? '' });
 
-  expect(takeCensus(book.clients(), { waiting: 7, watchedNames: 2 })).toEqual({
+  expect(takeCensus(book.streams, { waiting: 7, watchedNames: 2 })).toEqual({
     clients: new Map([
       ['envoy', 1],
       ['grpc', 1],

@@ -1,7 +1,7 @@
 /** How many are connected, by what they are: the present for metrics. */
-import { clientOf, everywhere } from './client.ts';
-import type { ConnectedClient } from './proxy-view.ts';
+import { dialectOf } from './client.ts';
 import type { VariantName } from './resource.ts';
+import type { Stream } from './stream.ts';
 import { shortType } from './types.ts';
 
 export interface Census {
@@ -26,33 +26,31 @@ export interface StreamCount {
   readonly count: number;
 }
 
-export function takeCensus(
-  clients: readonly ConnectedClient[],
-  present: Pick<Census, 'waiting' | 'watchedNames'>,
-): Census {
-  const dialects = new Map<string, number>();
-  const streams = new Map<string, StreamCount>();
+/** A scrape of two hundred thousand streams must not keep the others waiting: no more is looked at than is counted. */
+export function takeCensus(streams: Iterable<Stream>, present: Pick<Census, 'waiting' | 'watchedNames'>): Census {
+  const addresses = new Map<string, Set<string>>();
+  const counts = new Map<string, StreamCount>();
   const subscriptions = new Map<string, number>();
   const unanswered = new Map<string, number>();
-  for (const client of clients) {
+  for (const stream of streams) {
+    const { info } = stream;
+    const { peer, variant, onlyType } = info;
     // Who has not introduced itself yet may be anybody.
-    const node = client[0].info.node();
-    const dialect = node === undefined ? 'unknown' : clientOf(node, everywhere).class.dialect;
-    add(dialects, dialect, 1);
-    for (const stream of client) {
-      const { info } = stream;
-      const type = info.onlyType === undefined ? 'ads' : shortType(info.onlyType);
-      const key = `${dialect} ${info.variant} ${type}`;
-      const count = (streams.get(key)?.count ?? 0) + 1;
-      streams.set(key, { dialect, variant: info.variant, type, count });
-      for (const exchange of stream.exchanges()) {
-        const type = shortType(exchange.typeUrl);
-        add(subscriptions, type, exchange.subscription.size());
-        if (exchange.isUnanswered()) add(unanswered, type, 1);
-      }
+    const dialect = info.node() === undefined ? 'unknown' : dialectOf(info.node());
+    const known = addresses.get(dialect);
+    if (known === undefined) addresses.set(dialect, new Set([peer]));
+    else known.add(peer);
+    const type = onlyType === undefined ? 'ads' : shortType(onlyType);
+    const key = `${dialect} ${variant} ${type}`;
+    counts.set(key, { dialect, variant, type, count: (counts.get(key)?.count ?? 0) + 1 });
+    for (const exchange of stream.exchanges()) {
+      const short = shortType(exchange.typeUrl);
+      add(subscriptions, short, exchange.subscription.size());
+      if (exchange.isUnanswered()) add(unanswered, short, 1);
     }
   }
-  return { clients: dialects, streams: [...streams.values()], subscriptions, unanswered, ...present };
+  const clients = new Map([...addresses].map(([dialect, { size }]) => [dialect, size]));
+  return { clients, streams: [...counts.values()], subscriptions, unanswered, ...present };
 }
 
 function add(counts: Map<string, number>, key: string, count: number): void {

@@ -14,8 +14,11 @@ export const everywhere: NamespaceRule = () => true;
 
 /** @param node as it introduced itself; a client that did not is served like an Envoy nobody knows the place of. */
 export function clientOf(node: Node | undefined, allows: NamespaceRule): Client {
-  const { userAgentName = '', zone = '', subZone = '' } = node ?? {};
+  const { zone = '', subZone = '' } = node ?? {};
+  return { class: { dialect: dialectOf(node), zone, node: subZone }, allows };
+}
+
+export function dialectOf(node: Node | undefined): ClientClass['dialect'] {
   // `gRPC Go`, `gRPC Java`, `gRPC C-core linux`, `gRPC Node Pure JS`.
-  const dialect = userAgentName.startsWith('gRPC') ? 'grpc' : 'envoy';
-  return { class: { dialect, zone, node: subZone }, allows };
+  return node?.userAgentName.startsWith('gRPC') === true ? 'grpc' : 'envoy';
 }

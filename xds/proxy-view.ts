@@ -1,6 +1,6 @@
 /** One connected client as people are shown it: plain data. */
 import type { EpochMs, ServiceKey } from '../engine/model.ts';
-import { clientOf, everywhere } from './client.ts';
+import { dialectOf } from './client.ts';
 import type { Exchange, ExchangeView } from './exchange.ts';
 import type { Holding } from './holding.ts';
 import type { Resource, VariantName } from './resource.ts';
@@ -64,7 +64,7 @@ export function proxyView(client: ConnectedClient, wanted?: WantedService): Prox
     nodeCluster: cluster,
     version: `${userAgentName} ${userAgentVersion}`.trim(),
     zone,
-    dialect: clientOf(node, everywhere).class.dialect,
+    dialect: dialectOf(node),
     address: info.peer,
     connectedAtMs: Math.min(...client.map(({ openedAtMs }) => openedAtMs)),
     subscriptions: client.flatMap((stream) =>

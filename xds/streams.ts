@@ -92,7 +92,7 @@ export function createStreams({ cache, identify, limits, observer, clock }: Stre
 
     clients: () => book.clients(),
     proxies: (about) => book.proxies(about),
-    census: () => takeCensus(book.clients(), { waiting: admission.waiting(), watchedNames: cache.watchedNames() }),
+    census: () => takeCensus(book.streams, { waiting: admission.waiting(), watchedNames: cache.watchedNames() }),
 
     stop() {
       isStopping = true;

@@ -41,6 +41,8 @@ export interface TestStreamOptions {
   readonly limits?: Partial<XdsLimits>;
   readonly observer?: Partial<XdsObserver>;
   readonly nonceTag?: string;
+  /** Default: one of its own. */
+  readonly clock?: ManualClock;
   readonly allows?: NamespaceRule;
 }
 
@@ -66,7 +68,7 @@ function testStream<Request, Response>(
   deserialize: (bytes: Buffer) => Response,
   open: (common: CommonOptions) => Stream,
 ): TestStream<Request, Response> {
-  const clock = createManualClock();
+  const { clock = createManualClock() } = options;
   const types = options.types ?? [...(options.cache ?? createXdsCache()).types.values()];
   let heard: Response[] = [];
   const raw: Buffer[] = [];
