@@ -23,7 +23,7 @@ describe('the recommended cluster', () => {
     expect(onTheWire()).toMatchObject({
       name: 'shop/pricer:http',
       type: 'EDS',
-      connect_timeout: { seconds: '1' },
+      connect_timeout: { nanos: 500_000_000 },
       eds_cluster_config: { service_name: 'shop/pricer:http', eds_config: { ads: {}, resource_api_version: 'V3' } },
       common_lb_config: { update_merge_window: {} },
       outlier_detection: { enforcing_consecutive_5xx: { value: 0 } },
@@ -39,7 +39,7 @@ describe('the recommended cluster', () => {
 
   it('is the same in JSON, which writes times and optional numbers in its own way', () => {
     expect(recommendedCluster(facts, jsonForm)).toMatchObject({
-      connect_timeout: '1s',
+      connect_timeout: '0.5s',
       common_lb_config: { update_merge_window: '0s' },
       outlier_detection: { base_ejection_time: '5s', enforcing_consecutive_5xx: 0 },
     });

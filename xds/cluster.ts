@@ -43,8 +43,9 @@ export function recommendedCluster(facts: ClusterFacts, form: ClusterForm): obje
   return {
     name: facts.name,
     type: 'EDS',
-    // A pod that is gone may not answer at all: a retry on another one should not wait for Envoy's 5 s.
-    connect_timeout: duration(1000),
+    // A pod that is gone may not answer at all, and a retry on another one should not wait for Envoy's 5 s. Half a second
+    // is far above a round trip, and below the second after which TCP would try again: more would find nobody else.
+    connect_timeout: duration(500),
     // With it weights are exact, and a ramp gives a backend what it says; least request would go by its own mind.
     lb_policy: 'ROUND_ROBIN',
     eds_cluster_config: { service_name: facts.serviceName, eds_config: facts.edsConfig },
@@ -60,9 +61,9 @@ export function recommendedCluster(facts: ClusterFacts, form: ClusterForm): obje
     circuit_breakers: {
       thresholds: [
         {
-          // By default no more than three requests may be retried at a time, and a rollout needs more. Bounded all the
-          // same: whatever routes retry on, retries are never more than half of what is under way.
-          retry_budget: { budget_percent: { value: 50 }, min_retry_concurrency: optional(10) },
+          // By default no more than three requests may be retried at a time, but all that waited for a pod that is gone
+          // fail at once. Bounded all the same: beyond a hundred, retries are never more than half of what is under way.
+          retry_budget: { budget_percent: { value: 50 }, min_retry_concurrency: optional(100) },
         },
       ],
     },

@@ -26,7 +26,7 @@ export function notesOf({ ejectedAs, fallback, tls }: BootstrapFacts): Notes {
       isUnhealthy && !hasFallback
         ? 'Together with the third that a budget takes out by default, a third is left to try: nothing else would be.'
         : 'Whoever is left is found at once, while pods are replaced and Kubervisor is away.',
-    circuit_breakers: 'Envoy allows three retries at a time, too few while pods are being replaced.',
+    circuit_breakers: 'Envoy allows three retries at a time, but all that waited for a pod that is gone fail at once.',
     tcp_keepalive: 'Finds peers that vanished without a word.',
     max_connection_duration:
       'HTTP connections end at this age, once nothing is under way on them. No request, stream or WebSocket is cut.',

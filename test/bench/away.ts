@@ -143,7 +143,7 @@ function figuresOf({ title, asking, openedAfterMs }: Watched): readonly Figure[]
     { name: `${title}: start to open`, unit: 'ms', samples: [openedAfterMs] },
     ...[...asking.phases].flatMap(([phase, { asked, failed, answerMs }]) => [
       { name: `${title}: ${phase}: failed of ${asked}`, unit: '%', samples: [(100 * failed) / asked] },
-      { name: `${title}: ${phase}: answered in`, unit: 'ms', samples: answerMs },
+      ...(answerMs.length === 0 ? [] : [{ name: `${title}: ${phase}: answered in`, unit: 'ms', samples: answerMs }]),
     ]),
   ];
 }

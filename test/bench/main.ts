@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [start] [latency] [demo] [engine] [away] [--runs N] [-o json]
+ * npm run bench -- [start] [latency] [demo] [engine] [away] [silent] [--runs N] [-o json]
  * npm run bench -- xds [--quick] [--only PREFIX]... [--fresh] [-o json]
  * npm run bench -- soak [--runs UPDATES] [-o json]
  * npm run bench -- false-alarms [--runs WINDOWS] [-o json]
@@ -15,6 +15,7 @@ import { benchEngine } from './engine.ts';
 import { benchFalseAlarms, falseAlarmsReport, writeFalseAlarms } from './false-alarms-page.ts';
 import { type Figure, summarise, table } from './figures.ts';
 import { benchLatency } from './latency.ts';
+import { benchSilent } from './silent.ts';
 import { benchStart } from './start.ts';
 import { benchSoak, soakReport } from './soak/bench.ts';
 import { benchXds } from './xds/bench.ts';
@@ -32,6 +33,7 @@ const benches: ReadonlyMap<string, Bench> = new Map([
   ['engine', { defaultRuns: 3, run: benchEngine }],
   // Twelve minutes.
   ['away', { defaultRuns: 1, run: benchAway }],
+  ['silent', { defaultRuns: 1, run: benchSilent }],
 ]);
 
 const { values, positionals } = parseArgs({

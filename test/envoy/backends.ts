@@ -7,6 +7,8 @@ import { endpointOf } from '../support/assignments.ts';
 export interface Backends<Name extends string> {
   /** The endpoint of a backend, healthy and of full weight unless changed. */
   endpoint(name: Name, change?: Partial<AssignedEndpoint>): AssignedEndpoint;
+  /** Nobody listens there any more. */
+  end(name: Name): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -14,15 +16,15 @@ export async function startBackends<Name extends string>(names: readonly Name[])
   const servers = new Map(names.map((name) => [name, createServer((_, response) => void response.end(name))]));
   const all = [...servers.values()];
   await Promise.all(all.map((server) => new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))));
+  const ports = new Map([...servers].map(([name, server]) => [name, (server.address() as AddressInfo).port]));
+  const end = async (server: Server | undefined): Promise<void> => {
+    server?.closeAllConnections();
+    await new Promise((resolve) => server?.close(resolve));
+  };
   return {
-    endpoint: (name, change) => {
-      const { port } = (servers.get(name) as Server).address() as AddressInfo;
-      return endpointOf('127.0.0.1', { port, ...change });
-    },
-    async stop() {
-      for (const server of all) server.closeAllConnections();
-      await Promise.all(all.map((server) => new Promise((resolve) => server.close(resolve))));
-    },
+    endpoint: (name, change) => endpointOf('127.0.0.1', { port: ports.get(name) as number, ...change }),
+    end: (name) => end(servers.get(name)),
+    stop: async () => void (await Promise.all(all.map(end))),
   };
 }
 
