@@ -9,7 +9,8 @@ const type = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment
 
 function proxyOf(nodeId: string, change: Partial<ServiceHolding>): ConnectedProxy {
   const current = { version: 'v2', sinceMs: Date.now() - 90_000 };
-  const holding = { name: 'shop/pricer:http', service: world().state.service, current, ...change };
+  const { service } = world().state;
+  const holding: ServiceHolding = { name: 'shop/pricer:http', service, status: 'not-sent', current, ...change };
   const { sentVersion, acceptedVersion, nack } = holding;
   return {
     nodeId,
@@ -35,8 +36,9 @@ function proxyOf(nodeId: string, change: Partial<ServiceHolding>): ConnectedProx
 }
 
 const proxies = [
-  proxyOf('edge-1', { sentVersion: 'v2', acceptedVersion: 'v2' }),
+  proxyOf('edge-1', { status: 'synced', sentVersion: 'v2', acceptedVersion: 'v2' }),
   proxyOf('edge-2', {
+    status: 'error',
     sentVersion: 'v2',
     acceptedVersion: 'v1',
     nack: { version: 'v2', message: 'no good', atMs: Date.now() - 60_000 },

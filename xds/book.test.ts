@@ -101,12 +101,13 @@ test('of a Service: who asks for it by whatever name, and which version each hol
   const current = { version: after, sinceMs: publishedAtMs + 1000 };
   const service = 'shop/a';
   expect(shown('a')).toEqual([
-    ['n1', { name: 'shop/a', service, sentVersion: after, acceptedVersion: after, current }],
+    ['n1', { name: 'shop/a', service, status: 'synced', sentVersion: after, acceptedVersion: after, current }],
     [
       'n2',
       {
         name: 'a.shop:80',
         service,
+        status: 'error',
         sentVersion: after,
         acceptedVersion: before,
         nack: { version: after, message: 'no good', atMs: refuses.clock.now() },
@@ -117,9 +118,9 @@ test('of a Service: who asks for it by whatever name, and which version each hol
   const holding = { name: 'shop/b', service: 'shop/b', sentVersion: other };
   const still = { version: other, sinceMs: publishedAtMs };
   expect(shown('b')).toEqual([
-    ['n1', { ...holding, acceptedVersion: other, current: still }],
-    ['n3', { ...holding, current: still }],
+    ['n1', { ...holding, status: 'synced', acceptedVersion: other, current: still }],
+    ['n3', { ...holding, status: 'stale', current: still }],
   ]);
-  expect(shown('nobody')).toEqual([['n2', { name: 'shop/nobody', service: 'shop/nobody' }]]);
+  expect(shown('nobody')).toEqual([['n2', { name: 'shop/nobody', service: 'shop/nobody', status: 'not-sent' }]]);
   expect(shown('nobody else')).toEqual([]);
 });

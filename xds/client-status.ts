@@ -65,7 +65,8 @@ function writeNode(
   writeText(writer, 7, userAgentVersion);
 }
 
-const statusNumbers: Readonly<Record<HoldingStatus, number>> = { SYNCED: 1, NOT_SENT: 2, STALE: 3, ERROR: 4 };
+/** ConfigStatus: SYNCED, NOT_SENT, STALE, ERROR. */
+const statusNumbers: Readonly<Record<HoldingStatus, number>> = { synced: 1, 'not-sent': 2, stale: 3, error: 4 };
 
 /** A GenericXdsConfig. What the client says of itself (`client_status`) is not for a server to say. */
 export function encodeHolding(typeUrl: string, holding: Holding, withoutContents: boolean): Uint8Array {

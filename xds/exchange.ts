@@ -46,7 +46,7 @@ export interface ExchangeView {
   readonly ackedVersion?: string;
   /** A response is unanswered since then. */
   readonly waitingSinceMs?: EpochMs;
-  /** Refused, and nothing accepted since. */
+  /** What was refused last, while anything that was refused has not been accepted in another version. */
   readonly nack?: { readonly version: string; readonly message: string; readonly atMs: EpochMs };
 }
 
@@ -91,8 +91,9 @@ class TypeExchange implements Exchange {
     this.isWaiting = false;
     if (error === undefined) {
       this.ackedVersion = last.version;
-      this.nack = undefined;
       subscription.accepted(last);
+      // What it took now may be another name than the one it refused, which is stuck all the same.
+      if (this.nack !== undefined && !subscription.isRefusing()) this.nack = undefined;
       return { kind: 'accepted', push: last };
     }
     this.nack = { version: last.version, message: error.message, atMs: now };

@@ -18,12 +18,12 @@ export interface RefusedResource {
   readonly atMs: EpochMs;
 }
 
-/** In the words of CSDS. */
-export type HoldingStatus = 'SYNCED' | 'NOT_SENT' | 'STALE' | 'ERROR';
+/** Accepted; not sent; sent and not answered; refused. */
+export type HoldingStatus = 'synced' | 'not-sent' | 'stale' | 'error';
 
 /** Of what was sent last: a refusal is history as soon as something else was sent. */
 export function holdingStatus({ sent, accepted, refused }: Holding): HoldingStatus {
-  if (sent === undefined) return 'NOT_SENT';
-  if (sent.version === refused?.resource.version) return 'ERROR';
-  return sent.version === accepted?.version ? 'SYNCED' : 'STALE';
+  if (sent === undefined) return 'not-sent';
+  if (sent.version === refused?.resource.version) return 'error';
+  return sent.version === accepted?.version ? 'synced' : 'stale';
 }

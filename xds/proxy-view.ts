@@ -2,7 +2,7 @@
 import type { EpochMs, ServiceKey } from '../engine/model.ts';
 import { dialectOf } from './client.ts';
 import type { Exchange, ExchangeView } from './exchange.ts';
-import type { Holding } from './holding.ts';
+import { type Holding, type HoldingStatus, holdingStatus } from './holding.ts';
 import type { Resource, VariantName } from './resource.ts';
 import type { Stream } from './stream.ts';
 import type { NameView, Subscription } from './subscription.ts';
@@ -39,6 +39,7 @@ export interface SubscriptionView extends ExchangeView {
 export interface HoldingView {
   readonly name: string;
   readonly service: ServiceKey;
+  readonly status: HoldingStatus;
   /** Absent when nothing was sent, and when the client was told that there is no such thing. */
   readonly sentVersion?: string;
   readonly acceptedVersion?: string;
@@ -107,14 +108,12 @@ function holdingViews(subscription: Subscription, wanted: WantedService): readon
   return views;
 }
 
-function holdingView(
-  { name, sent, accepted, refused }: Holding,
-  service: ServiceKey,
-  current: Resource | undefined,
-): HoldingView {
+function holdingView(holding: Holding, service: ServiceKey, current: Resource | undefined): HoldingView {
+  const { name, sent, accepted, refused } = holding;
   return {
     name,
     service,
+    status: holdingStatus(holding),
     ...(sent === undefined ? {} : { sentVersion: sent.version }),
     ...(accepted === undefined ? {} : { acceptedVersion: accepted.version }),
     ...(refused === undefined

@@ -310,3 +310,21 @@ test('a change is told from what is new to the client, with the moment it was pu
   say({ resource_names: ['shop/a', 'shop/b'], response_nonce: nonce });
   expect(changes).toEqual([undefined, changedAtMs, undefined]);
 });
+
+test('a refusal is not forgotten because the client accepts something else', () => {
+  const cache = serving('a', 'b');
+  const { say, response, stream } = sotwStream({ cache });
+  const names = { resource_names: ['shop/a', 'shop/b'] };
+  const accept = () => say({ ...names, response_nonce: response().nonce ?? '' });
+  const nack = () => [...stream.exchanges()][0]?.view().nack?.message;
+  say(names);
+  accept();
+  cache.publish([assignmentOf('a', two)]);
+  say({ ...names, response_nonce: response().nonce ?? '', error_detail: { message: 'no good' } });
+  cache.publish([assignmentOf('b', two)]);
+  accept();
+  expect(nack()).toBe('no good');
+  cache.publish([assignmentOf('a', one, two)]);
+  accept();
+  expect(nack()).toBeUndefined();
+});

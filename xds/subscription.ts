@@ -33,6 +33,8 @@ export interface Subscription {
   take(maxBytes: number): Batch | undefined;
   accepted(batch: Batch): void;
   refused(batch: Batch, message: string, atMs: EpochMs): void;
+  /** The client refused something, and has accepted no other version of it since. */
+  isRefusing(): boolean;
   view(): readonly NameView[];
   /** Every name that it watches, those of everything included. */
   watched(): Iterable<string>;
@@ -241,6 +243,11 @@ class NameSubscription implements Subscription, Watcher {
       const interest = this.interests.get(resource.name);
       if (interest !== undefined) interest.refused = { resource, message, atMs };
     }
+  }
+
+  isRefusing(): boolean {
+    for (const { refused } of this.interests.values()) if (refused !== undefined) return true;
+    return false;
   }
 
   view(): readonly NameView[] {

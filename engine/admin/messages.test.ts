@@ -110,7 +110,7 @@ describe('responses', () => {
             resources: 1,
             waitingSinceMs: 0,
             nack,
-            holdings: [{ name: 'shop/pricer', service: serviceKey('shop', 'pricer'), nack, current }],
+            holdings: [{ name: 'shop/pricer', service: serviceKey('shop', 'pricer'), status: 'error', nack, current }],
           },
         ],
       },

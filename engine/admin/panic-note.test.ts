@@ -21,7 +21,7 @@ function proxyOf(types: readonly string[], change: Partial<ConnectedProxy> = {})
       type,
       variant: 'sotw',
       resources: 1,
-      holdings: [{ name: 'shop/pricer', service }],
+      holdings: [{ name: 'shop/pricer', service, status: 'synced' }],
     })),
     ...change,
   };

@@ -30,7 +30,7 @@ export interface Subscription {
   readonly ackedVersion?: string;
   /** A response is under way since then. */
   readonly waitingSinceMs?: EpochMs;
-  /** Refused, and nothing accepted since. */
+  /** What it refused last, while anything that it refused has not been accepted in another version. */
   readonly nack?: Nack;
   /** What it has of each name; only where Services were asked about. */
   readonly holdings?: readonly ServiceHolding[];
@@ -46,6 +46,8 @@ export interface Nack {
 export interface ServiceHolding {
   readonly name: string;
   readonly service: ServiceKey;
+  /** Of what was sent last. */
+  readonly status: FollowStatus;
   /** Absent when nothing was sent, or that there is no such thing. */
   readonly sentVersion?: string;
   readonly acceptedVersion?: string;
@@ -87,23 +89,17 @@ function subscriptionStatus({ sentVersion, waitingSinceMs, nack }: Subscription)
 }
 
 function holdingView(holding: ServiceHolding): HoldingView {
-  const { name, sentVersion = '', acceptedVersion = '', current, nack } = holding;
+  const { name, status, sentVersion = '', acceptedVersion = '', current, nack } = holding;
   const isBehind = current !== undefined && current.version !== acceptedVersion;
   return {
     name,
-    status: holdingStatus(holding),
+    status,
     sentVersion,
     ackedVersion: acceptedVersion,
     currentVersion: current?.version ?? '',
     ...(isBehind ? { behindSinceTime: toTime(current.sinceMs) } : {}),
     ...nackView(nack),
   };
-}
-
-function holdingStatus({ sentVersion, acceptedVersion, nack }: ServiceHolding): FollowStatus {
-  if (sentVersion === undefined) return 'not-sent';
-  if (sentVersion === nack?.version) return 'error';
-  return sentVersion === acceptedVersion ? 'synced' : 'stale';
 }
 
 function nackView(nack: Nack | undefined): Pick<SubscriptionView, 'nackedVersion' | 'nackMessage' | 'nackedTime'> {

@@ -81,7 +81,9 @@ describe('both wires answer with the same JSON', () => {
               resources: 2,
               sentVersion: '3',
               nack: { version: '3', message: 'no', atMs: 0 },
-              holdings: [{ name: 'shop/pricer', service: serviceKey('shop', 'pricer'), sentVersion: '3' }],
+              holdings: [
+                { name: 'shop/pricer', service: serviceKey('shop', 'pricer'), status: 'stale', sentVersion: '3' },
+              ],
             },
           ],
         },
