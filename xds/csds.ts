@@ -36,6 +36,8 @@ export interface ClientStatusOptions {
   readonly clock: Clock;
 }
 
+/** People and their tools; each costs what an HTTP/2 stream does. */
+const maxCalls = 100;
 /** Each may have a response of 4 MiB in memory, or a regular expression at work. */
 const maxAnswersAtOnce = 4;
 
@@ -66,6 +68,8 @@ export function createClientStatus({ streams, cache, identify, limits, clock }: 
   function accept(call: XdsCall, respond: (responses: Responses, send: Send) => Promise<boolean>): void {
     if (isStopping) return endCall(call, stopping);
     if (!cache.isOpen()) return endCall(call, notReady);
+    if (calls.size >= maxCalls)
+      return endCall(call, tooMuch(`more than ${maxCalls} calls about the status of clients`));
     const transport = callTransport(call, stalls, () => undefined);
     const send: Send = (message) => new Promise((resolve) => transport.send([Buffer.alloc(0), message], resolve));
     calls.add(call);

@@ -55,7 +55,7 @@ export interface XdsServer {
   stop(): Promise<void>;
 }
 
-const discoveryServices = [endpointService, clusterService, aggregatedService];
+const services = [endpointService, clusterService, aggregatedService, statusService];
 
 /** Listens at once; until the cache is open, streams are turned away. @throws ProblemError when it cannot listen. */
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
@@ -77,8 +77,8 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   const clientStatus = createClientStatus({ streams, cache, identify, limits, clock });
   server.addService(statusMethods, { StreamClientStatus: clientStatus.stream, FetchClientStatus: clientStatus.fetch });
   addDiscovery(server, streams, (type) => createFetch(cache, type, limits, identify), cache);
-  const setHealth = addHealth(server, discoveryServices);
-  addReflection(server, [...discoveryServices, statusService, healthService]);
+  const setHealth = addHealth(server, services);
+  addReflection(server, [...services, healthService]);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = await listen(options.listen, {

@@ -260,6 +260,20 @@ describe('a question', () => {
     expect(await stream.ended).toMatchObject({ code: status.OK });
   });
 
+  test('is one too many when a hundred streams are open', async () => {
+    const server = await xdsServer([]);
+    const client = server.connect();
+    const streams = Array.from({ length: 100 }, () => streamStatus(client));
+    for (const stream of streams) {
+      stream.say({});
+      await stream.next();
+    }
+    await expect(fetchStatus(client)).rejects.toThrow('RESOURCE_EXHAUSTED more than 100');
+    streams[0]?.halfClose();
+    await streams[0]?.ended;
+    expect(await eventually(async () => fetchStatus(client).catch(() => undefined), { timeoutMs: 5000 })).toEqual({});
+  });
+
   test('is not answered any more by a server that stops', async () => {
     const server = await xdsServer([]);
     const stream = streamStatus(server.connect());
