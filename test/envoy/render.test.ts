@@ -67,12 +67,13 @@ describeWithEnvoys('what render prints', ({ executable }) => {
       expect(stderr).not.toMatch(/deprecated/i);
     });
 
-    it('serves traffic', async () => {
+    it('serves traffic, and says where it is', async () => {
       const xds = `${server.address}:${server.port}`;
-      const text = await rendered('--transport', transport, '--xds-address', xds, '--listen', '127.0.0.1:1');
-      const bootstrap = onAnyPort(text);
-      const envoy = await programs.envoy({ executable, bootstrap });
+      const places = ['--xds-address', xds, '--listen', '127.0.0.1:1', '--zone', 'eu-1a'];
+      const bootstrap = onAnyPort(await rendered('--transport', transport, ...places));
+      const envoy = await programs.envoy({ executable, name: transport, bootstrap });
       expect(await tally((await envoy.listener('ingress')) ?? '', 4)).toEqual({ a: 2, b: 2 });
+      expect(server.proxies()).toContainEqual(expect.objectContaining({ nodeId: transport, zone: 'eu-1a' }));
     });
   });
 });
