@@ -41,6 +41,8 @@ export interface XdsLimits {
   readonly responseBytes: number;
   /** How long a client may leave a response unread until its stream is closed. Default 30 s. */
   readonly streamStallMs: number;
+  /** How long a client may leave a stream open that we have ended. Default 1 s; gRPC clients close it at once. */
+  readonly halfOpenMs: number;
   /** How long `stop` waits for clients to take their leave. Default 2 s. */
   readonly stopGraceMs: number;
 }
@@ -61,5 +63,6 @@ export const defaultLimits: XdsLimits = {
   maxTypesPerStream: 32,
   responseBytes: 1024 * 1024,
   streamStallMs: 30_000,
+  halfOpenMs: 1000,
   stopGraceMs: 2000,
 };

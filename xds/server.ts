@@ -13,6 +13,7 @@ import { everywhere } from './client.ts';
 import { createClientStatus } from './csds.ts';
 import { delta } from './delta.ts';
 import { createFetch } from './fetch.ts';
+import { createHalfOpenCloser } from './half-open.ts';
 import { addHealth } from './health.ts';
 import { defaultLimits, type XdsLimits } from './limits.ts';
 import { listen } from './listener.ts';
@@ -30,6 +31,7 @@ import {
   statusService,
 } from './services.ts';
 import { sotw } from './sotw.ts';
+import { createStallGuard } from './stall.ts';
 import { createStreams, type Identify, type Streams } from './streams.ts';
 import type { ResourceType } from './types.ts';
 
@@ -63,6 +65,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   const limits = { ...defaultLimits, ...options.limits };
   const identify: Identify = () => everywhere;
   const streams = createStreams({ cache, identify, limits, observer, clock });
+  const halfOpen = createStallGuard(clock, limits.halfOpenMs);
   const server = new Server({
     'grpc.max_receive_message_length': limits.maxRequestBytes,
     // An Envoy without ADS has a stream for each of its clusters, thousands of them on one connection.
@@ -72,7 +75,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
     // Statistics of every message, which nobody reads.
     'grpc.enable_channelz': 0,
-    interceptors: [createCallGuard(limits), createAgeing({ limits, clock, random })],
+    interceptors: [createCallGuard(limits), createAgeing({ limits, clock, random }), createHalfOpenCloser(halfOpen)],
   });
   const clientStatus = createClientStatus({ streams, cache, identify, limits, clock });
   server.addService(statusMethods, { StreamClientStatus: clientStatus.stream, FetchClientStatus: clientStatus.fetch });
@@ -100,6 +103,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
       isStopping = true;
       setHealth('NOT_SERVING');
       streams.stop();
+      halfOpen.stop();
       clientStatus.stop();
       // It tells clients to leave; that they have left is for our own listener to say.
       server.tryShutdown(() => undefined);
