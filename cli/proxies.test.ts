@@ -11,7 +11,7 @@ function proxyOf(nodeId: string, change: Partial<ServiceHolding>): ConnectedProx
   const current = { version: 'v2', sinceMs: Date.now() - 90_000 };
   const { service } = world().state;
   const holding: ServiceHolding = { name: 'shop/pricer:http', service, status: 'not-sent', current, ...change };
-  const { sentVersion, acceptedVersion, nack } = holding;
+  const { sentVersion, acceptedVersion, nack, status } = holding;
   return {
     nodeId,
     nodeCluster: 'web',
@@ -29,6 +29,7 @@ function proxyOf(nodeId: string, change: Partial<ServiceHolding>): ConnectedProx
         ...(sentVersion === undefined ? {} : { sentVersion }),
         ...(acceptedVersion === undefined ? {} : { ackedVersion: acceptedVersion }),
         ...(nack === undefined ? {} : { nack }),
+        ...(status === 'stale' ? { waitingSinceMs: Date.now() - 5000 } : {}),
         holdings: [holding],
       },
     ],
@@ -44,6 +45,7 @@ const proxies = [
     nack: { version: 'v2', message: 'no good', atMs: Date.now() - 60_000 },
   }),
   proxyOf('edge-3', {}),
+  proxyOf('edge-4', { status: 'stale', sentVersion: 'v2', acceptedVersion: 'v1' }),
 ];
 
 /** Ages differ by the second that passes. */
@@ -66,6 +68,7 @@ it('shows how far each proxy has followed', async () => {
     'edge-1 envoy 1.40.0 60m eds 1 synced v2 - -',
     'edge-2 envoy 1.40.0 60m eds 1 error v1 - Ns ago, v2: no good',
     'edge-3 envoy 1.40.0 60m eds 1 not-sent - - -',
+    'edge-4 envoy 1.40.0 60m eds 1 stale v1 Ns -',
   ]);
 });
 
@@ -76,8 +79,9 @@ it('shows of one Service who holds which version, and what to look after', async
     'edge-1 eds shop/pricer:http synced v2 v2 - -',
     'edge-2 eds shop/pricer:http error v1 v2 Ns Ns ago, v2: no good',
     'edge-3 eds shop/pricer:http not-sent - v2 Ns -',
+    'edge-4 eds shop/pricer:http stale v1 v2 Ns -',
     '',
-    '1 of 3 hold what is served now',
+    '1 of 4 hold what is served now',
   ]);
 });
 

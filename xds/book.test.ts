@@ -87,7 +87,8 @@ test('of a Service: who asks for it by whatever name, and which version each hol
   accept(follows, ['shop/a', 'shop/b']);
   accept(refuses, ['a.shop:80', 'shop/nobody']);
   await clock.advance(1000);
-  cache.publish([assignmentOf('a', endpointOf('10.0.0.3'))]);
+  // Of b nothing is new.
+  cache.publish([assignmentOf('a', endpointOf('10.0.0.3')), assignmentOf('b', endpointOf('10.0.0.2'))]);
   const after = versionOf('shop/a');
   accept(follows, ['shop/a', 'shop/b']);
   const error_detail = { message: 'no good' };
@@ -123,4 +124,19 @@ test('of a Service: who asks for it by whatever name, and which version each hol
   ]);
   expect(shown('nobody')).toEqual([['n2', { name: 'shop/nobody', service: 'shop/nobody', status: 'not-sent' }]]);
   expect(shown('nobody else')).toEqual([]);
+});
+
+test('it is connected since its oldest stream', async () => {
+  const clock = createManualClock();
+  const book = createBook(() => undefined);
+  const openedAtMs = clock.now();
+  for (const { stream, say } of [sotwStream({ clock }), sotwStream({ clock })]) {
+    book.add(stream);
+    say({ node: { id: 'n1' } });
+  }
+  await clock.advance(1000);
+  const latest = sotwStream({ clock });
+  book.add(latest.stream);
+  latest.say({ node: { id: 'n1' } });
+  expect(book.proxies()).toMatchObject([{ nodeId: 'n1', connectedAtMs: openedAtMs }]);
 });

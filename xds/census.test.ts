@@ -11,29 +11,31 @@ test('counts clients, streams, names and unanswered responses, by what they are'
   cache.publish([assignmentOf('a', endpointOf('10.0.0.1'))]);
   const book = createBook(cache.serviceOf);
   const types = [...cache.types.values()];
-  const [eds, ads, grpc, silent] = [
+  const [eds, ads, other, grpc, silent] = [
     sotwStream({ cache }),
     deltaStream({ types, isAggregated: true }),
+    sotwStream({ cache, peer: '127.0.0.1:2' }),
     sotwStream({ cache }),
     sotwStream({ cache }),
   ];
-  for (const { stream } of [eds, ads, grpc, silent]) book.add(stream);
+  for (const { stream } of [eds, ads, other, grpc, silent]) book.add(stream);
   const node = { id: 'n1', user_agent_name: 'envoy' };
   eds.say({ node, resource_names: ['shop/a', 'shop/b'] });
   ads.say({ node, type_url: clusterType, resource_names_subscribe: ['*'] });
   ads.say({ type_url: endpointType, resource_names_subscribe: ['shop/a:http'] });
   ads.say({ type_url: 'type.googleapis.com/unheard.Of' });
+  other.say({ node });
   grpc.say({ node: { id: 'n2', user_agent_name: 'gRPC Go' }, resource_names: ['shop/a'] });
   grpc.say({ resource_names: ['shop/a'], response_nonce: grpc.response().nonce ?? '' });
 
   expect(takeCensus(book.streams, { waiting: 7, watchedNames: 2 })).toEqual({
     clients: new Map([
-      ['envoy', 1],
+      ['envoy', 2],
       ['grpc', 1],
       ['unknown', 1],
     ]),
     streams: [
-      { dialect: 'envoy', variant: 'sotw', type: 'eds', count: 1 },
+      { dialect: 'envoy', variant: 'sotw', type: 'eds', count: 2 },
       { dialect: 'envoy', variant: 'delta', type: 'ads', count: 1 },
       { dialect: 'grpc', variant: 'sotw', type: 'eds', count: 1 },
       { dialect: 'unknown', variant: 'sotw', type: 'eds', count: 1 },

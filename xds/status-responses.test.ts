@@ -24,3 +24,28 @@ test('whoever asks is told of what they may ask for themselves, and of no client
   }
   expect(shown).toEqual([['n1', 'shop/a'], ['n3']]);
 });
+
+test('between the slices of a long answer others have their turn', async () => {
+  const cache = createXdsCache();
+  const endpoints = Array.from({ length: 1000 }, (_, n) => endpointOf(`10.0.${n >> 8}.${n & 255}`));
+  cache.publish([assignmentOf('a', ...endpoints)]);
+  const book = createBook(cache.serviceOf);
+  for (let n = 0; n < 50; n += 1) {
+    const { stream, say, response } = sotwStream({ cache });
+    book.add(stream);
+    say({ node: { id: `n${n}` }, resource_names: ['shop/a'] });
+    say({ resource_names: ['shop/a'], response_nonce: response().nonce ?? '' });
+  }
+  let turns = 0;
+  let next = setImmediate(function turn() {
+    turns += 1;
+    next = setImmediate(turn);
+  });
+  let bytes = 0;
+  for await (const response of statusResponses(book.clients(), { isVisible: () => true, withoutContents: false })) {
+    bytes += response.length;
+  }
+  clearImmediate(next);
+  expect(bytes).toBeGreaterThan(1024 * 1024);
+  expect(turns).toBeGreaterThan(1);
+});

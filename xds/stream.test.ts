@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
+import type { AssignedEndpoint } from '../engine/assignment/assignment.ts';
 import { anyone, assignmentOf, endpointOf } from '../test/support/assignments.ts';
 import { createManualClock } from '../test/support/manual-clock.ts';
 import { contents, deltaStream, sotwStream } from '../test/support/xds-stream.ts';
@@ -223,6 +224,7 @@ test('what happens is told', () => {
   cache.publish([assignmentOf('a', two)]);
   const second = response();
   say({ ...names, response_nonce: first.nonce ?? '' });
+  say(names);
   say({ ...names, response_nonce: second.nonce ?? '', error_detail: { message: 'no good' } });
   stream.close();
   const push = ({ nonce, version_info: version }: typeof first) =>
@@ -239,6 +241,7 @@ test('what happens is told', () => {
     ['taken', endpointType, 0],
     ['requested', endpointType, expect.any(Number)],
     ['stale nonce', endpointType],
+    ['requested', endpointType, expect.any(Number)],
     ['requested', endpointType, expect.any(Number)],
     ['nacked', endpointType, push(second), 'no good'],
     ['closed', undefined],
@@ -293,22 +296,29 @@ test('its exchanges tell what it was sent, what it accepted and what it refused'
 test('a change is told from what is new to the client, with the moment it was published', async () => {
   const clock = createManualClock();
   const cache = createXdsCache({ clock });
-  cache.publish([assignmentOf('a', one), assignmentOf('b', one)]);
+  const publish = async (name: string, endpoint: AssignedEndpoint) => {
+    await clock.advance(1000);
+    cache.publish([assignmentOf(name, endpoint)]);
+    return clock.now();
+  };
+  await publish('a', one);
+  await publish('b', one);
   const changes: unknown[] = [];
   const observer = { pushed: (_: unknown, _type: unknown, push: Push) => void changes.push(push.changedAtMs) };
   const { say, response } = sotwStream({ cache, observer });
   say({ resource_names: ['shop/a'] });
-  let nonce = response().nonce ?? '';
-  await clock.advance(1000);
-  const changedAtMs = clock.now();
-  cache.publish([assignmentOf('a', two)]);
-  await clock.advance(1000);
-  cache.publish([assignmentOf('b', two)]);
-  // The first answer was under way all the while.
-  say({ resource_names: ['shop/a'], response_nonce: nonce });
-  nonce = response().nonce ?? '';
-  say({ resource_names: ['shop/a', 'shop/b'], response_nonce: nonce });
-  expect(changes).toEqual([undefined, changedAtMs, undefined]);
+  const first = response();
+  // The first answer is under way all the while.
+  const changedAtMs = await publish('a', two);
+  await publish('b', two);
+  say({ resource_names: ['shop/a'], response_nonce: first.nonce ?? '' });
+  const both = { resource_names: ['shop/a', 'shop/b'] };
+  say({ ...both, response_nonce: response().nonce ?? '' });
+  const third = response();
+  const firstOfTwoMs = await publish('a', one);
+  await publish('b', one);
+  say({ ...both, response_nonce: third.nonce ?? '' });
+  expect(changes).toEqual([undefined, changedAtMs, undefined, firstOfTwoMs]);
 });
 
 test('a refusal is not forgotten because the client accepts something else', () => {

@@ -41,6 +41,8 @@ export interface TestStreamOptions {
   readonly limits?: Partial<XdsLimits>;
   readonly observer?: Partial<XdsObserver>;
   readonly nonceTag?: string;
+  /** Default 127.0.0.1:1. */
+  readonly peer?: string;
   /** Default: one of its own. */
   readonly clock?: ManualClock;
   readonly allows?: NamespaceRule;
@@ -77,7 +79,7 @@ function testStream<Request, Response>(
   let underWay: (() => void) | undefined;
 
   const transport: Transport = {
-    peer: '127.0.0.1:1',
+    peer: options.peer ?? '127.0.0.1:1',
     send(message, onTaken) {
       if (underWay !== undefined) throw new Error('a message was sent before the last one was taken');
       const bytes = Buffer.concat(message);

@@ -280,7 +280,10 @@ describe('a question', () => {
     stream.say({});
     await stream.next();
     await server.stop();
-    expect(await stream.ended).toMatchObject({ code: status.UNAVAILABLE });
+    expect(await stream.ended).toMatchObject({
+      code: status.UNAVAILABLE,
+      details: expect.stringContaining('is stopping'),
+    });
   });
 });
 
