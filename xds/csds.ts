@@ -44,15 +44,21 @@ const maxAnswersAtOnce = 4;
 export function createClientStatus({ streams, cache, identify, limits, clock }: ClientStatusOptions): ClientStatus {
   const stalls = createStallGuard(clock, limits.streamStallMs);
   const calls = new Set<XdsCall>();
-  const answering = new Set<XdsCall>();
+  let answering = 0;
   let isStopping = false;
 
   /** What a client may not ask for it is not told of others either. */
   function createVisibility(call: XdsCall): (name: string) => boolean {
     const allows = identify(call.getPeer());
+    // Ten thousand clients ask for the same few hundred names.
+    const known = new Map<string, boolean>();
     return (name) => {
+      const before = known.get(name);
+      if (before !== undefined) return before;
       const service = cache.serviceOf(name);
-      return service === undefined || allows(splitServiceKey(service).namespace);
+      const isVisible = service === undefined || allows(splitServiceKey(service).namespace);
+      known.set(name, isVisible);
+      return isVisible;
     };
   }
 
@@ -71,30 +77,34 @@ export function createClientStatus({ streams, cache, identify, limits, clock }: 
     if (calls.size >= maxCalls)
       return endCall(call, tooMuch(`more than ${maxCalls} calls about the status of clients`));
     const transport = callTransport(call, stalls, () => undefined);
-    const send: Send = (message) => new Promise((resolve) => transport.send([Buffer.alloc(0), message], resolve));
+    const { promise: gone, reject: giveUp } = Promise.withResolvers<never>();
+    gone.catch(() => undefined);
+    const send: Send = (message) =>
+      Promise.race([new Promise<void>((resolve) => transport.send([Buffer.alloc(0), message], resolve)), gone]);
     calls.add(call);
     call.once('cancelled', () => {
       calls.delete(call);
-      answering.delete(call);
+      giveUp(new Error('the client is gone'));
     });
     call.on('data', (bytes: Buffer) => {
       // One question at a time; the next one is not even read before.
       call.pause();
-      void handle(bytes).catch((error: unknown) =>
-        endCall(call, error instanceof RequestRefused ? error : internalError),
-      );
+      void handle(bytes).catch((error: unknown) => {
+        if (!call.cancelled) endCall(call, error instanceof RequestRefused ? error : internalError);
+      });
     });
     call.once('end', () => call.end());
 
     async function handle(bytes: Buffer): Promise<void> {
-      if (answering.size >= maxAnswersAtOnce) throw tooMuch('too many status questions at once; ask again');
-      answering.add(call);
+      if (answering >= maxAnswersAtOnce) throw tooMuch('too many status questions at once; ask again');
+      // Until the work is over, not until the client is gone: else asking and leaving would start any amount of it.
+      answering += 1;
       try {
         const isMore = await respond(await answer(call, bytes), send);
         if (isMore) call.resume();
         else call.end();
       } finally {
-        answering.delete(call);
+        answering -= 1;
       }
     }
   }

@@ -25,6 +25,7 @@ interface StatusStream {
   say(request: StatusRequestMessage): void;
   next(): Promise<StatusResponseMessage>;
   halfClose(): void;
+  cancel(): void;
   readonly ended: ReturnType<XdsClient['raw']>['ended'];
 }
 
@@ -34,6 +35,7 @@ export function streamStatus(client: XdsClient): StatusStream {
     say: (request) => call.say(StreamClientStatus.requestSerialize(request)),
     next: async () => StreamClientStatus.responseDeserialize(await call.next()),
     halfClose: call.halfClose,
+    cancel: call.cancel,
     ended: call.ended,
   };
 }

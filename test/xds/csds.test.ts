@@ -356,3 +356,31 @@ describe('a client that asks and does not read', () => {
     expect(await eventually(answered, { timeoutMs: 5000 })).toBe(true);
   });
 });
+
+test('a client that asks for work and leaves has its place taken until the work is over', async () => {
+  const clock = createManualClock();
+  const server = await xdsServer([assignmentOf('a', one)], { clock });
+  await follower(server, 'a'.repeat(60), 'shop/a');
+  const client = server.connect();
+  const question = { node_matchers: [{ node_id: { safe_regex: { regex: '(a+)+b' } } }] };
+  const leaving = Array.from({ length: 4 }, () => streamStatus(client));
+  for (const stream of leaving) stream.say(question);
+  await eventually(
+    async () =>
+      fetchStatus(client)
+        .catch(() => 'refused')
+        .then((answer) => answer === 'refused'),
+    {
+      timeoutMs: 5000,
+    },
+  );
+  for (const stream of leaving) {
+    stream.cancel();
+    await stream.ended;
+  }
+  await expect(fetchStatus(client)).rejects.toThrow('RESOURCE_EXHAUSTED');
+  await clock.advance(3000);
+  expect(await eventually(async () => fetchStatus(client).catch(() => undefined), { timeoutMs: 5000 })).toMatchObject({
+    config: [{}],
+  });
+});
