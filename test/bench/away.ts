@@ -138,12 +138,15 @@ function once(executable: string, awayMs: number): Promise<readonly Figure[]> {
   });
 }
 
+/** As of now: the asking goes on. */
 function figuresOf({ title, asking, openedAfterMs }: Watched): readonly Figure[] {
   return [
     { name: `${title}: start to open`, unit: 'ms', samples: [openedAfterMs] },
     ...[...asking.phases].flatMap(([phase, { asked, failed, answerMs }]) => [
       { name: `${title}: ${phase}: failed of ${asked}`, unit: '%', samples: [(100 * failed) / asked] },
-      ...(answerMs.length === 0 ? [] : [{ name: `${title}: ${phase}: answered in`, unit: 'ms', samples: answerMs }]),
+      ...(answerMs.length === 0
+        ? []
+        : [{ name: `${title}: ${phase}: answered in`, unit: 'ms', samples: [...answerMs] }]),
     ]),
   ];
 }
