@@ -24,7 +24,7 @@ import { subjectsOf } from './rotation/roles.ts';
 import type { ServiceState } from './rotation/state.ts';
 import { step } from './rotation/step.ts';
 import { nextWakeMs } from './rotation/time.ts';
-import { guidanceOf } from './rotation/unguided.ts';
+import { guidanceOf, servedProximity } from './rotation/unguided.ts';
 import { trackOf } from './rotation/work.ts';
 import type { Runtime, Runtimes } from './runtime.ts';
 import { everyPeriod } from './schedule.ts';
@@ -156,7 +156,8 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
       observer.changed(runtime.state);
       if (!runtime.hasFleet) continue;
       const { fleet, clamp, enforced } = runtime.state;
-      const { eject, activator, proximity } = guidanceOf(runtime.state);
+      const { eject, activator } = guidanceOf(runtime.state);
+      const proximity = servedProximity(runtime.state);
       const { ramp } = activator;
       const decisions = servable(enforced.decisions, runtime.persisted, ramp);
       const inputs = [fleet, clamp, decisions, eject, ramp, proximity] as const;

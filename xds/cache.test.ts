@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
+import type { Assignment, PortAssignment } from '../engine/assignment/assignment.ts';
 import { serviceKey } from '../engine/model.ts';
-import { anyone, assignmentOf, endpointOf, portOf } from '../test/support/assignments.ts';
+import { anyone, assignmentOf, endpointOf, localityOf, portOf } from '../test/support/assignments.ts';
 import { createXdsCache, type XdsCache } from './cache.ts';
 import type { Watcher } from './types.ts';
 
@@ -173,6 +174,42 @@ describe('everything', () => {
     const renamed = assignmentOf('pricer', one);
     cache.publish([{ ...renamed, ports: renamed.ports.map((port) => portOf(port.localities, { name: 'web' })) }]);
     expect(heard.sort()).toEqual(['.', 'shop/pricer:http', 'shop/pricer:web']);
+  });
+});
+
+describe('clients in different places', () => {
+  const client = (zone: string) => ({ ...anyone, class: { ...anyone.class, zone } });
+  const inZones = (proximity: PortAssignment['proximity']): Assignment => ({
+    service: serviceKey('shop', 'pricer'),
+    ports: [portOf([localityOf([one], { zone: 'a' }), localityOf([two], { zone: 'b' })], {}, proximity)],
+  });
+  const encodingsIn = (cache: XdsCache, ...zones: readonly string[]) =>
+    zones.map((zone) => cache.endpoints.resources.get('shop/pricer', client(zone))?.encoded('sotw').element);
+
+  test('share an encoding for each zone that has endpoints, and one for all other zones', () => {
+    const cache = serving(inZones('Zone'));
+    listen(cache, 'shop/pricer');
+    const [a, b, otherA, stranger, other] = encodingsIn(cache, 'a', 'b', 'a', 'z', '');
+    expect(otherA).toBe(a);
+    expect(other).toBe(stranger);
+    expect(new Set([a, b, stranger]).size).toBe(3);
+  });
+
+  test('are one class without proximity', () => {
+    const cache = serving(inZones('None'));
+    listen(cache, 'shop/pricer');
+    expect(new Set(encodingsIn(cache, 'a', 'b', 'z', '')).size).toBe(1);
+  });
+
+  test('are told when the class they shared parts, although nothing changes for the first of them', () => {
+    const cache = serving(inZones('None'));
+    const { heard } = listen(cache, 'shop/pricer');
+    const versions = () =>
+      ['z', 'a'].map((zone) => cache.endpoints.resources.get('shop/pricer', client(zone))?.version);
+    const [, before] = versions();
+    cache.publish([inZones('Zone')]);
+    expect(heard).toEqual(['shop/pricer', '.']);
+    expect(versions()[1]).not.toBe(before);
   });
 });
 

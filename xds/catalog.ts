@@ -117,7 +117,9 @@ export function createCatalog(options: CatalogOptions): Catalog {
     entry.resources = new Map();
     if (entry.port === undefined || before.port === undefined) return true;
     // Who has not asked yet may be told: it will ask, and be served what is there then.
-    let isChanged = before.resources.size === 0;
+    // Where places count, a class may have parted since: what is the same for one of it may be new to another.
+    const arePlacesCounted = before.port.proximity !== 'None' || entry.port.proximity !== 'None';
+    let isChanged = before.resources.size === 0 || arePlacesCounted;
     for (const { class: client, resource } of before.resources.values()) {
       const now = makeResource(entry.name, entry.port, client, resource);
       isChanged ||= now !== resource;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { LocalityAssignment, PortAssignment } from '../engine/assignment/assignment.ts';
+import type { PortAssignment } from '../engine/assignment/assignment.ts';
 import { endpointOf, localityOf, portOf } from '../test/support/assignments.ts';
 import { clusterLoadAssignment } from '../test/support/protos.ts';
 import { encodeContent } from './content.ts';
@@ -48,13 +48,6 @@ describe('a port is a ClusterLoadAssignment', () => {
         },
       ],
     });
-  });
-
-  test('with the weight a locality is given, else that of its healthy endpoints', () => {
-    const endpoints = [endpointOf('10.0.0.1'), endpointOf('10.0.0.2', { status: 'DRAINING' })];
-    const weightOf = (change: Partial<LocalityAssignment>) =>
-      decode(portOf([localityOf(endpoints, change)])).endpoints?.[0]?.load_balancing_weight?.value;
-    expect([weightOf({}), weightOf({ weight: 700_000 })]).toEqual([100, 700_000]);
   });
 
   test('with locality and its weight always there, or gRPC clients refuse or skip it', () => {

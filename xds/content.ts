@@ -45,8 +45,7 @@ function encodeLocalities(localities: readonly LocalityAssignment[]): Uint8Array
 }
 
 /** LocalityLbEndpoints. gRPC clients refuse one without `locality`, and skip one without weight. */
-function writeLocality(writer: protobuf.Writer, locality: LocalityAssignment): void {
-  const { zone, subZone, priority, endpoints, weight = weightOf(endpoints) } = locality;
+function writeLocality(writer: protobuf.Writer, { zone, subZone, priority, endpoints }: LocalityAssignment): void {
   writer.uint32(bytesTag(1)).fork();
   if (zone !== '') writer.uint32(bytesTag(2)).string(zone);
   if (subZone !== '') writer.uint32(bytesTag(3)).string(subZone);
@@ -56,11 +55,11 @@ function writeLocality(writer: protobuf.Writer, locality: LocalityAssignment): v
     writeEndpoint(writer, endpoint);
     writer.ldelim();
   }
-  writeUInt32Value(writer, 3, weight);
+  writeUInt32Value(writer, 3, localityWeight(endpoints));
   if (priority !== 0) writer.uint32(varintTag(5)).uint32(priority);
 }
 
-function weightOf(endpoints: readonly AssignedEndpoint[]): number {
+function localityWeight(endpoints: readonly AssignedEndpoint[]): number {
   const weights = endpoints.map(({ status, weight }) => (status === 'HEALTHY' ? weight : 0));
   return Math.max(
     1,

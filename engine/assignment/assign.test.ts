@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decisionOf as decision } from '../../test/support/fixtures.ts';
 import { backendOf, fleetOf, policyOf, type World, world } from '../../test/support/world.ts';
 import { type Backend, backendId } from '../model.ts';
+import type { EjectPolicy, Policy } from '../policy/policy.ts';
 import type { Decision, RotationState } from '../rotation/decision.ts';
 import { type AssignmentInput, assign } from './assign.ts';
 
@@ -240,6 +242,38 @@ describe('the shape', () => {
     const endpoints = assigned({ fleet }).ports[0]?.localities.flatMap((locality) => locality.endpoints);
     expect(endpoints?.map(({ labels }) => labels)).toEqual([{ app: 'pricer' }, undefined]);
   });
+});
+
+/**
+ * Envoy does not leave its panic when an endpoint goes from UNHEALTHY to DRAINING, until something else happens. One
+ * policy marks all that is out alike; what is left is a Service without anybody ready, whose endpoints are UNHEALTHY.
+ */
+it('nobody goes from UNHEALTHY to DRAINING but when somebody becomes HEALTHY', () => {
+  const backend = fc.record({ is: fc.constantFrom('ready', 'unready', 'leaving'), isOut: fc.boolean() });
+  const moment = fc.array(backend, { minLength: 3, maxLength: 3 });
+  const rules = fc.record({
+    how: fc.constantFrom('Drain', 'MarkUnhealthy', 'Remove'),
+    proximity: fc.constantFrom('None', 'Zone', 'Node'),
+  });
+  type Moment = readonly { readonly is: string; readonly isOut: boolean }[];
+  const served = (backends: Moment, how: EjectPolicy['how'], proximity: Policy['proximity']) =>
+    statuses({
+      fleet: backends.map(({ is }, index) =>
+        backendOf(`p${index + 1}`, { ready: is === 'ready', serving: is !== 'unready', terminating: is === 'leaving' }),
+      ),
+      decisions: backends.flatMap(({ isOut }, index) => (isOut ? [decision(`p${index + 1}`, 'ejected')] : [])),
+      eject: { how, then: 'None' },
+      proximity,
+    });
+  fc.assert(
+    fc.property(moment, moment, rules, (first, second, { how, proximity }) => {
+      const [before, after] = [served(first, how, proximity), served(second, how, proximity)];
+      const names = Object.keys(after);
+      if (!names.some((name) => before[name] === 'UNHEALTHY' && after[name] === 'DRAINING')) return;
+      expect(names.filter((name) => after[name] === '100' && before[name] !== '100')).not.toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
 });
 
 it('the engine keeps to the clamp by itself', () => {

@@ -14,7 +14,7 @@ export interface PortAssignment {
   readonly port: ServicePort;
   /** How a client's own place counts, see `viewFor`; until a client is known all localities have priority 0. */
   readonly proximity: Policy['proximity'];
-  /** Sorted by priority, then zone, then subZone. Empty only when the Service is known to have no endpoints. */
+  /** Sorted by priority. Empty only when the Service is known to have no endpoints. */
   readonly localities: readonly LocalityAssignment[];
   /** What endpoints that are out, or on their way out, are marked as where they are listed. */
   readonly ejectedAs: LeavingStatus;
@@ -29,8 +29,6 @@ export interface LocalityAssignment {
   readonly subZone: string;
   /** 0 is asked first; contiguous from 0. */
   readonly priority: number;
-  /** Its share among the localities of one priority, for clients that look at it; absent: what its HEALTHY endpoints weigh. */
-  readonly weight?: number;
   /** Sorted by address, then port; addresses are unique within a port's assignment. */
   readonly endpoints: readonly AssignedEndpoint[];
 }
@@ -40,7 +38,7 @@ export interface AssignedEndpoint {
   readonly address: string;
   readonly port: number;
   readonly status: 'HEALTHY' | 'UNHEALTHY' | 'DRAINING';
-  /** 1..100 of a base of 100. "Out" is a status, never a weight: Envoy refuses weight 0. */
+  /** 1..100 of a base of 100, or see `viewFor`. "Out" is a status, never a weight: Envoy refuses weight 0. */
   readonly weight: number;
   /** Where it runs, if known; for `proximity: Node`. */
   readonly node?: string;

@@ -2,9 +2,9 @@
  * The assignment as one class of clients is served it. Clients differ by what they understand and by where they are;
  * within a class all get the same bytes, so that a change is encoded once for each class, not for each client.
  */
-import type { LocalityAssignment, PortAssignment } from './assignment.ts';
-import { forGrpc } from './grpc.ts';
-import { levelsOf, type Place, placeOf } from './levels.ts';
+import type { PortAssignment } from './assignment.ts';
+import { levelsOf, type Place, pick, placeOf } from './levels.ts';
+import { isRamping, type Level, prioritise } from './spill-over.ts';
 
 /** What of a client decides what it is served; '' for a zone or node it does not say. */
 export interface ClientClass extends Place {
@@ -16,17 +16,36 @@ export interface ClientClass extends Place {
  * and nodes that the port has endpoints in, whatever clients say.
  */
 export function classKey(port: PortAssignment, client: ClientClass): string {
+  // Asked for each stream and change, and most policies want no proximity.
+  if (port.proximity === 'None') return client.dialect;
   const { zone, node } = placeOf(port, client);
   return JSON.stringify([client.dialect, zone, node]);
 }
 
-/** The same endpoints, in the localities and priorities for clients of this class; priorities are contiguous from 0. */
+/**
+ * The same endpoints, nearest first, with priorities from 0. Weights are 1..100 as ever, or parts of a million where
+ * levels share a priority. The first priority has somebody HEALTHY if anybody is, or Envoy goes on to the one that has.
+ */
 export function viewFor(port: PortAssignment, client: ClientClass): PortAssignment {
   const levels = levelsOf(port, placeOf(port, client));
-  return { ...port, localities: client.dialect === 'grpc' ? forGrpc(levels) : forEnvoy(levels) };
+  const localities =
+    client.dialect === 'envoy'
+      ? prioritise(levels, { divides: true })
+      : prioritise(levels.map(splitRamping), { divides: false });
+  return { ...port, localities };
 }
 
-/** Envoy knows weights of endpoints, and divides traffic between priorities by itself. */
-function forEnvoy(levels: readonly (readonly LocalityAssignment[])[]): readonly LocalityAssignment[] {
-  return levels.flatMap((level, priority) => level.map((locality) => ({ ...locality, priority })));
+/**
+ * gRPC clients look at the weights of localities, not at those of endpoints: each endpoint on a ramp becomes a locality
+ * of its own, named by its address.
+ */
+function splitRamping(level: Level): Level {
+  const ramping = pick(level, isRamping).flatMap((locality) =>
+    locality.endpoints.map((endpoint) => ({
+      ...locality,
+      subZone: `${endpoint.address}:${endpoint.port}`,
+      endpoints: [endpoint],
+    })),
+  );
+  return [...pick(level, (endpoint) => !isRamping(endpoint)), ...ramping];
 }

@@ -1,5 +1,6 @@
 /** Whom a client asks first: those of its own node, then of its own zone, then the rest. */
-import type { AssignedEndpoint, LocalityAssignment, PortAssignment } from './assignment.ts';
+import type { AssignedEndpoint, PortAssignment } from './assignment.ts';
+import type { Level } from './spill-over.ts';
 
 /** Where a client is, as far as that makes a difference to it; '' where it makes none. */
 export interface Place {
@@ -17,7 +18,7 @@ export function placeOf(port: PortAssignment, { zone, node }: Place): Place {
 }
 
 /** Nearest first, none of them empty. Nothing is lost and nothing is in two of them. */
-export function levelsOf(port: PortAssignment, { zone, node }: Place): readonly (readonly LocalityAssignment[])[] {
+export function levelsOf(port: PortAssignment, { zone, node }: Place): readonly Level[] {
   // The zone's endpoints are in two levels then, and gRPC clients tell the localities of all levels apart by name.
   const onNode = pick(port.localities, (each) => isOn(each, node)).map((each) => ({ ...each, subZone: node }));
   const elsewhere = pick(port.localities, (each) => !isOn(each, node));
@@ -27,11 +28,8 @@ export function levelsOf(port: PortAssignment, { zone, node }: Place): readonly 
 }
 
 /** With endpoints that satisfy it, and without the localities that are left with none. */
-export function pick(
-  localities: readonly LocalityAssignment[],
-  isWanted: (endpoint: AssignedEndpoint) => boolean,
-): readonly LocalityAssignment[] {
-  return localities.flatMap((locality) => {
+export function pick(level: Level, isWanted: (endpoint: AssignedEndpoint) => boolean): Level {
+  return level.flatMap((locality) => {
     const endpoints = locality.endpoints.filter(isWanted);
     return endpoints.length === 0 ? [] : [{ ...locality, endpoints }];
   });
@@ -42,6 +40,6 @@ function isOn(endpoint: AssignedEndpoint, node: string): boolean {
   return node !== '' && endpoint.node === node;
 }
 
-function isIn(locality: LocalityAssignment, zone: string): boolean {
+function isIn(locality: Level[number], zone: string): boolean {
   return zone !== '' && locality.zone === zone;
 }

@@ -14,7 +14,7 @@ export function checkRules(schema: SchemaNode, value: unknown): readonly Finding
 }
 
 function rulesOf(node: SchemaNode, value: unknown, path: Path): readonly Finding[] {
-  const findings: Finding[] = [...unavailable(node, value, path)];
+  const findings: Finding[] = node.unavailable === true ? [unavailable(path)] : [];
   if (node.durationMs !== undefined)
     findings.push(...outside(node, node.durationMs, parseDurationOf(value), value, path));
   if (node.decimal !== undefined) findings.push(...outside(node, node.decimal, parseDecimalOf(value), value, path));
@@ -29,15 +29,9 @@ function rulesOf(node: SchemaNode, value: unknown, path: Path): readonly Finding
   return findings;
 }
 
-function unavailable({ unavailable: what }: SchemaNode, value: unknown, path: Path): readonly Finding[] {
-  if (what === undefined) return [];
-  const name = `${path.at(-1)}`;
-  if (what === true) return [notAvailable(name, path, 'key')];
-  return what.filter((item) => item === value).map((item) => notAvailable(`${name}: ${item}`, path, 'value'));
-}
-
-function notAvailable(name: string, path: Path, at: Finding['at']): Finding {
-  return { code: codes.unavailable, path, at, message: `${name} is not available in this version` };
+function unavailable(path: Path): Finding {
+  const message = `${path.at(-1)} is not available in this version`;
+  return { code: codes.unavailable, path, at: 'key', message };
 }
 
 /** The pattern has accepted the text; its amount is checked here, since a pattern cannot compare. */

@@ -64,9 +64,11 @@ const Spec = Type.Object(
     budget: Type.Optional(Budget),
     proximity: Type.Optional(
       choice(['None', 'Zone', 'Node'], {
-        description: 'Clients are sent to backends of their own zone or node first.',
+        description:
+          'Clients are sent to backends of their own zone first, or of their own node and then of their zone; what those ' +
+          'have lost goes to the others. Ejected backends are marked UNHEALTHY then, for Envoy to see the loss. See ' +
+          'docs/proximity.md.',
         default: defaults.proximity,
-        unavailable: ['Zone', 'Node'],
       }),
     ),
     warmUp: Type.Optional(

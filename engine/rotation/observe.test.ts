@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { breakerOf, policyOf, type World, world } from '../../test/support/world.ts';
+import { assignmentOf, breakerOf, policyOf, type World, world } from '../../test/support/world.ts';
+import type { Policy } from '../policy/policy.ts';
 
 const observed = breakerOf({ name: 'watch', enforcement: 'Observe' });
 const observing = policyOf({ enforcement: 'Observe', breakers: [observed] });
@@ -18,6 +19,17 @@ describe('Observe', () => {
       w.evaluate(w.bad());
     }
     expect([...new Set(seen)]).toEqual(['ejected', 'probing', 'ramping', 'serving']);
+  });
+  it("moves no traffic to anybody's own zone", () => {
+    const zoned = { proximity: 'Zone' } as const;
+    const served = (policy: Policy) => assignmentOf(world({ policy }).state).ports[0];
+    expect(served(policyOf({ ...zoned, enforcement: 'Observe' }))).toEqual(
+      served(policyOf({ enforcement: 'Observe' })),
+    );
+    // Suspended brings everyone back; who is asked first is none of its business.
+    for (const enforcement of ['Enforce', 'Suspended'] as const) {
+      expect(served(policyOf({ ...zoned, enforcement }))?.proximity).toBe('Zone');
+    }
   });
   it('says so in every effect, and asks for no eviction', () => {
     const activator = { mode: 'retryAndKill', maxRetryCount: 0 } as const;

@@ -14,6 +14,11 @@ export function guidanceOf(state: { readonly policy?: Policy }): Guidance {
   return state.policy ?? unguided;
 }
 
+/** R16: a policy that only observes moves no traffic to anybody's own zone either. */
+export function servedProximity(state: { readonly policy?: Policy }): Policy['proximity'] {
+  return state.policy?.enforcement === 'Observe' ? 'None' : guidanceOf(state).proximity;
+}
+
 const unguided: Guidance = {
   budget: {
     minAvailableCount: defaults.budget.minAvailableCount,

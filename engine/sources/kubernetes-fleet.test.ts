@@ -273,6 +273,15 @@ describe('ports', () => {
     expect(fleet.backends).toEqual([]);
     expect(findings).toMatchObject([{ problem: { code: 'KV0210' } }]);
   });
+
+  test('beside host names the addresses of the other slices are all there is, whatever the target says', () => {
+    const names = slice([podEndpoint('a', 'db.example.com')], { addressType: 'FQDN' });
+    const fleet = read([names, slice([podEndpoint('a', '10.0.0.1'), podEndpoint('b', '10.0.0.2')])]);
+    expect(fleet.backends.flatMap(({ endpoints }) => endpoints.map(({ address }) => address))).toEqual([
+      '10.0.0.1',
+      '10.0.0.2',
+    ]);
+  });
 });
 
 describe('whether Kubernetes keeps the endpoints', () => {

@@ -38,20 +38,27 @@ export function edsBootstrap({ way, xdsPort, clusters, initialFetchTimeout = '15
 export interface AloneBootstrap {
   readonly way: Extract<Way, `${string} on ads`>;
   readonly xdsPort: number;
-  /** Whether Envoy remembers endpoints for clusters that ask for them again. */
-  readonly edsCache: boolean;
+  /** Whether Envoy remembers endpoints for clusters that ask for them again; default true, as Envoy's. */
+  readonly edsCache?: boolean;
   /** A cluster of the bootstrap, and the name by which it asks for endpoints. */
-  readonly cluster: { readonly name: string; readonly serviceName: string };
+  readonly cluster?: { readonly name: string; readonly serviceName: string };
+  /** Where Envoy is; it says so in its first request. */
+  readonly locality?: { readonly zone: string; readonly sub_zone: string };
 }
 
 /**
  * Of an Envoy that has nobody but us: clusters and endpoints are ours, listeners and routes it is told there are none.
  * The listener of the bootstrap sends a request to the cluster that its header `cluster` names.
  */
-export function aloneBootstrap({ way, xdsPort, edsCache, cluster }: AloneBootstrap): object {
+export function aloneBootstrap({ way, xdsPort, edsCache = true, cluster, locality }: AloneBootstrap): object {
   const ads = { resource_api_version: 'V3', ads: {} };
-  const { name, serviceName } = cluster;
+  const ownCluster = cluster && {
+    name: cluster.name,
+    type: 'EDS',
+    eds_cluster_config: { service_name: cluster.serviceName, eds_config: ads },
+  };
   return {
+    ...(locality === undefined ? {} : { node: { locality } }),
     layered_runtime: {
       layers: [
         { name: 'test', static_layer: { 'envoy.restart_features.use_eds_cache_for_ads': edsCache } },
@@ -61,10 +68,7 @@ export function aloneBootstrap({ way, xdsPort, edsCache, cluster }: AloneBootstr
     dynamic_resources: { ads_config: apiConfigOf(way), cds_config: ads, lds_config: ads },
     static_resources: {
       listeners: [httpListener()],
-      clusters: [
-        { name, type: 'EDS', eds_cluster_config: { service_name: serviceName, eds_config: ads } },
-        xdsCluster(xdsPort),
-      ],
+      clusters: [...(ownCluster === undefined ? [] : [ownCluster]), xdsCluster(xdsPort)],
     },
   };
 }

@@ -12,7 +12,7 @@ export function drawPolicy(random: Random): Policy {
       then: random.pick(['None', 'Remove', 'Evict']),
       ...(random.chance(0.5) ? { closeAfterMs: random.pick([1_000, 60_000, 600_000]) } : {}),
     },
-    proximity: random.pick(['None', 'Zone']),
+    proximity: random.pick(['None', 'Zone', 'Node']),
     warmUpMs: random.pick([0, 120_000]),
     breakers: random.some(['errors', 'price', 'watch'], 0.8).map((name) => drawBreaker(random, name)),
     budget: {

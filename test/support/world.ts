@@ -15,21 +15,21 @@ import { subjectsOf } from '../../engine/rotation/roles.ts';
 import { type Held, initialState, type ServiceState, type TrackName } from '../../engine/rotation/state.ts';
 import { step } from '../../engine/rotation/step.ts';
 import { nextWakeMs } from '../../engine/rotation/time.ts';
-import { guidanceOf } from '../../engine/rotation/unguided.ts';
+import { guidanceOf, servedProximity } from '../../engine/rotation/unguided.ts';
 import { trackOf } from '../../engine/rotation/work.ts';
 import { evidenceOf, fleetOf, policyOf, type Value, type Values } from './fixtures.ts';
 
 export * from './fixtures.ts';
 
 export function assignmentOf(state: ServiceState): Assignment {
-  const { eject, activator, proximity } = guidanceOf(state);
+  const { eject, activator } = guidanceOf(state);
   const { fleet, clamp, enforced } = state;
   return assign({
     fleet,
     decisions: enforced.decisions,
     eject,
     ramp: activator.ramp,
-    proximity,
+    proximity: servedProximity(state),
     ...(clamp === undefined ? {} : { clamp }),
   });
 }

@@ -102,12 +102,5 @@ function describe(options: FieldOptions<string | number>, expected: string): str
   const value = `${expected.charAt(0).toUpperCase()}${expected.slice(1)}.`;
   const absence = options.default ?? options.whenAbsent;
   const missing = absence === undefined ? '' : ` Default: ${absence}.`;
-  const later = options.unavailable === undefined ? '' : ` ${notYet(options.unavailable)}`;
-  return `${options.description} ${value}${missing}${later}`;
-}
-
-function notYet(unavailable: true | readonly string[]): string {
-  return unavailable === true
-    ? 'Not available in this version.'
-    : `Not available in this version: ${unavailable.join(', ')}.`;
+  return `${options.description} ${value}${missing}`;
 }

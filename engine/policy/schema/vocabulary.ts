@@ -32,8 +32,8 @@ export interface Words {
   readonly durationMs?: Bounds;
   /** Bounds of a decimal, for its string form too. */
   readonly decimal?: Bounds;
-  /** In the schema, but this version cannot do it: refused by name. A list names the enum values it concerns. */
-  readonly unavailable?: true | readonly string[];
+  /** In the schema, but this version cannot do it: refused by name. */
+  readonly unavailable?: true;
   readonly choices?: readonly Choice[];
   readonly notAbove?: NotAbove;
   /** The list never falls, and its last item is this. */
