@@ -93,9 +93,7 @@ export function createXdsCache(options: XdsCacheOptions = {}): XdsCache {
 
   function changed(keys: ReadonlySet<ServiceKey>): void {
     const awake = new Set<Watcher>();
-    for (const { changed: tell } of [clusterCatalog, endpointCatalog]) {
-      for (const watcher of tell(keys)) awake.add(watcher);
-    }
+    for (const catalog of [clusterCatalog, endpointCatalog]) catalog.changed(keys, awake);
     fanOut.wake(awake);
   }
 

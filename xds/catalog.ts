@@ -16,8 +16,8 @@ import { canonicalName } from './select.ts';
 import type { Resources, Watcher } from './types.ts';
 
 export interface Catalog extends Resources {
-  /** These Services were published or removed. Tells watchers what changed for them, and returns those it told. */
-  changed(services: Iterable<ServiceKey>): ReadonlySet<Watcher>;
+  /** These Services were published or removed. Tells watchers what changed for them, and adds them to those `told`. */
+  changed(services: Iterable<ServiceKey>, told: Set<Watcher>): void;
   /** How many names are kept because somebody watches them. */
   size(): number;
 }
@@ -37,6 +37,7 @@ export interface CatalogOptions {
 interface Entry {
   readonly name: string;
   readonly meaning: EndpointsName;
+  readonly namespace: string;
   readonly watchers: Set<Watcher>;
   /** One of those that "everything" consists of. */
   isListed: boolean;
@@ -79,7 +80,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
   }
 
   function isAllowed({ service }: EndpointsName, client: Client): boolean {
-    return client.allows(splitServiceKey(service).namespace);
+    return client.allows(namespaceOf(service));
   }
 
   /** Undefined for what can never be a name of ours. */
@@ -91,6 +92,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
     const entry: Entry = {
       name,
       meaning,
+      namespace: namespaceOf(meaning.service),
       watchers: new Set(),
       isListed: isListed(name),
       port: portOf(meaning),
@@ -146,9 +148,9 @@ export function createCatalog(options: CatalogOptions): Catalog {
   return {
     get(name, client) {
       const entry = entries.get(name);
-      const meaning = entry?.meaning ?? parseName(name, clusterDomain);
+      if (entry !== undefined) return client.allows(entry.namespace) ? resourceOf(entry, client.class) : undefined;
+      const meaning = parseName(name, clusterDomain);
       if (meaning === undefined || !isAllowed(meaning, client)) return undefined;
-      if (entry !== undefined) return resourceOf(entry, client.class);
       const port = portOf(meaning);
       return port && makeResource(name, port, client.class);
     },
@@ -158,7 +160,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
     },
     *listed(client) {
       for (const service of services.keys()) {
-        if (client.allows(splitServiceKey(service).namespace)) yield* listedNames(service);
+        if (client.allows(namespaceOf(service))) yield* listedNames(service);
       }
     },
     isListed(name, client) {
@@ -182,8 +184,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
       for (const entry of [...entries.values()]) dropUnwatched(entry);
     },
     size: () => entries.size,
-    changed(keys) {
-      const told = new Set<Watcher>();
+    changed(keys, told) {
       const tell = (watchers: Iterable<Watcher>, name: string): void => {
         for (const watcher of watchers) {
           watcher.changed(name);
@@ -204,7 +205,10 @@ export function createCatalog(options: CatalogOptions): Catalog {
           dropUnwatched(entry);
         }
       }
-      return told;
     },
   };
+}
+
+function namespaceOf(service: ServiceKey): string {
+  return splitServiceKey(service).namespace;
 }

@@ -48,75 +48,84 @@ export type DecodeLimits = Pick<XdsLimits, 'maxNamesPerStream' | 'maxNameLength'
 
 /** @throws RequestRefused for what is no DiscoveryRequest, or is beyond the limits. */
 export function decodeSotwRequest(bytes: Uint8Array, limits: DecodeLimits): SotwRequest {
-  const request: Writable<CommonRequest> = { typeUrl: '', nonce: '' };
-  const names = nameList(limits);
-  read('DiscoveryRequest', bytes, {
-    [bytesTag(2)]: (field) => (request.node = readNode(field)),
-    [bytesTag(3)]: (field) => names.add(readString(field)),
-    [bytesTag(4)]: (field) => (request.typeUrl = readString(field)),
-    [bytesTag(5)]: (field) => (request.nonce = readString(field)),
-    [bytesTag(6)]: (field) => (request.error = readStatus(field)),
-    [bytesTag(7)]: (field) => readLocator(field, names),
-  });
-  return { ...request, names: names.all };
+  const request: Draft<SotwRequest> = { typeUrl: '', nonce: '', names: [] };
+  read('DiscoveryRequest', bytes, sotwFields, { request, limits });
+  return request;
 }
 
 /** @throws RequestRefused for what is no DeltaDiscoveryRequest, or is beyond the limits. */
 export function decodeDeltaRequest(bytes: Uint8Array, limits: DecodeLimits): DeltaRequest {
-  const request: Writable<CommonRequest> = { typeUrl: '', nonce: '' };
-  const subscribe = nameList(limits);
-  const unsubscribe = nameList(limits);
-  const knownNames = nameList(limits);
-  const known = new Map<string, string>();
-  read('DeltaDiscoveryRequest', bytes, {
-    [bytesTag(1)]: (field) => (request.node = readNode(field)),
-    [bytesTag(2)]: (field) => (request.typeUrl = readString(field)),
-    [bytesTag(3)]: (field) => subscribe.add(readString(field)),
-    [bytesTag(4)]: (field) => unsubscribe.add(readString(field)),
-    [bytesTag(5)]: (field) => {
-      const [name, version] = readMapEntry(field);
-      knownNames.add(name);
-      known.set(name, version);
-    },
-    [bytesTag(6)]: (field) => (request.nonce = readString(field)),
-    [bytesTag(7)]: (field) => (request.error = readStatus(field)),
-    [bytesTag(8)]: (field) => readLocator(field, subscribe),
-    [bytesTag(9)]: (field) => readLocator(field, unsubscribe),
-  });
-  return { ...request, subscribe: subscribe.all, unsubscribe: unsubscribe.all, known };
+  const request: Draft<DeltaRequest> = { typeUrl: '', nonce: '', subscribe: [], unsubscribe: [], known: nothingKnown };
+  read('DeltaDiscoveryRequest', bytes, deltaFields, { request, limits });
+  return request;
 }
 
 export function tooManyNames(limit: number): RequestRefused {
   return tooMuch(`more than ${limit} resource names on one stream; ask for fewer, or raise maxNamesPerStream`);
 }
 
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+type Draft<Request> = {
+  -readonly [Key in keyof Request]: Request[Key] extends readonly string[] ? string[] : Request[Key];
+};
 
-function read(what: string, bytes: Uint8Array, fields: FieldReaders): void {
+interface Reading<Request> {
+  readonly request: Draft<Request>;
+  readonly limits: DecodeLimits;
+}
+
+const nothingKnown: ReadonlyMap<string, string> = new Map();
+
+const sotwFields: FieldReaders<Reading<SotwRequest>> = {
+  [bytesTag(2)]: (field, { request }) => (request.node = readNode(field)),
+  [bytesTag(3)]: (field, { request, limits }) => addName(request.names, readString(field), limits),
+  [bytesTag(4)]: (field, { request }) => (request.typeUrl = readString(field)),
+  [bytesTag(5)]: (field, { request }) => (request.nonce = readString(field)),
+  [bytesTag(6)]: (field, { request }) => (request.error = readStatus(field)),
+  [bytesTag(7)]: (field, { request, limits }) => addName(request.names, readLocator(field), limits),
+};
+
+const deltaFields: FieldReaders<Reading<DeltaRequest>> = {
+  [bytesTag(1)]: (field, { request }) => (request.node = readNode(field)),
+  [bytesTag(2)]: (field, { request }) => (request.typeUrl = readString(field)),
+  [bytesTag(3)]: (field, { request, limits }) => addName(request.subscribe, readString(field), limits),
+  [bytesTag(4)]: (field, { request, limits }) => addName(request.unsubscribe, readString(field), limits),
+  [bytesTag(5)]: (field, { request, limits }) => {
+    request.known = addKnown(request.known, readMapEntry(field), limits);
+  },
+  [bytesTag(6)]: (field, { request }) => (request.nonce = readString(field)),
+  [bytesTag(7)]: (field, { request }) => (request.error = readStatus(field)),
+  [bytesTag(8)]: (field, { request, limits }) => addName(request.subscribe, readLocator(field), limits),
+  [bytesTag(9)]: (field, { request, limits }) => addName(request.unsubscribe, readLocator(field), limits),
+};
+
+function read<Into>(what: string, bytes: Uint8Array, fields: FieldReaders<Into>, into: Into): void {
   try {
-    readFields(bytes, fields);
+    readFields(bytes, fields, into);
   } catch (error) {
     throw error instanceof RequestRefused ? error : malformed(`the request is not a ${what}`, error);
   }
 }
 
-interface NameList {
-  readonly all: readonly string[];
-  add(name: string): void;
+function addName(names: string[], name: string, limits: DecodeLimits): void {
+  checkName(name, names.length, limits);
+  names.push(name);
 }
 
-function nameList({ maxNamesPerStream, maxNameLength }: DecodeLimits): NameList {
-  const all: string[] = [];
-  return {
-    all,
-    add(name) {
-      if (name.length > maxNameLength) {
-        throw malformed(`a resource name of ${name.length} characters; the limit is ${maxNameLength}`);
-      }
-      if (all.length >= maxNamesPerStream) throw tooManyNames(maxNamesPerStream);
-      all.push(name);
-    },
-  };
+function addKnown(
+  known: ReadonlyMap<string, string>,
+  [name, version]: readonly [string, string],
+  limits: DecodeLimits,
+): ReadonlyMap<string, string> {
+  checkName(name, known.size, limits);
+  // Most requests say to know nothing, and need no map for it.
+  return known === nothingKnown ? new Map([[name, version]]) : (known as Map<string, string>).set(name, version);
+}
+
+function checkName(name: string, before: number, { maxNamesPerStream, maxNameLength }: DecodeLimits): void {
+  if (name.length > maxNameLength) {
+    throw malformed(`a resource name of ${name.length} characters; the limit is ${maxNameLength}`);
+  }
+  if (before >= maxNamesPerStream) throw tooManyNames(maxNamesPerStream);
 }
 
 /** What is kept for people to read: bounded, so that nobody can make us keep megabytes of it. */
@@ -126,7 +135,7 @@ function text(reader: protobuf.Reader): string {
 
 /** core.v3.Node. */
 function readNode(reader: protobuf.Reader): Node {
-  const node: Writable<Node> = { id: '', cluster: '', zone: '', subZone: '', userAgentName: '', userAgentVersion: '' };
+  const node: Draft<Node> = { id: '', cluster: '', zone: '', subZone: '', userAgentName: '', userAgentVersion: '' };
   readNested(reader, {
     [bytesTag(1)]: (field) => (node.id = text(field)),
     [bytesTag(2)]: (field) => (node.cluster = text(field)),
@@ -164,8 +173,10 @@ function readStatus(reader: protobuf.Reader): { readonly code: number; readonly 
 }
 
 /** ResourceLocator: a name, and parameters by which a resource could differ. Ours do not, so only the name counts. */
-function readLocator(reader: protobuf.Reader, names: NameList): void {
-  readNested(reader, { [bytesTag(1)]: (field) => names.add(readString(field)) });
+function readLocator(reader: protobuf.Reader): string {
+  let name = '';
+  readNested(reader, { [bytesTag(1)]: (field) => (name = readString(field)) });
+  return name;
 }
 
 function readMapEntry(reader: protobuf.Reader): readonly [key: string, value: string] {

@@ -19,6 +19,12 @@ export const sotw: Protocol<SotwRequest> = {
 
     return ({ names }, answer) => {
       hasNamed ||= names.length > 0;
+      // Most acknowledgements: they come by the thousand, and need no sets to be compared.
+      const [only = wildcard] = names;
+      if (names.length === 1 && subscription.size() === 1 && subscription.has(only) && !subscription.hasAll()) {
+        if (answer.kind === 'repeated') subscription.repeat();
+        return;
+      }
       const wanted = new Set(names);
       const isWildcard = wanted.delete(wildcard) || (legacyWildcard && !hasNamed);
 

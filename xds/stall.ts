@@ -18,7 +18,7 @@ export interface StallGuard {
 export interface Wait {
   /** The guard's own. */
   untilMs: EpochMs;
-  readonly onStall: () => void;
+  onStall(): void;
 }
 
 export function createStallGuard(clock: Clock, timeoutMs: number): StallGuard {

@@ -11,27 +11,37 @@ export function varintTag(field: number): number {
   return field << 3;
 }
 
-/** What to do with a field, by its tag; the reader stands at its value. Fields that are not here are skipped. */
-export type FieldReaders = Readonly<Record<number, (reader: protobuf.Reader) => unknown>>;
+/**
+ * What to do with a field, by its tag; the reader stands at its value. Fields that are not here are skipped. Where messages
+ * are read by the thousand, what is read goes `into` something, and the readers are made once.
+ */
+export type FieldReaders<Into = unknown> = Readonly<Record<number, (reader: protobuf.Reader, into: Into) => unknown>>;
 
 /** @throws Error when the bytes are not a message. */
-export function readFields(bytes: Uint8Array, fields: FieldReaders): void {
+export function readFields(bytes: Uint8Array, fields: FieldReaders): void;
+export function readFields<Into>(bytes: Uint8Array, fields: FieldReaders<Into>, into: Into): void;
+export function readFields<Into>(bytes: Uint8Array, fields: FieldReaders<Into>, into?: Into): void {
   const reader = protobuf.Reader.create(bytes);
-  readUntil(reader, reader.len, fields);
+  readUntil(reader, reader.len, fields, into as Into);
 }
 
 /** For the value of a field that is a message itself. */
 export function readNested(reader: protobuf.Reader, fields: FieldReaders): void {
-  const length = reader.uint32();
-  if (length > reader.len - reader.pos) throw new RangeError('a field is longer than its message');
-  readUntil(reader, reader.pos + length, fields);
+  readUntil(reader, endOf(reader), fields, undefined);
 }
 
-function readUntil(reader: protobuf.Reader, end: number, fields: FieldReaders): void {
+/** Reads a length, and leaves the reader at what has it. */
+function endOf(reader: protobuf.Reader): number {
+  const length = reader.uint32();
+  if (length > reader.len - reader.pos) throw new RangeError('a field is longer than its message');
+  return reader.pos + length;
+}
+
+function readUntil<Into>(reader: protobuf.Reader, end: number, fields: FieldReaders<Into>, into: Into): void {
   while (reader.pos < end) {
     const tag = reader.uint32();
     const read = fields[tag];
-    if (read !== undefined) read(reader);
+    if (read !== undefined) read(reader, into);
     else if (tag >>> 3 === 0) throw new RangeError('fields are numbered from 1');
     else reader.skipType(tag & 7);
   }
@@ -40,7 +50,10 @@ function readUntil(reader: protobuf.Reader, end: number, fields: FieldReaders): 
 
 /** protobufjs takes a string that is longer than its message for one that ends with it. */
 export function readString(reader: protobuf.Reader): string {
-  return asBuffer(reader.bytes()).toString();
+  const end = endOf(reader);
+  const text = asBuffer(reader.buf).toString('utf8', reader.pos, end);
+  reader.pos = end;
+  return text;
 }
 
 /**

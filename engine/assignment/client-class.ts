@@ -19,7 +19,8 @@ export function classKey(port: PortAssignment, client: ClientClass): string {
   // Asked for each stream and change, and most policies want no proximity.
   if (port.proximity === 'None') return client.dialect;
   const { zone, node } = placeOf(port, client);
-  return JSON.stringify([client.dialect, zone, node]);
+  // Most have neither, and are asked for at each push of each stream.
+  return zone === '' && node === '' ? client.dialect : JSON.stringify([client.dialect, zone, node]);
 }
 
 /**
