@@ -10,10 +10,10 @@ export function serveCommand(context: Context): Command {
     .requiredOption('--config <file>', 'the serving config; docs/serving-config.md has every key')
     .addHelpText('after', example('kubervisor serve --config kubervisor.yaml'))
     .action(async ({ config }: { readonly config: string }) => {
-      const { growHeapSlowly } = await import('../engine/heap.ts');
-      growHeapSlowly();
       // The engine and gRPC are a second of loading that no other command should pay for.
       const { serve } = await import('../engine/main.ts');
+      const { growHeapSlowly } = await import('../engine/heap.ts');
+      growHeapSlowly();
       await serve({ config, signal: context.interrupted(), version: metadata.version });
     });
 }

@@ -8,6 +8,8 @@ import { runInNewContext } from 'node:vm';
 import type { Assignment } from '../../../engine/assignment/assignment.ts';
 import { growHeapSlowly } from '../../../engine/heap.ts';
 import { serviceKey } from '../../../engine/model.ts';
+import { createXdsCache } from '../../../xds/cache.ts';
+import { startXdsServer } from '../../../xds/server.ts';
 import { endpointOf, localityOf, portOf } from '../../support/assignments.ts';
 
 type Command =
@@ -15,10 +17,8 @@ type Command =
   | { readonly do: 'flip'; readonly service: number }
   | { readonly do: 'collect' };
 
-// As `kubervisor serve` does, before it loads the rest.
+// As `kubervisor serve` does.
 growHeapSlowly();
-const { createXdsCache } = await import('../../../xds/cache.ts');
-const { startXdsServer } = await import('../../../xds/server.ts');
 const cache = createXdsCache();
 const server = await startXdsServer({ listen: { host: '127.0.0.1', port: 0 }, cache });
 let sizes: readonly number[] = [];
