@@ -1,14 +1,18 @@
 /** What `kubervisor grpcurl` prints works as it stands, in a shell, against a real server. */
 import { execFile } from 'node:child_process';
-import { dirname } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { createXdsCache } from '../../xds/cache.ts';
-import { startXdsServer } from '../../xds/server.ts';
+import { startXdsServer, type XdsServer } from '../../xds/server.ts';
 import { assignmentOf, endpointOf } from '../support/assignments.ts';
+import { createAuthority } from '../support/certificates.ts';
 import { runCli } from '../support/cli.ts';
 import { describeWith } from '../support/parts.ts';
 import { usePrograms } from '../support/programs.ts';
+import { startTlsFront } from '../support/tls-front.ts';
 
 const run = promisify(execFile);
 
@@ -16,14 +20,23 @@ describeWith(['grpcurl'], 'kubervisor grpcurl', ({ grpcurl }) => {
   const programs = usePrograms();
   const env = { ...process.env, PATH: `${dirname(grpcurl)}:${process.env['PATH']}` };
 
-  it('prints commands that all answer', async () => {
+  let server: XdsServer;
+
+  beforeAll(async () => {
     const cache = createXdsCache();
     cache.publish([assignmentOf('pricer', endpointOf('10.0.0.1'))]);
     cache.open();
-    const { address, port } = programs.keep(await startXdsServer({ listen: { host: '127.0.0.1', port: 0 }, cache }));
-    const printed = await runCli(['grpcurl', 'pricer:http', '-n', 'shop', '--xds-address', `${address}:${port}`]);
-    expect([printed.code, printed.stderr]).toEqual([0, '']);
-    const commands = printed.stdout.split('\n').filter((line) => line.startsWith('grpcurl '));
+    server = programs.keep(await startXdsServer({ listen: { host: '127.0.0.1', port: 0 }, cache }));
+  });
+  const printed = async (port: number, ...args: readonly string[]): Promise<readonly string[]> => {
+    const address = ['--xds-address', `127.0.0.1:${port}`];
+    const { code, stdout, stderr } = await runCli(['grpcurl', 'pricer:http', '-n', 'shop', ...address, ...args]);
+    expect([code, stderr]).toEqual([0, '']);
+    return stdout.split('\n').filter((line) => line.startsWith('grpcurl '));
+  };
+
+  it('prints commands that all answer', async () => {
+    const commands = await printed(server.port);
     const answers = await Promise.all(
       commands.map(async (line) => {
         const call = line.slice(line.lastIndexOf(' ') + 1);
@@ -45,7 +58,21 @@ describeWith(['grpcurl'], 'kubervisor grpcurl', ({ grpcurl }) => {
     ]);
   });
 
-  it('knows TLS, and quotes what a shell would read', async () => {
+  it('prints commands for TLS, in which each side sees who the other is', async () => {
+    const folder = await inTemporaryFolder('grpcurl', async (name) => name);
+    programs.keep({ stop: () => removeFolder(folder) });
+    const authority = createAuthority();
+    const own = authority.issue('person');
+    const files = { '--ca-file': authority.cert, '--cert-file': own.cert, '--key-file': own.key };
+    const args = Object.keys(files).flatMap((option) => [option, join(folder, `our${option}.pem`)]);
+    await Promise.all(Object.entries(files).map(([option, pem]) => writeFile(join(folder, `our${option}.pem`), pem)));
+    const front = programs.keep(await startTlsFront(server.port, authority.issue('kubervisor'), authority));
+    const [list = ''] = await printed(front.port, '--tls', ...args);
+    expect((await run('sh', ['-c', list], { env })).stdout).toContain('envoy.service.');
+    expect(front.admitted()).toBe(1);
+  });
+
+  it('quotes what a shell would read, and names the server where its address does not', async () => {
     const args = ['grpcurl', 'shop/pricer', '--xds-address', 'mesh:443', '--tls', '--ca-file', "o'neil ca.pem"];
     const { stdout } = await runCli([...args, '--server-name', 'kubervisor', '-o', 'json']);
     const [list] = JSON.parse(stdout) as [{ readonly command: readonly string[] }];

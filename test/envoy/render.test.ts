@@ -7,23 +7,27 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { removeFolder } from '../../demo/world/folder.ts';
+import { eventually } from '../../demo/world/wait.ts';
 import { createXdsCache } from '../../xds/cache.ts';
 import { startXdsServer, type XdsServer } from '../../xds/server.ts';
 import { assignmentOf } from '../support/assignments.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { runCli } from '../support/cli.ts';
 import { usePrograms } from '../support/programs.ts';
+import { startTlsFront, type TlsFront } from '../support/tls-front.ts';
 import { startBackends, tally } from './backends.ts';
 import { describeWithEnvoys } from './versions.ts';
 
 const run = promisify(execFile);
 const service = 'shop/pricer:http';
+const serverName = 'spiffe://mesh/ns/kubervisor/sa/kubervisor';
 const transports = ['sotw', 'delta', 'ads', 'delta-ads'] as const;
 
 describeWithEnvoys('what render prints', ({ executable }) => {
   const programs = usePrograms();
   let folder: string;
   let server: XdsServer;
+  let front: TlsFront;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kubervisor-render-'));
@@ -39,13 +43,14 @@ describeWithEnvoys('what render prints', ({ executable }) => {
     cache.publish([assignmentOf('pricer', backends.endpoint('a'), backends.endpoint('b'))]);
     cache.open();
     server = programs.keep(await startXdsServer({ listen: { host: '127.0.0.1', port: 0 }, cache }));
+    front = programs.keep(await startTlsFront(server.port, authority.issue('kubervisor', serverName), authority));
   });
 
   const tls = (): readonly string[] => [
     '--tls',
     ...['--ca-file', join(folder, 'ca.pem')],
     ...['--cert-file', join(folder, 'cert.pem'), '--key-file', join(folder, 'key.pem')],
-    ...['--server-name', 'spiffe://mesh/ns/kubervisor/sa/kubervisor'],
+    ...['--server-name', serverName],
   ];
   const rendered = async (...args: readonly string[]): Promise<string> => {
     const { code, stdout, stderr } = await runCli(['render', 'envoy', service, ...args]);
@@ -75,6 +80,20 @@ describeWithEnvoys('what render prints', ({ executable }) => {
       expect(await tally((await envoy.listener('ingress')) ?? '', 4)).toEqual({ a: 2, b: 2 });
       expect(server.proxies()).toContainEqual(expect.objectContaining({ nodeId: transport, zone: 'eu-1a' }));
     });
+  });
+
+  it('over TLS each side sees who the other is', async () => {
+    const places = ['--xds-address', `127.0.0.1:${front.port}`, '--listen', '127.0.0.1:1'];
+    const envoy = await programs.envoy({ executable, bootstrap: onAnyPort(await rendered(...tls(), ...places)) });
+    expect(await tally((await envoy.listener('ingress')) ?? '', 4)).toEqual({ a: 2, b: 2 });
+    expect(front.admitted()).toBe(1);
+
+    const other = [...tls(), '--server-name', 'spiffe://mesh/ns/other/sa/other', ...places];
+    const bootstrap = onAnyPort(await rendered(...other, '--initial-fetch-timeout', '1s'));
+    const doubtful = await programs.envoy({ executable, bootstrap });
+    const refused = (): Promise<number | undefined> => doubtful.stats('cluster.kubervisor-xds.ssl.fail_verify_san');
+    await eventually(async () => ((await refused()) ?? 0) > 0, { timeoutMs: 20_000 });
+    expect(await doubtful.clusters(service)).toEqual([]);
   });
 });
 
