@@ -47,7 +47,7 @@ describe('the recommended cluster', () => {
 
   it.each([
     { when: 'ejected endpoints drain', change: {}, panic: 1, percent: 100 },
-    { when: 'they are unhealthy', change: { ejectedAs: 'UNHEALTHY' }, panic: 0, percent: 33 },
+    { when: 'they are unhealthy', change: { ejectedAs: 'UNHEALTHY' }, panic: 0, percent: 65 },
     {
       when: 'they are, with a fallback',
       change: { ejectedAs: 'UNHEALTHY', hasFallback: true },

@@ -118,12 +118,12 @@ function localOutlierDetection(facts: ClusterFacts, form: ClusterForm): object {
 /**
  * While pods are replaced and we are away, most of those that Envoy knows may be gone, and whoever is left should be found
  * at once, not by the fifth retry. If all are ejected for a moment of the network, Envoy panics and tries all of them, or
- * goes to the fallback. Where it can do neither, a third are: with the third that a budget takes out at most, unless it
- * says otherwise, that leaves a third to try.
+ * goes to the fallback. Where it can do neither, somebody must be left to try: 65 % and the 34 % that a budget takes out
+ * at most, unless it says otherwise, are never all.
  */
 function ejectionLimit({ ejectedAs, hasFallback = false }: ClusterFacts, { optional }: ClusterForm): object {
   const mayBeAll = ejectedAs === 'DRAINING' || hasFallback;
-  return { max_ejection_percent: optional(mayBeAll ? 100 : 33) };
+  return { max_ejection_percent: optional(mayBeAll ? 100 : 65) };
 }
 
 /**

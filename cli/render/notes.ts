@@ -24,7 +24,7 @@ export function notesOf({ ejectedAs, fallback, tls }: BootstrapFacts): Notes {
       'Only what this Envoy sees alone: whom it cannot reach. What backends answer is judged by Kubervisor, for all.',
     max_ejection_percent:
       isUnhealthy && !hasFallback
-        ? 'Together with the third that a budget takes out by default, a third is left to try: nothing else would be.'
+        ? 'With the 34 % that a budget takes out by default, somebody is always left to try.'
         : 'Whoever is left is found at once, while pods are replaced and Kubervisor is away.',
     circuit_breakers: 'Envoy allows three retries at a time, but all that waited for a pod that is gone fail at once.',
     tcp_keepalive: 'Finds peers that vanished without a word.',
