@@ -30,14 +30,23 @@ describe('render envoy', () => {
   });
 
   it.each([
-    ['Drain', { value: 1 }],
-    ['MarkUnhealthy', { value: 0 }],
-  ])('follows the policy in the files it is given: %s', async (how, threshold) => {
+    ['eject: {how: Drain}', { value: 1 }],
+    ['eject: {how: MarkUnhealthy}', { value: 0 }],
+    ['proximity: Zone', { value: 0 }],
+  ])('follows the policy in the files it is given: %s', async (line, threshold) => {
     const file = join(folder, 'input.yaml');
-    await writeFile(file, `${serviceYaml(8080)}---\n${policyYaml}  eject: {how: ${how}}\n`);
+    await writeFile(file, `${serviceYaml(8080)}---\n${policyYaml}  ${line}\n`);
     const { code, stdout } = await render('pricer:80', '-n', 'shop', '-f', file, '--cluster-only', '-o', 'json');
     const [eds] = JSON.parse(stdout) as [{ readonly common_lb_config: Readonly<Record<string, unknown>> }];
     expect([code, eds.common_lb_config['healthy_panic_threshold']]).toEqual([0, threshold]);
+  });
+
+  it('says where this Envoy runs, which decides whom it asks first', async () => {
+    const args = ['--node-id', 'web-1', '--zone', 'eu-1a', '--sub-zone', 'node-7', '-o', 'json'];
+    const { stdout } = await render('shop/pricer:http', ...args);
+    expect(JSON.parse(stdout)).toMatchObject({
+      node: { id: 'web-1', locality: { zone: 'eu-1a', sub_zone: 'node-7' } },
+    });
   });
 
   it('follows what the Service says of its port', async () => {

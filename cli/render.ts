@@ -17,6 +17,7 @@ interface Options extends XdsOptions {
   readonly http2?: true;
   readonly nodeId?: string;
   readonly zone?: string;
+  readonly subZone?: string;
   readonly initialFetchTimeout?: number;
   readonly clusterOnly?: true;
   readonly output: 'yaml' | 'json';
@@ -47,6 +48,7 @@ export function renderCommand(context: Context): Command {
     .addOption(addressOption('--listen <host:port>', 'where Envoy takes requests', 10_000))
     .option('--node-id <id>', 'of this Envoy; else start it with --service-node and --service-cluster')
     .option('--zone <zone>', 'where this Envoy runs')
+    .option('--sub-zone <node>', 'the Kubernetes node it runs on, for policies with proximity: Node')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['yaml', 'json']).default('yaml'))
     .addHelpText(
       'after',
@@ -74,6 +76,7 @@ async function run(service: string, options: Options, context: Context): Promise
     ...(options.http2 === undefined ? {} : { protocol: 'http2' }),
     ...(options.nodeId === undefined ? {} : { nodeId: options.nodeId }),
     ...(options.zone === undefined ? {} : { zone: options.zone }),
+    ...(options.subZone === undefined ? {} : { subZone: options.subZone }),
   };
   const rendered = isWhole ? envoyBootstrap(facts) : envoyClusters(facts);
   if (options.output === 'json') return printJson(context, rendered);

@@ -30,6 +30,8 @@ export interface BootstrapFacts extends EnvoyFacts {
   readonly listen: ListenAddress;
   readonly nodeId?: string;
   readonly zone?: string;
+  /** The Kubernetes node. */
+  readonly subZone?: string;
 }
 
 const xdsClusterName = 'kubervisor-xds';
@@ -51,9 +53,13 @@ export function envoyClusters(facts: EnvoyFacts): readonly object[] {
 }
 
 export function envoyBootstrap(facts: BootstrapFacts): object {
+  const locality = {
+    ...(facts.zone === undefined ? {} : { zone: facts.zone }),
+    ...(facts.subZone === undefined ? {} : { sub_zone: facts.subZone }),
+  };
   const node = {
     ...(facts.nodeId === undefined ? {} : { id: facts.nodeId, cluster: facts.nodeId }),
-    ...(facts.zone === undefined ? {} : { locality: { zone: facts.zone } }),
+    ...(Object.keys(locality).length === 0 ? {} : { locality }),
   };
   return {
     ...(Object.keys(node).length === 0 ? {} : { node }),

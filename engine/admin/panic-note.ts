@@ -3,7 +3,7 @@
  * ejected and it sends to all three. Whether a cluster has the threshold at 0 cannot be seen from here, unless it came
  * from here.
  */
-import { guidanceOf } from '../rotation/unguided.ts';
+import { guidanceOf, servedProximity } from '../rotation/unguided.ts';
 import type { ServiceState } from '../rotation/state.ts';
 import { type ConnectedProxy, isOfType } from './proxies.ts';
 
@@ -22,7 +22,8 @@ export function panicNotes(states: readonly ServiceState[], proxies: readonly Co
 }
 
 function unhealthyBy(state: ServiceState): string | undefined {
-  const { eject, proximity } = guidanceOf(state);
+  const { eject } = guidanceOf(state);
+  const proximity = servedProximity(state);
   if (proximity !== 'None') return `proximity ${proximity}`;
   return eject.how === 'MarkUnhealthy' ? 'eject.how MarkUnhealthy' : undefined;
 }

@@ -138,11 +138,15 @@ describeWith(['envoy'], 'proximity, from the policy to Envoys in two zones', ({ 
     });
 
     it('gives who is alone on its way back its trickle, not all that the zone has lost', async () => {
+      const closed = async () => envoyIn('a').stats('cluster.shop/pricer_http.upstream_cx_destroy_local');
+      const before = await closed();
       await restore('a1', { ramp: true });
       await untilSeen('a', 'a1:0 *23333,a2:0 UNHEALTHY,a3:0 UNHEALTHY,b1:0 *325556,b2:0 *325556,b3:0 *325556');
       const { a1 = 0, ...others } = await answers('a', 1000);
       expect(Math.abs(a1 - 23)).toBeLessThanOrEqual(2);
       expect(Object.keys(others).sort()).toEqual(['b1', 'b2', 'b3']);
+      // Those of zone b have moved to another priority, connections and all.
+      expect([before, await closed()]).toEqual([0, 0]);
       expect(await answers('b', 30)).toEqual({ b1: 10, b2: 10, b3: 10 });
       for (const pod of ['a1', 'a2', 'a3'] as const) await restore(pod);
       await untilSeen('a', 'a1:0,a2:0,a3:0,b1:1,b2:1,b3:1');

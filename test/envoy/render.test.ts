@@ -74,7 +74,7 @@ describeWithEnvoys('what render prints', ({ executable }) => {
 
     it('serves traffic, and says where it is', async () => {
       const xds = `${server.address}:${server.port}`;
-      const places = ['--xds-address', xds, '--listen', '127.0.0.1:1', '--zone', 'eu-1a'];
+      const places = ['--xds-address', xds, '--listen', '127.0.0.1:1', '--zone', 'eu-1a', '--sub-zone', 'node-7'];
       const bootstrap = onAnyPort(await rendered('--transport', transport, ...places));
       const envoy = await programs.envoy({ executable, name: transport, bootstrap });
       expect(await tally((await envoy.listener('ingress')) ?? '', 4)).toEqual({ a: 2, b: 2 });
