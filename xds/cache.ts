@@ -11,7 +11,7 @@ import type { ServiceKey } from '../engine/model.ts';
 import { createCatalog } from './catalog.ts';
 import { createClusterContents } from './cluster-content.ts';
 import { createFanOut } from './fan-out.ts';
-import { type Content, encodeContent } from './content.ts';
+import { type Content, encodeContent, type Fragments } from './content.ts';
 import { defaultClusterDomain, parseName } from './names.ts';
 import { findPort, selectPort } from './select.ts';
 import {
@@ -62,7 +62,12 @@ const watchersPerTurn = 500;
 export function createXdsCache(options: XdsCacheOptions = {}): XdsCache {
   const { clusterDomain = defaultClusterDomain, clock = systemClock } = options;
   const services = new Map<ServiceKey, Assignment>();
-  const endpointContents = shared((port, client) => encodeContent(viewFor(port, client)), classKey);
+  const fragments: Fragments = new WeakMap();
+  const endpointContents = shared(
+    // Without proximity there are two views at most, for which it does not pay to keep the pieces.
+    (port, client) => encodeContent(viewFor(port, client), port.proximity === 'None' ? undefined : fragments),
+    classKey,
+  );
   const clusterContents = shared(createClusterContents(), () => '');
   const { promise: opened, resolve: markOpened } = Promise.withResolvers<void>();
   let isOpen = false;

@@ -118,10 +118,11 @@ export function createCatalog(options: CatalogOptions): Catalog {
     if (entry.port === before.port) return false;
     entry.resources = new Map();
     if (entry.port === undefined || before.port === undefined) return true;
+    // Where places count, a class may have parted: what is the same for one of it may be new to another. And there may be
+    // as many classes as nodes, so each is made when one of it has its turn.
+    if (before.port.proximity !== 'None' || entry.port.proximity !== 'None') return true;
     // Who has not asked yet may be told: it will ask, and be served what is there then.
-    // Where places count, a class may have parted since: what is the same for one of it may be new to another.
-    const arePlacesCounted = before.port.proximity !== 'None' || entry.port.proximity !== 'None';
-    let isChanged = before.resources.size === 0 || arePlacesCounted;
+    let isChanged = before.resources.size === 0;
     for (const { class: client, resource } of before.resources.values()) {
       const now = makeResource(entry.name, entry.port, client, resource);
       isChanged ||= now !== resource;

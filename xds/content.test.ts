@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PortAssignment } from '../engine/assignment/assignment.ts';
+import { viewFor } from '../engine/assignment/client-class.ts';
 import { endpointOf, localityOf, portOf } from '../test/support/assignments.ts';
 import { clusterLoadAssignment } from '../test/support/protos.ts';
 import { encodeContent } from './content.ts';
@@ -110,6 +111,20 @@ test('whatever is assigned is what a client decodes', () => {
           endpoints: endpoints.map(({ backend: _, ...shown }) => shown),
         })),
       );
+    }),
+  );
+});
+
+test('what views of a port share is not seen in them', () => {
+  const clients = fc.array(fc.record({ in: fc.nat(3), dialect: fc.constantFrom('envoy', 'grpc') }), { maxLength: 4 });
+  fc.assert(
+    fc.property(portArbitrary, clients, (port, seen) => {
+      const fragments = new WeakMap();
+      for (const { in: index, dialect } of seen) {
+        const zone = port.localities[index]?.zone ?? '';
+        const view = viewFor({ ...port, proximity: 'Zone' }, { dialect, zone, node: '' });
+        expect(encodeContent(view, fragments).message('a')).toEqual(encodeContent(view).message('a'));
+      }
     }),
   );
 });

@@ -20,8 +20,12 @@ export interface Content {
   message(clusterName: string): Buffer;
 }
 
-export function encodeContent(port: PortAssignment): Content {
-  const localities = encodeLocalities(port.localities);
+/** Endpoints as bytes, for as long as they are in an assignment that somebody has. */
+export type Fragments = WeakMap<AssignedEndpoint, Uint8Array>;
+
+/** @param fragments shared by the views of one port: what differs between places is where endpoints stand, not what they say. */
+export function encodeContent(port: PortAssignment, fragments: Fragments = new WeakMap()): Content {
+  const localities = encodeLocalities(port.localities, fragments);
   return {
     version: contentHash(localities),
     message: (clusterName) =>
@@ -34,26 +38,27 @@ export function contentHash(content: Uint8Array | string): string {
   return createHash('sha256').update(content).digest('hex').slice(0, 16);
 }
 
-function encodeLocalities(localities: readonly LocalityAssignment[]): Uint8Array {
+function encodeLocalities(localities: readonly LocalityAssignment[], fragments: Fragments): Uint8Array {
   const writer = protobuf.Writer.create();
   for (const locality of localities) {
     writer.uint32(bytesTag(2)).fork();
-    writeLocality(writer, locality);
+    writeLocality(writer, locality, fragments);
     writer.ldelim();
   }
   return writer.finish();
 }
 
 /** LocalityLbEndpoints. gRPC clients refuse one without `locality`, and skip one without weight. */
-function writeLocality(writer: protobuf.Writer, { zone, subZone, priority, endpoints }: LocalityAssignment): void {
+function writeLocality(writer: protobuf.Writer, locality: LocalityAssignment, fragments: Fragments): void {
+  const { zone, subZone, priority, endpoints } = locality;
   writer.uint32(bytesTag(1)).fork();
   if (zone !== '') writer.uint32(bytesTag(2)).string(zone);
   if (subZone !== '') writer.uint32(bytesTag(3)).string(subZone);
   writer.ldelim();
   for (const endpoint of endpoints) {
-    writer.uint32(bytesTag(2)).fork();
-    writeEndpoint(writer, endpoint);
-    writer.ldelim();
+    const fragment = fragments.get(endpoint) ?? encodeEndpoint(endpoint);
+    fragments.set(endpoint, fragment);
+    writer.uint32(bytesTag(2)).bytes(fragment);
   }
   writeUInt32Value(writer, 3, localityWeight(endpoints));
   if (priority !== 0) writer.uint32(varintTag(5)).uint32(priority);
@@ -70,13 +75,15 @@ function localityWeight(endpoints: readonly AssignedEndpoint[]): number {
 const healthStatus = { HEALTHY: 1, UNHEALTHY: 2, DRAINING: 3 } as const;
 
 /** LbEndpoint. */
-function writeEndpoint(writer: protobuf.Writer, { address, port, status, weight }: AssignedEndpoint): void {
+function encodeEndpoint({ address, port, status, weight }: AssignedEndpoint): Uint8Array {
+  const writer = protobuf.Writer.create();
   // Endpoint.address, Address.socket_address, and in it address and port_value.
   writer.uint32(bytesTag(1)).fork().uint32(bytesTag(1)).fork().uint32(bytesTag(1)).fork();
   writer.uint32(bytesTag(2)).string(address).uint32(varintTag(3)).uint32(port);
   writer.ldelim().ldelim().ldelim();
   writer.uint32(varintTag(2)).int32(healthStatus[status]);
   writeUInt32Value(writer, 4, weight);
+  return writer.finish();
 }
 
 function writeUInt32Value(writer: protobuf.Writer, field: number, value: number): void {
