@@ -151,6 +151,10 @@ describe('who may act', () => {
   });
 });
 
+test('what this version cannot do is refused by name', () => {
+  expect(placesOf('source: {files: ., kubernetes: {}}')).toEqual(['1:20 KV0505 source.kubernetes']);
+});
+
 describe('errors name the place and what was expected', () => {
   test.each([
     ['a key that is unknown', 'http: {lisen: "a:1"}', '2:8 KV0502 http.lisen', 'did you mean listen?'],
@@ -198,7 +202,25 @@ describe('errors name the place and what was expected', () => {
       '3:15 KV0513 xds.listen',
       'port of its own',
     ],
-    ['what this version cannot do', 'xds: {tls: {certFile: a}}', '2:7 KV0505 xds.tls', undefined],
+    ['a certificate without its key', 'xds: {tls: {certFile: a}}', '2:7 KV0504 xds.tls.keyFile', undefined],
+    [
+      'rules for nobody who has to show anything',
+      'xds: {tls: {certFile: a, keyFile: b}, identity: {allow: [{name: "dns:a.b", namespaces: [shop]}]}}',
+      '2:39 KV0514 xds.identity',
+      'clientCaFile',
+    ],
+    [
+      'a rule that is none',
+      'xds: {tls: {certFile: a, keyFile: b, clientCaFile: c}, identity: {allow: [{name: "a b", namespaces: [shop]}]}}',
+      '2:82 KV0515 xds.identity.allow[0].name',
+      'spiffe://',
+    ],
+    [
+      'plain text for everybody who can reach it',
+      'xds: {listen: "0.0.0.0:1"}',
+      '2:15 KV0507 xds.listen',
+      'add xds.tls',
+    ],
   ])('%s', (_, text, place, remedy) => {
     expect(placesOf(least + text)).toEqual([place]);
     const [problem] = problemsOf(least + text);

@@ -11,7 +11,15 @@ import { readYaml } from './config/yaml.ts';
 import { byPlace, fieldOf, type Locate } from './policy/finding.ts';
 import { type Problem, ProblemError } from './problem.ts';
 
-export type { AdminAuth, AdminListener, Config, ServingTiming, XdsLimits, XdsListener } from './config/config.ts';
+export type {
+  AdminAuth,
+  AdminListener,
+  Config,
+  ServingTiming,
+  XdsLimits,
+  XdsListener,
+  XdsTls,
+} from './config/config.ts';
 export type { ListenAddress } from './config/listen.ts';
 
 /** @throws ProblemError when the file cannot be read, or {@link parseConfig} throws. */

@@ -1,6 +1,7 @@
 /** Wires everything: the only place that reads the environment's clock and chance, and where engine and xDS meet. */
 
 import { createXdsCache } from '../xds/cache.ts';
+import { createGrants, everything, type Grant } from '../xds/identity.ts';
 import { addReflection } from '../xds/reflection.ts';
 import { reportTo } from '../xds/report.ts';
 import { startXdsServer } from '../xds/server.ts';
@@ -8,8 +9,8 @@ import { startGrpcAdmin } from './admin/grpc.ts';
 import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
 import { loadAdminProto } from './admin/proto.ts';
-import { systemClock } from './clock.ts';
-import { loadConfig } from './config.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { loadConfig, type XdsListener, type XdsTls } from './config.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createGather } from './evidence.ts';
 import { createCustomServices, readyAddresses, type ServiceAddresses } from './metrics/custom-service.ts';
@@ -20,12 +21,15 @@ import { announcing, createNotifier } from './notify.ts';
 import type { Problem } from './problem.ts';
 import { createFilesSource } from './sources/files/source.ts';
 import { createFileStore } from './store/file.ts';
+import { createAccessLog } from './telemetry/access-log.ts';
 import { createAudit, manualActRecord } from './telemetry/audit.ts';
 import { createLog } from './telemetry/log.ts';
 import { measureStore } from './telemetry/measured-store.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observer.ts';
 import { appendTo, standardError } from './telemetry/sink.ts';
+import type { SubjectName } from './tls/names.ts';
+import { followTls, type Renewal, type RenewalObserver } from './tls/renewal.ts';
 import { createUndo } from './undo.ts';
 
 export interface ServeOptions {
@@ -86,18 +90,23 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     });
     undo.add(() => engine.stop());
 
+    const access = createAccessLog({ log, metrics: telemetry.access, clock });
+    const tls = config.xds.tls && (await followXdsTls(config.xds.tls, clock, access.renewal));
+    undo.add(() => tls?.stop());
     const problems = (): readonly Problem[] => [
       ...source.problems(),
       ...engine.problems(),
       ...metricSourceProblems(metrics.health()),
+      ...(tls?.problems() ?? []),
     ];
     let isReady = false;
     const xdsServer = await startXdsServer({
       listen: config.xds.address,
+      tls: tls && { source: tls, grantTo: grantsOf(config.xds) },
       cache: xds,
       clock,
       limits: { ...config.xds.limits, streamStallMs: config.timing.streamStallMs },
-      observer: reportTo(telemetry.xds, log),
+      observer: reportTo(telemetry.xds, log, access),
     });
     undo.add(() => xdsServer.stop());
     telemetry.readFrom({
@@ -163,6 +172,21 @@ function resolveService(engine: Engine, service: ServiceKey, port: number): Serv
   if (fleet.hasSelector !== true)
     return { kind: 'refused', reason: 'the Service has no selector, so its addresses need not be pods' };
   return readyAddresses(fleet, port);
+}
+
+function followXdsTls(files: XdsTls, clock: Clock, observer: RenewalObserver): Promise<Renewal> {
+  const { certFile: cert, keyFile: key, clientCaFile: ca } = files;
+  return followTls({
+    files: { cert, key, ...(ca === undefined ? {} : { ca }) },
+    fields: { all: 'xds.tls', cert: 'xds.tls.certFile', key: 'xds.tls.keyFile', ca: 'xds.tls.clientCaFile' },
+    clock,
+    observer,
+  });
+}
+
+/** Without rules everybody who may connect may ask for everything. */
+function grantsOf({ identity }: XdsListener): (names: readonly SubjectName[]) => Grant {
+  return identity === undefined ? () => everything : createGrants(identity);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

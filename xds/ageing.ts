@@ -12,8 +12,10 @@ import { type ServerInterceptingCallInterface, type ServerInterceptor, status } 
 import type { Clock } from '../engine/clock.ts';
 import { http2StreamOf, onEachCall } from './grpc-internals.ts';
 import type { XdsLimits } from './limits.ts';
+import type { Identify } from './peer.ts';
 
 export interface AgeingOptions {
+  readonly identify: Identify;
   readonly limits: Pick<XdsLimits, 'maxConnectionAgeMs' | 'maxConnectionAgeGraceMs' | 'streamStallMs'>;
   readonly clock: Clock;
   /** From 0 to 1. */
@@ -24,18 +26,21 @@ export interface AgeingOptions {
 const anyStream = 0x7fff_ffff;
 
 /** The age counts from the first call of a connection: one without calls is kept alive by nobody's need. */
-export function createAgeing({ limits, clock, random }: AgeingOptions): ServerInterceptor {
+export function createAgeing({ limits, identify, clock, random }: AgeingOptions): ServerInterceptor {
   const connections = new Map<Http2Session, Set<ServerInterceptingCallInterface>>();
   const { maxConnectionAgeMs, maxConnectionAgeGraceMs, streamStallMs } = limits;
 
-  function callsOf(session: Http2Session): Set<ServerInterceptingCallInterface> {
+  function callsOf(session: Http2Session, address: string): Set<ServerInterceptingCallInterface> {
     const known = connections.get(session);
     if (known !== undefined) return known;
     const calls = new Set<ServerInterceptingCallInterface>();
     connections.set(session, calls);
     // Those that connected together, after a restart, should not come back together.
-    const ageMs = maxConnectionAgeMs * (0.9 + 0.2 * random());
-    let cancel = clock.at(clock.now() + ageMs, () => {
+    const ageMs = maxConnectionAgeMs === 0 ? Number.POSITIVE_INFINITY : maxConnectionAgeMs * (0.9 + 0.2 * random());
+    // Who has renewed its certificate comes back with the new one; who has not does not come back.
+    const untilMs = Math.min(clock.now() + ageMs, identify(address).expiresAtMs);
+    let cancel = untilMs === Number.POSITIVE_INFINITY ? () => undefined : clock.at(untilMs, growOld);
+    function growOld(): void {
       session.goaway(constants.NGHTTP2_NO_ERROR, anyStream, Buffer.from('max_age'));
       cancel = clock.at(clock.now() + maxConnectionAgeGraceMs, () => {
         session.close();
@@ -43,7 +48,7 @@ export function createAgeing({ limits, clock, random }: AgeingOptions): ServerIn
         // Who does not read does not see the end either.
         cancel = clock.at(clock.now() + streamStallMs, () => session.destroy());
       });
-    });
+    }
     session.once('close', () => {
       cancel();
       connections.delete(session);
@@ -53,8 +58,8 @@ export function createAgeing({ limits, clock, random }: AgeingOptions): ServerIn
 
   return onEachCall((call) => {
     const stream = http2StreamOf(call);
-    if (maxConnectionAgeMs > 0 && stream?.session !== undefined) {
-      const calls = callsOf(stream.session);
+    if (stream?.session !== undefined) {
+      const calls = callsOf(stream.session, call.getPeer());
       calls.add(call);
       stream.once('close', () => calls.delete(call));
     }

@@ -10,14 +10,16 @@ import type { Clock } from '../engine/clock.ts';
 import { splitServiceKey } from '../engine/model.ts';
 import type { XdsCache } from './cache.ts';
 import { callTransport, endCall, type XdsCall } from './call.ts';
+import type { NamespaceRule } from './client.ts';
 import { decodeStatusQuestion } from './client-status.ts';
+import type { Door } from './door.ts';
 import type { XdsLimits } from './limits.ts';
 import { matchIds } from './node-matcher.ts';
 import type { ConnectedClient } from './proxy-view.ts';
 import { internalError, notReady, RequestRefused, stopping, tooMuch } from './refusal.ts';
 import { createStallGuard } from './stall.ts';
 import { maxStatusBytes, statusResponses } from './status-responses.ts';
-import type { Identify, Streams } from './streams.ts';
+import type { Streams } from './streams.ts';
 
 export interface ClientStatus {
   /** Answers each request of a stream, in as many messages as it takes. */
@@ -31,7 +33,7 @@ export interface ClientStatus {
 export interface ClientStatusOptions {
   readonly streams: Pick<Streams, 'clients'>;
   readonly cache: XdsCache;
-  readonly identify: Identify;
+  readonly door: Door;
   readonly limits: XdsLimits;
   readonly clock: Clock;
 }
@@ -41,15 +43,14 @@ const maxCalls = 100;
 /** Each may have a response of 4 MiB in memory, or a regular expression at work. */
 const maxAnswersAtOnce = 4;
 
-export function createClientStatus({ streams, cache, identify, limits, clock }: ClientStatusOptions): ClientStatus {
+export function createClientStatus({ streams, cache, door, limits, clock }: ClientStatusOptions): ClientStatus {
   const stalls = createStallGuard(clock, limits.streamStallMs);
   const calls = new Set<XdsCall>();
   let answering = 0;
   let isStopping = false;
 
   /** What a client may not ask for it is not told of others either. */
-  function createVisibility(call: XdsCall): (name: string) => boolean {
-    const allows = identify(call.getPeer());
+  function createVisibility(allows: NamespaceRule): (name: string) => boolean {
     // Ten thousand clients ask for the same few hundred names.
     const known = new Map<string, boolean>();
     return (name) => {
@@ -62,12 +63,12 @@ export function createClientStatus({ streams, cache, identify, limits, clock }: 
     };
   }
 
-  async function answer(call: XdsCall, bytes: Buffer): Promise<Responses> {
+  async function answer(allows: NamespaceRule, bytes: Buffer): Promise<Responses> {
     const { matchers, withoutContents } = decodeStatusQuestion(bytes);
     const all = streams.clients();
     const ids = matchers.length === 0 ? undefined : await matchIds(matchers, [...new Set(all.map(idOf))], clock);
     const clients = ids === undefined ? all : all.filter((client) => ids.has(idOf(client)));
-    return statusResponses(clients, { isVisible: createVisibility(call), withoutContents });
+    return statusResponses(clients, { isVisible: createVisibility(allows), withoutContents });
   }
 
   /** `respond` sends the answer to one request, and says whether there may be another. */
@@ -76,6 +77,9 @@ export function createClientStatus({ streams, cache, identify, limits, clock }: 
     if (!cache.isOpen()) return endCall(call, notReady);
     if (calls.size >= maxCalls)
       return endCall(call, tooMuch(`more than ${maxCalls} calls about the status of clients`));
+    const entry = door(call.getPeer());
+    if (entry.kind === 'turned away') return endCall(call, entry.status);
+    const { allows } = entry.peer.grant;
     const transport = callTransport(call, stalls, () => undefined);
     const { promise: gone, reject: giveUp } = Promise.withResolvers<never>();
     gone.catch(() => undefined);
@@ -100,7 +104,7 @@ export function createClientStatus({ streams, cache, identify, limits, clock }: 
       // Until the work is over, not until the client is gone: else asking and leaving would start any amount of it.
       answering += 1;
       try {
-        const isMore = await respond(await answer(call, bytes), send);
+        const isMore = await respond(await answer(allows, bytes), send);
         if (isMore) call.resume();
         else call.end();
       } finally {

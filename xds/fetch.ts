@@ -1,10 +1,11 @@
 /** One question, one answer: for a person with grpcurl, and for clients that poll. */
 import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import type { XdsCache } from './cache.ts';
-import { clientOf, type NamespaceRule } from './client.ts';
-import type { Identify } from './streams.ts';
-import { decodeSotwRequest } from './decode.ts';
+import { type Client, clientOf } from './client.ts';
+import { decodeSotwRequest, type SotwRequest } from './decode.ts';
+import type { Door } from './door.ts';
 import type { XdsLimits } from './limits.ts';
+import type { XdsObserver } from './observer.ts';
 import { wildcard } from './protocol.ts';
 import { internalError, malformed, notReady, RequestRefused } from './refusal.ts';
 import { encodeResponse } from './response.ts';
@@ -12,11 +13,29 @@ import type { ResourceType } from './types.ts';
 
 type FetchHandler = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void;
 
-export function createFetch(cache: XdsCache, type: ResourceType, limits: XdsLimits, identify: Identify): FetchHandler {
+export interface FetchOptions {
+  readonly cache: XdsCache;
+  readonly type: ResourceType;
+  readonly door: Door;
+  readonly limits: XdsLimits;
+  readonly observer: XdsObserver;
+}
+
+export function createFetch({ cache, type, door, limits, observer }: FetchOptions): FetchHandler {
   return (call, callback) => {
     if (!cache.isOpen()) return callback(notReady);
+    const address = call.getPeer();
+    const entry = door(address);
+    if (entry.kind === 'turned away') return callback(entry.status);
     try {
-      callback(null, fetchResources(type, call.request, limits, identify(call.getPeer())));
+      const { allows } = entry.peer.grant;
+      const request = decodeSotwRequest(call.request, limits);
+      const info = { peer: address, variant: 'sotw', onlyType: type.typeUrl, node: () => request.node } as const;
+      const client = clientOf(request.node, allows);
+      for (const name of request.names) {
+        if (!type.resources.allows(name, client)) observer.refusedName(info, type.typeUrl, name);
+      }
+      callback(null, fetchResources(type, request, client));
     } catch (error) {
       callback(error instanceof RequestRefused ? error : internalError);
     }
@@ -24,14 +43,7 @@ export function createFetch(cache: XdsCache, type: ResourceType, limits: XdsLimi
 }
 
 /** A DiscoveryResponse to a DiscoveryRequest. @throws RequestRefused when there is nothing to answer with. */
-function fetchResources(
-  { typeUrl, resources }: ResourceType,
-  bytes: Uint8Array,
-  limits: XdsLimits,
-  allows: NamespaceRule,
-): Buffer {
-  const request = decodeSotwRequest(bytes, limits);
-  const client = clientOf(request.node, allows);
+function fetchResources({ typeUrl, resources }: ResourceType, request: SotwRequest, client: Client): Buffer {
   if (request.typeUrl !== '' && request.typeUrl !== typeUrl) throw malformed(`this method serves ${typeUrl}`);
   if (request.names.length === 0) throw malformed(`resource_names is empty; "${wildcard}" asks for everything`);
   const names = new Set(request.names.flatMap((name) => (name === wildcard ? [...resources.listed(client)] : name)));

@@ -76,7 +76,8 @@ function parsePort(text: string): PortSelector | undefined {
   return /[a-z]/.test(text) && isDnsLabel(text) ? { kind: 'name', name: text } : undefined;
 }
 
-function isDnsLabel(text: string): boolean {
+/** What the name of a namespace, a Service or a port can be. */
+export function isDnsLabel(text: string): boolean {
   return text.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(text);
 }
 

@@ -1,13 +1,20 @@
 /** Tells the outside what happens on the streams. Must not throw, and must not publish. */
 import type { Node } from './decode.ts';
 import type { Push } from './exchange.ts';
+import type { Peer } from './peer.ts';
+import type { StreamStatus } from './refusal.ts';
 import type { VariantName } from './resource.ts';
+import type { HandshakeFailure } from './tls.ts';
 
 export interface XdsObserver {
   /** There are as many connections as there may be. */
   connectionRefused(): void;
   /** A stream was let in, this long after it came. */
   admitted(waitedMs: number): void;
+  /** A client could not connect by TLS, or was not let in. */
+  handshakeFailed(failure: HandshakeFailure, address: string): void;
+  /** A client that could connect was not let in: it may ask for nothing, or not any more. */
+  callRefused(address: string, peer: Peer, status: StreamStatus): void;
   streamOpened(stream: StreamInfo): void;
   /** `fault` says what the client did wrong, where it did. */
   streamClosed(stream: StreamInfo, fault: string | undefined): void;
@@ -47,6 +54,8 @@ const nothing = (): void => undefined;
 export const silentObserver: XdsObserver = {
   connectionRefused: nothing,
   admitted: nothing,
+  handshakeFailed: nothing,
+  callRefused: nothing,
   streamOpened: nothing,
   streamClosed: nothing,
   requested: nothing,

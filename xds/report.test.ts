@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { createAccessLog } from '../engine/telemetry/access-log.ts';
 import { createLog } from '../engine/telemetry/log.ts';
 import { createMetrics } from '../engine/telemetry/metrics.ts';
 import { assignmentOf, endpointOf } from '../test/support/assignments.ts';
@@ -11,9 +12,11 @@ function reporting() {
   const metrics = createMetrics({ version: '0' });
   const lines: Record<string, unknown>[] = [];
   const sink = { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) };
+  const { log } = createLog({ level: 'debug', sink });
+  const access = createAccessLog({ log, metrics: metrics.access, clock: createManualClock() });
   return {
     lines,
-    observer: reportTo(metrics.xds, createLog({ level: 'debug', sink }).log),
+    observer: reportTo(metrics.xds, log, access),
     async series(...names: readonly string[]): Promise<readonly string[]> {
       const text = (await metrics.render()).split('\n');
       return names.flatMap((name) => text.filter((line) => line.startsWith(`kubervisor_xds_${name}`)));

@@ -1,16 +1,19 @@
 /** Tells log and metrics what happens on the streams. */
+import type { AccessLog } from '../engine/telemetry/access-log.ts';
 import type { Log } from '../engine/telemetry/log.ts';
 import type { XdsMetrics } from '../engine/telemetry/xds-metrics.ts';
 import type { StreamInfo, XdsObserver } from './observer.ts';
 import { shortType } from './types.ts';
 
-export function reportTo(metrics: XdsMetrics, log: Log): XdsObserver {
+export function reportTo(metrics: XdsMetrics, log: Log, access: AccessLog): XdsObserver {
   const who = (stream: StreamInfo): { readonly peer: string; readonly node: string | undefined } => ({
     peer: stream.peer,
     node: stream.node()?.id,
   });
   return {
     connectionRefused: metrics.connectionRefused,
+    handshakeFailed: access.handshakeFailed,
+    callRefused: (address, { names }, { details }) => access.callRefused(address, names, details),
     admitted: metrics.admitted,
     streamOpened: () => undefined,
     streamClosed(stream, fault) {
@@ -38,8 +41,7 @@ export function reportTo(metrics: XdsMetrics, log: Log): XdsObserver {
       log.debug({ ...who(stream), name }, 'a client asked for a name that means nothing');
     },
     refusedName(stream, _, name) {
-      metrics.refusedName();
-      log.debug({ ...who(stream), name }, 'a client asked for a name in a namespace that is not its own');
+      access.nameRefused(stream.peer, stream.node()?.id, name);
     },
     stalled: () => metrics.stalled(),
   };

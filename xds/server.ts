@@ -9,15 +9,16 @@ import type { ProxyView } from './proxy-view.ts';
 import type { XdsCache } from './cache.ts';
 import type { XdsCall } from './call.ts';
 import { createCallGuard } from './call-guard.ts';
-import { everywhere } from './client.ts';
 import { createClientStatus } from './csds.ts';
 import { delta } from './delta.ts';
+import { createDoor } from './door.ts';
 import { createFetch } from './fetch.ts';
 import { createHalfOpenCloser } from './half-open.ts';
 import { addHealth } from './health.ts';
 import { defaultLimits, type XdsLimits } from './limits.ts';
 import { listen } from './listener.ts';
 import { silentObserver, type XdsObserver } from './observer.ts';
+import type { Identify } from './peer.ts';
 import { addReflection } from './reflection.ts';
 import {
   aggregatedMethods,
@@ -32,11 +33,14 @@ import {
 } from './services.ts';
 import { sotw } from './sotw.ts';
 import { createStallGuard } from './stall.ts';
-import { createStreams, type Identify, type Streams } from './streams.ts';
+import { createStreams, type Streams } from './streams.ts';
+import type { TlsOptions } from './tls.ts';
 import type { ResourceType } from './types.ts';
 
 export interface XdsServerOptions {
   readonly listen: ListenAddress;
+  /** Plain text without: for loopback, and networks that keep others out. */
+  readonly tls?: TlsOptions | undefined;
   readonly cache: XdsCache;
   readonly clock?: Clock;
   /** From 0 to 1; default Math.random. */
@@ -63,8 +67,10 @@ const services = [endpointService, clusterService, aggregatedService, statusServ
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
   const { cache, clock = systemClock, random = Math.random, observer = silentObserver } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const identify: Identify = () => everywhere;
-  const streams = createStreams({ cache, identify, limits, observer, clock });
+  // The listener comes last: nobody connects before there is something to connect to.
+  const identify: Identify = (address) => listener.identify(address);
+  const door = createDoor({ identify, clock, observer });
+  const streams = createStreams({ cache, door, limits, observer, clock });
   const halfOpen = createStallGuard(clock, limits.halfOpenMs);
   const server = new Server({
     'grpc.max_receive_message_length': limits.maxRequestBytes,
@@ -75,19 +81,25 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
     // Statistics of every message, which nobody reads.
     'grpc.enable_channelz': 0,
-    interceptors: [createCallGuard(limits), createAgeing({ limits, clock, random }), createHalfOpenCloser(halfOpen)],
+    interceptors: [
+      createCallGuard(limits),
+      createAgeing({ limits, clock, random, identify }),
+      createHalfOpenCloser(halfOpen),
+    ],
   });
-  const clientStatus = createClientStatus({ streams, cache, identify, limits, clock });
+  const clientStatus = createClientStatus({ streams, cache, door, limits, clock });
   server.addService(statusMethods, { StreamClientStatus: clientStatus.stream, FetchClientStatus: clientStatus.fetch });
-  addDiscovery(server, streams, (type) => createFetch(cache, type, limits, identify), cache);
+  addDiscovery(server, streams, (type) => createFetch({ cache, type, door, limits, observer }), cache);
   const setHealth = addHealth(server, services);
   addReflection(server, [...services, healthService]);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = await listen(options.listen, {
     maxConnections: limits.maxConnections,
+    tls: options.tls,
     onConnection: (socket) => injector.injectConnection(socket),
     onRefused: observer.connectionRefused,
+    onHandshakeFailed: observer.handshakeFailed,
   });
   let isStopping = false;
   void cache.opened.then(() => {

@@ -4,11 +4,12 @@ import type { Clock } from '../engine/clock.ts';
 import { createAdmission } from './admission.ts';
 import { createBook, type ServiceFilter } from './book.ts';
 import type { XdsCache } from './cache.ts';
-import type { NamespaceRule } from './client.ts';
 import { callTransport, endCall, type XdsCall } from './call.ts';
+import type { Door } from './door.ts';
 import type { XdsLimits } from './limits.ts';
 import type { XdsObserver } from './observer.ts';
 import { type Census, takeCensus } from './census.ts';
+import type { Peer } from './peer.ts';
 import type { ConnectedClient, ProxyView } from './proxy-view.ts';
 import type { AnyRequest, Protocol } from './protocol.ts';
 import { notReady, stopping, tooMuch } from './refusal.ts';
@@ -25,18 +26,15 @@ export interface Streams {
   stop(): void;
 }
 
-/** What the client at `address:port` may ask for, by what its connection showed. */
-export type Identify = (peer: string) => NamespaceRule;
-
 export interface StreamsOptions {
   readonly cache: XdsCache;
-  readonly identify: Identify;
+  readonly door: Door;
   readonly limits: XdsLimits;
   readonly observer: XdsObserver;
   readonly clock: Clock;
 }
 
-export function createStreams({ cache, identify, limits, observer, clock }: StreamsOptions): Streams {
+export function createStreams({ cache, door, limits, observer, clock }: StreamsOptions): Streams {
   const book = createBook(cache.serviceOf);
   const admission = createAdmission(clock, limits.streamsPerSecond);
   const stalls = createStallGuard(clock, limits.streamStallMs);
@@ -44,11 +42,16 @@ export function createStreams({ cache, identify, limits, observer, clock }: Stre
   const calls = new Set<XdsCall>();
   let isStopping = false;
 
-  function begin<Request extends AnyRequest>(call: XdsCall, protocol: Protocol<Request>, onlyType?: string): void {
+  function begin<Request extends AnyRequest>(
+    call: XdsCall,
+    { grant: { allows } }: Peer,
+    protocol: Protocol<Request>,
+    onlyType?: string,
+  ): void {
     const stream = createStream({
       protocol,
       types: cache.types,
-      allows: identify(call.getPeer()),
+      allows,
       ...(onlyType === undefined ? {} : { onlyType }),
       transport: callTransport(call, stalls, () => {
         observer.stalled(stream.info);
@@ -77,12 +80,14 @@ export function createStreams({ cache, identify, limits, observer, clock }: Stre
       if (isStopping) return endCall(call, stopping);
       if (!cache.isOpen()) return endCall(call, notReady);
       if (calls.size >= limits.maxStreams) return endCall(call, tooMuch(`more than ${limits.maxStreams} streams`));
+      const entry = door(call.getPeer());
+      if (entry.kind === 'turned away') return endCall(call, entry.status);
       calls.add(call);
       // Until it is let in, nothing of it is read.
       const cameAtMs = clock.now();
       const giveUp = admission.enter(() => {
         observer.admitted(clock.now() - cameAtMs);
-        begin(call, protocol, onlyType);
+        begin(call, entry.peer, protocol, onlyType);
       });
       call.once('cancelled', () => {
         giveUp();

@@ -230,7 +230,7 @@ describe('with client certificates', () => {
 
   it.each([
     ['a common name', authority.issue('ana'), 'ana'],
-    ['a workload URI', authority.issue('ana', 'spiffe://shop/ns/ops'), 'spiffe://shop/ns/ops'],
+    ['a workload URI', authority.issue('ana', { uris: ['spiffe://shop/ns/ops'] }), 'spiffe://shop/ns/ops'],
   ])('%s says who acts, on both wires', async (_, client, actor) => {
     const admin = adminOf(world());
     await using wires = await serveAdmin(admin, { listener: await mtls() });

@@ -6,6 +6,7 @@ import type { PeerCertificate } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import type { AdminListener } from '../config/config.ts';
 import { isLoopback } from '../config/listen.ts';
+import { subjectNames } from '../tls/names.ts';
 import type { Caller } from './acts.ts';
 import { Refusal } from './refusal.ts';
 import { createTokenFile } from './token-file.ts';
@@ -80,7 +81,7 @@ function unauthenticated(message: string): Refusal {
 
 /** A workload's URI name where it has one (SPIFFE), else the common name. */
 function subjectOf({ subject, subjectaltname }: PeerCertificate): string {
-  const uri = subjectaltname?.split(', ').find((name) => name.startsWith('URI:'));
+  const uri = subjectNames(subjectaltname).find(({ kind }) => kind === 'uri');
   const common = [subject.CN].flat().join(',');
-  return uri?.slice('URI:'.length) ?? (common === '' ? 'certificate' : common);
+  return uri?.value ?? (common === '' ? 'certificate' : common);
 }

@@ -1,9 +1,8 @@
-/** The last look at a listener before it opens, and what its certificate is made of. */
-import { readFile } from 'node:fs/promises';
-import { createSecureContext } from 'node:tls';
+/** The last look at a listener before it opens. */
 import type { AdminListener } from '../config/config.ts';
 import { formatListen, isLoopback } from '../config/listen.ts';
 import { ProblemError } from '../problem.ts';
+import { judgeTls, readTlsFiles, type TlsFlaw, type TlsMaterial } from '../tls/files.ts';
 
 /** A started listener. */
 export interface RunningServer {
@@ -31,38 +30,25 @@ export function refuseOpen({ address, auth }: AdminListener, field: string): voi
   });
 }
 
-export interface TlsMaterial {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly ca: Buffer;
-}
-
 /**
  * Undefined where the listener speaks plain text.
  *
  * @throws ProblemError KV0716 for a file that cannot be read or is not what it should be.
  */
-export async function readTls({ auth }: AdminListener, field: string): Promise<TlsMaterial | undefined> {
+export async function readTls({ auth }: AdminListener, field: string): Promise<Required<TlsMaterial> | undefined> {
   if (auth?.kind !== 'mtls') return undefined;
-  const read = (name: 'certFile' | 'keyFile' | 'caFile'): Promise<Buffer> =>
-    readFile(auth[name]).catch((cause: unknown) => {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw badTls(`${field}.auth.mtls.${name}`, `cannot be read: ${reason}`, cause);
-    });
-  const [cert, key, ca] = await Promise.all([read('certFile'), read('keyFile'), read('caFile')]);
-  try {
-    createSecureContext({ cert, key, ca });
-  } catch (cause) {
-    throw badTls(
-      `${field}.auth.mtls`,
-      'these files are not valid PEM, or the key is not that of the certificate',
-      cause,
-    );
-  }
-  return { cert, key, ca };
+  const reading = await readTlsFiles({ cert: auth.certFile, key: auth.keyFile, ca: auth.caFile });
+  if (reading.kind === 'flawed') throw badTls(`${field}.auth.mtls`, reading.flaw);
+  const judgement = judgeTls(reading.material);
+  if (judgement.kind === 'flawed') throw badTls(`${field}.auth.mtls`, judgement.flaw);
+  const { ca } = reading.material;
+  // Without authorities of its own, those of the machine would count.
+  if (ca === undefined) throw badTls(`${field}.auth.mtls`, { file: 'ca', message: 'is missing' });
+  return { ...reading.material, ca };
 }
 
-function badTls(field: string, message: string, cause: unknown): ProblemError {
+function badTls(field: string, { file, message }: TlsFlaw): ProblemError {
   const remedy = 'give PEM files that this user can read, the key that belongs to the certificate';
-  return new ProblemError({ code: 'KV0716', severity: 'error', field, message, remedy }, { cause });
+  const where = file === undefined ? field : `${field}.${file}File`;
+  return new ProblemError({ code: 'KV0716', severity: 'error', field: where, message, remedy });
 }

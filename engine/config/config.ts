@@ -3,6 +3,7 @@ import type { PrometheusSettings } from '../metrics/config.ts';
 import type { Problem } from '../problem.ts';
 import type { Timing } from '../rotation/context.ts';
 import type { LogLevel } from '../telemetry/log.ts';
+import type { IdentityRule } from './identity-rule.ts';
 import type { ListenAddress } from './listen.ts';
 
 export interface Config {
@@ -27,10 +28,20 @@ export interface Config {
   readonly warnings: readonly Problem[];
 }
 
-/** Plain text. Not reachable from other machines, unless the config says that this is meant. */
+/** In plain text it is not reachable from other machines, unless the config says that this is meant. */
 export interface XdsListener {
   readonly address: ListenAddress;
+  readonly tls?: XdsTls;
+  /** What clients may ask for, by their certificates; without it everybody may ask for everything. */
+  readonly identity?: readonly IdentityRule[];
   readonly limits: XdsLimits;
+}
+
+export interface XdsTls {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Clients need a certificate of one of these authorities. */
+  readonly clientCaFile?: string;
 }
 
 export interface XdsLimits {

@@ -7,6 +7,7 @@ import type { Path } from '../policy/finding.ts';
 import type { Problem } from '../problem.ts';
 import type { AdminAuth, AdminListener, Config, XdsListener } from './config.ts';
 import { configDefaults as defaults } from './defaults.ts';
+import { anonymityFlaws, identityRules, plainTextFlaws, xdsTls } from './xds-access.ts';
 import { formatListen, isLoopback, type ListenAddress, parseListen } from './listen.ts';
 import type { AuthConfig, ConfigFile } from './schema.ts';
 import type { Flaw } from './shape.ts';
@@ -132,19 +133,15 @@ function createListeners(flaws: Flaw[], absolute: (path: string) => string) {
 
     xds(given: ConfigFile['xds']): XdsListener {
       const address = addressOf('xds', given?.listen);
+      const tls = given?.tls && xdsTls(given.tls, absolute);
+      const identity = given?.identity && identityRules(given.identity.allow, flaws);
       const insecure = given?.insecure ?? defaults.xds.insecure;
-      if (!isLoopback(address) && !insecure) {
-        flaws.push({
-          code: 'KV0507',
-          path: ['xds', 'listen'],
-          at: 'value',
-          message: `${formatListen(address)} can be reached from other machines, and xDS is plain text in this version`,
-          remedy: 'listen on 127.0.0.1, or say xds.insecure: true where the network itself keeps others out',
-        });
-      }
+      flaws.push(...plainTextFlaws(address, tls, insecure), ...anonymityFlaws(address, tls, identity !== undefined));
       const { maxConnectionAge, maxConnectionAgeGrace, ...limits } = { ...defaults.xds.limits, ...given?.limits };
       return {
         address,
+        ...(tls === undefined ? {} : { tls }),
+        ...(identity === undefined ? {} : { identity }),
         limits: {
           ...limits,
           maxConnectionAgeMs: durationMs(maxConnectionAge),

@@ -39,6 +39,10 @@ function integer(minimum: number, maximum: number) {
   return optional(Type.Integer({ minimum, maximum, expected: `an integer from ${minimum} to ${maximum}` }));
 }
 
+function list<Item extends TSchema>(items: Item, expected: string) {
+  return Type.Array(items, { minItems: 1, maxItems: 1000, expected });
+}
+
 function path() {
   return Type.String({ minLength: 1, maxLength: 4096, expected: 'a path' });
 }
@@ -72,8 +76,21 @@ export const configSchema = object({
           maxConnectionAgeGrace: duration(0, 3_600_000, 'from 0s to 1h'),
         }),
       ),
-      tls: unavailable,
-      identity: unavailable,
+      tls: optional(object({ certFile: path(), keyFile: path(), clientCaFile: optional(path()) })),
+      identity: optional(
+        object({
+          allow: list(
+            object({
+              name: Type.String({ minLength: 1, maxLength: 2048, expected: 'a URI, or dns: and a name' }),
+              namespaces: list(
+                Type.String({ minLength: 1, maxLength: 100, expected: 'a namespace' }),
+                'a list of namespaces',
+              ),
+            }),
+            'a list of rules, each with name and namespaces',
+          ),
+        }),
+      ),
     }),
   ),
   http: optional(object({ listen, auth: optional(auth) })),
@@ -99,3 +116,6 @@ export const configSchema = object({
 
 export type ConfigFile = Static<typeof configSchema>;
 export type AuthConfig = Static<typeof auth>;
+type XdsConfig = NonNullable<ConfigFile['xds']>;
+export type XdsTlsConfig = NonNullable<XdsConfig['tls']>;
+export type IdentityConfig = NonNullable<XdsConfig['identity']>;

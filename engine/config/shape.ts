@@ -105,10 +105,10 @@ function badValue(path: Path, schema: Node, value: unknown): Flaw {
   };
 }
 
-/** From a JSON pointer. There are no lists in the config, so every part is a name. */
+/** From a JSON pointer. No field has a number for a name. */
 function toPath(pointer: string): Path {
   return pointer
     .split('/')
     .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+    .map((part) => (/^\d+$/.test(part) ? Number(part) : part.replaceAll('~1', '/').replaceAll('~0', '~')));
 }

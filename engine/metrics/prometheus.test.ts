@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createAuthority } from '../../test/metrics/certificates.ts';
+import { createAuthority } from '../../test/support/certificates.ts';
 import { type Handler, json, type LoopbackServer, startServer, vector } from '../../test/metrics/loopback-server.ts';
 import { createManualClock, type ManualClock } from '../../test/support/manual-clock.ts';
 import type { PrometheusConfig } from './config.ts';
@@ -476,7 +476,7 @@ describe('credentials', () => {
 
   describe('of TLS', () => {
     const authority = createAuthority('test authority');
-    const ours = authority.issue({ commonName: 'prometheus', hosts: ['127.0.0.1', 'metrics.example'] });
+    const ours = authority.issue('prometheus', { hosts: ['127.0.0.1', 'metrics.example'] });
 
     it('trust the given authority', async () => {
       const { url } = await serve(healthy, ours);
@@ -486,10 +486,7 @@ describe('credentials', () => {
 
     it.each<[string, { authority: string; certificate: { cert: string; key: string }; serverName?: string }]>([
       ['of another authority', { authority: createAuthority('somebody else').cert, certificate: ours }],
-      [
-        'of another host',
-        { authority: authority.cert, certificate: authority.issue({ commonName: 'x', hosts: ['10.0.0.1'] }) },
-      ],
+      ['of another host', { authority: authority.cert, certificate: authority.issue('x', { hosts: ['10.0.0.1'] }) }],
       [
         'of another name than the one expected',
         { authority: authority.cert, certificate: ours, serverName: 'other.example' },
@@ -498,7 +495,7 @@ describe('credentials', () => {
         'that has expired',
         {
           authority: authority.cert,
-          certificate: authority.issue({ commonName: 'x', hosts: ['127.0.0.1'], expired: true }),
+          certificate: authority.issue('x', { valid: 'once' }),
         },
       ],
     ])('refuse a certificate %s', async (_, { authority: trusted, certificate, serverName }) => {
@@ -531,8 +528,8 @@ describe('credentials', () => {
     });
 
     it('show our certificate, and a new one after a rotation', async () => {
-      const revoked = createAuthority('an old authority').issue({ commonName: 'kubervisor' });
-      const current = authority.issue({ commonName: 'kubervisor' });
+      const revoked = createAuthority('an old authority').issue('kubervisor');
+      const current = authority.issue('kubervisor');
       const server = await serve(healthy, { ...ours, ca: authority.cert, requestCert: true });
       const tls = {
         caFile: await file('ca.pem', authority.cert),
@@ -549,7 +546,7 @@ describe('credentials', () => {
 
     it('that are not PEM, or do not fit together, are named', async () => {
       const { url } = await serve(healthy, ours);
-      const other = authority.issue({ commonName: 'other' });
+      const other = authority.issue('other');
       const source = sourceOf({
         url,
         tls: { certFile: await file('c.pem', ours.cert), keyFile: await file('k.pem', other.key) },

@@ -1,3 +1,4 @@
+import type { AccessMetrics } from './access-metrics.ts';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { backend, backendIdOf, breaker, policyOf, type Story, tell } from '../../test/telemetry/story.ts';
@@ -248,6 +249,7 @@ test('docs/metrics.md lists every metric with its type, labels and help, and no 
   everythingHappens(metrics.xds);
   metrics.readFrom({ xds: () => somebodyConnected });
   metrics.store.failed('full');
+  somebodyIsNotLetIn(metrics.access);
   const text = await metrics.render();
 
   const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
@@ -269,4 +271,12 @@ function labelsIn(text: string, name: string): string {
   const labels = new RegExp(`^${name}(?:_bucket)?(?:{(.*)})? \\S+$`, 'm').exec(text)?.[1] ?? '';
   const names = [...labels.matchAll(/(\w+)="/g)].map(([, label]) => label).filter((label) => label !== 'le');
   return names.map((label) => `\`${label}\``).join(', ');
+}
+
+function somebodyIsNotLetIn(access: AccessMetrics): void {
+  access.handshakeFailed('expired');
+  access.callRefused();
+  access.nameRefused();
+  access.expiresAt(0);
+  access.renewed('taken');
 }

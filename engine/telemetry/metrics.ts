@@ -11,6 +11,7 @@ import type { Breaker } from '../policy/policy.ts';
 import type { Problem } from '../problem.ts';
 import type { Effect } from '../rotation/event.ts';
 import type { ServiceState } from '../rotation/state.ts';
+import { type AccessMetrics, createAccessMetrics } from './access-metrics.ts';
 import { createDecisionCounters } from './decision-counters.ts';
 import { createServiceGauges } from './service-gauges.ts';
 import { createSourceGauges } from './source-gauges.ts';
@@ -29,6 +30,7 @@ export interface Metrics {
   evaluated(breaker: Breaker, judgement: Judgement, durationMs: number, state: ServiceState): void;
   readonly store: StoreMetrics;
   readonly xds: XdsMetrics;
+  readonly access: AccessMetrics;
 }
 
 export interface MetricInputs {
@@ -91,6 +93,7 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
     evaluated: decisions.evaluated,
     store: createStoreMetrics(registry),
     xds,
+    access: createAccessMetrics(registry),
   };
 }
 

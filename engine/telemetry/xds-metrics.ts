@@ -28,8 +28,6 @@ export interface XdsMetrics {
   stalled(): void;
   /** Somebody asked for a name that no Service has. */
   unknownName(): void;
-  /** Somebody asked for a name that it may not have. */
-  refusedName(): void;
   /** Somebody asked for a type of resources that we do not serve. */
   unknownType(): void;
 }
@@ -110,10 +108,6 @@ export function createXdsMetrics(registry: Registry): XdsMetricsShown {
   );
   const stalls = counter('kubervisor_xds_stalled_streams_total', 'Streams cut because the client did not read');
   const unknownNames = counter('kubervisor_xds_unknown_names_total', 'Resource names asked for that no Service has');
-  const refusedNames = counter(
-    'kubervisor_xds_refused_names_total',
-    'Resource names asked for by clients that may not have them',
-  );
   const unknownTypes = counter(
     'kubervisor_xds_unknown_types_total',
     'Types of resources asked for that are not served, once per stream',
@@ -142,7 +136,6 @@ export function createXdsMetrics(registry: Registry): XdsMetricsShown {
     staleNonce: (type) => staleNonces.inc({ type }),
     stalled: () => stalls.inc(),
     unknownName: () => unknownNames.inc(),
-    refusedName: () => refusedNames.inc(),
     unknownType: () => unknownTypes.inc(),
     show(now) {
       largestRequest.set(maxRequestBytes);

@@ -14,7 +14,8 @@ import { assignmentOf } from '../support/assignments.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { runCli } from '../support/cli.ts';
 import { usePrograms } from '../support/programs.ts';
-import { startTlsFront, type TlsFront } from '../support/tls-front.ts';
+import { everything, type Grant } from '../../xds/identity.ts';
+import { createTlsSource } from '../support/tls-source.ts';
 import { startBackends, tally } from './backends.ts';
 import { describeWithEnvoys } from './versions.ts';
 
@@ -27,13 +28,13 @@ describeWithEnvoys('what render prints', ({ executable }) => {
   const programs = usePrograms();
   let folder: string;
   let server: XdsServer;
-  let front: TlsFront;
+  let guarded: XdsServer;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kubervisor-render-'));
     programs.keep({ stop: () => removeFolder(folder) });
     const authority = createAuthority();
-    const own = authority.issue('web', 'spiffe://mesh/ns/shop/sa/web');
+    const own = authority.issue('web', { uris: ['spiffe://mesh/ns/shop/sa/web'] });
     await writeFile(join(folder, 'ca.pem'), authority.cert);
     await writeFile(join(folder, 'cert.pem'), own.cert);
     await writeFile(join(folder, 'key.pem'), own.key);
@@ -43,7 +44,11 @@ describeWithEnvoys('what render prints', ({ executable }) => {
     cache.publish([assignmentOf('pricer', backends.endpoint('a'), backends.endpoint('b'))]);
     cache.open();
     server = programs.keep(await startXdsServer({ listen: { host: '127.0.0.1', port: 0 }, cache }));
-    front = programs.keep(await startTlsFront(server.port, authority.issue('kubervisor', serverName), authority));
+    const source = createTlsSource(authority.issue('kubervisor', { uris: [serverName] }), authority.cert);
+    const grantTo = (): Grant => everything;
+    guarded = programs.keep(
+      await startXdsServer({ listen: { host: '127.0.0.1', port: 0 }, cache, tls: { source, grantTo } }),
+    );
   });
 
   const tls = (): readonly string[] => [
@@ -83,10 +88,10 @@ describeWithEnvoys('what render prints', ({ executable }) => {
   });
 
   it('over TLS each side sees who the other is', async () => {
-    const places = ['--xds-address', `127.0.0.1:${front.port}`, '--listen', '127.0.0.1:1'];
+    const places = ['--xds-address', `127.0.0.1:${guarded.port}`, '--listen', '127.0.0.1:1'];
     const envoy = await programs.envoy({ executable, bootstrap: onAnyPort(await rendered(...tls(), ...places)) });
     expect(await tally((await envoy.listener('ingress')) ?? '', 4)).toEqual({ a: 2, b: 2 });
-    expect(front.admitted()).toBe(1);
+    expect(guarded.proxies()).toHaveLength(1);
 
     const other = [...tls(), '--server-name', 'spiffe://mesh/ns/other/sa/other', ...places];
     const bootstrap = onAnyPort(await rendered(...other, '--initial-fetch-timeout', '1s'));

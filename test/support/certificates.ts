@@ -1,5 +1,6 @@
 /** X.509 certificates for tests, made on the spot: none lies in the repository, and none expires there. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 
 export interface Certificate {
   /** PEM. */
@@ -9,8 +10,16 @@ export interface Certificate {
 }
 
 export interface Authority extends Certificate {
-  /** Signs a certificate for 127.0.0.1; `uri` is a further name, such as a SPIFFE id. */
-  issue(commonName: string, uri?: string): Certificate;
+  issue(commonName: string, facts?: Facts): Certificate;
+}
+
+export interface Facts {
+  /** Addresses and DNS names it is for; 127.0.0.1 unless given. */
+  readonly hosts?: readonly string[];
+  /** Such as SPIFFE ids. */
+  readonly uris?: readonly string[];
+  /** When it is valid: from an hour ago, for two hours; or both of them are over, or both to come. Default now. */
+  readonly valid?: 'now' | 'once' | 'later';
 }
 
 export function createAuthority(commonName = 'test authority'): Authority {
@@ -24,10 +33,9 @@ export function createAuthority(commonName = 'test authority'): Authority {
   });
   return {
     ...root,
-    issue(subject, uri) {
-      const keys = newKeys();
-      const names = { issuer: commonName, signer: createPrivateKey(root.key), isAuthority: false };
-      return certificate({ subject, keys, ...names, ...(uri === undefined ? {} : { uri }) });
+    issue(subject, facts = {}) {
+      const signer = createPrivateKey(root.key);
+      return certificate({ ...facts, subject, issuer: commonName, keys: newKeys(), signer, isAuthority: false });
     },
   };
 }
@@ -37,13 +45,12 @@ interface Keys {
   readonly privateKey: KeyObject;
 }
 
-interface Facts {
+interface Contents extends Facts {
   readonly subject: string;
   readonly issuer: string;
   readonly keys: Keys;
   readonly signer: KeyObject;
   readonly isAuthority: boolean;
-  readonly uri?: string;
 }
 
 function newKeys(): Keys {
@@ -52,9 +59,9 @@ function newKeys(): Keys {
 
 const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
 
-function certificate({ subject, issuer, keys, signer, isAuthority, uri }: Facts): Certificate {
+function certificate({ subject, issuer, keys, signer, isAuthority, ...facts }: Contents): Certificate {
   const hourMs = 3_600_000;
-  const now = Date.now();
+  const now = Date.now() + { now: 0, once: -3 * hourMs, later: 3 * hourMs }[facts.valid ?? 'now'];
   const toBeSigned = sequence(
     tlv(0xa0, tlv(0x02, Buffer.from([2]))),
     // A first byte that is neither zero nor negative keeps the number in its shortest form.
@@ -64,7 +71,7 @@ function certificate({ subject, issuer, keys, signer, isAuthority, uri }: Facts)
     sequence(time(now - hourMs), time(now + hourMs)),
     name(subject),
     keys.publicKey.export({ type: 'spki', format: 'der' }),
-    tlv(0xa3, sequence(basicConstraints(isAuthority), ...(isAuthority ? [] : [alternativeNames(uri)]))),
+    tlv(0xa3, sequence(basicConstraints(isAuthority), ...(isAuthority ? [] : [alternativeNames(facts)]))),
   );
   const signature = sign('sha256', toBeSigned, signer);
   const der = sequence(toBeSigned, ecdsaWithSha256, tlv(0x03, Buffer.from([0]), signature));
@@ -84,8 +91,13 @@ function basicConstraints(isAuthority: boolean): Buffer {
   return sequence(oid('551d13'), tlv(0x01, Buffer.from([0xff])), tlv(0x04, value));
 }
 
-function alternativeNames(uri: string | undefined): Buffer {
-  const names = [tlv(0x87, Buffer.from([127, 0, 0, 1])), ...(uri === undefined ? [] : [tlv(0x86, Buffer.from(uri))])];
+function alternativeNames({ hosts = ['127.0.0.1'], uris = [] }: Facts): Buffer {
+  const names = [
+    ...hosts.map((host) =>
+      isIPv4(host) ? tlv(0x87, Buffer.from(host.split('.').map(Number))) : tlv(0x82, Buffer.from(host)),
+    ),
+    ...uris.map((uri) => tlv(0x86, Buffer.from(uri))),
+  ];
   return sequence(oid('551d11'), tlv(0x04, sequence(...names)));
 }
 

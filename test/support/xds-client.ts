@@ -1,6 +1,14 @@
 /** A raw xDS client: says exactly what a test tells it to say, and decodes what comes. */
-import { Client, type ClientDuplexStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
+import type { Certificate } from './certificates.ts';
 import {
   type DeltaRequestMessage,
   type DeltaResponseMessage,
@@ -49,13 +57,23 @@ const paths = {
   ads: { sotw: `${adsPath}/StreamAggregatedResources`, delta: `${adsPath}/DeltaAggregatedResources` },
 } as const;
 
-export function connectXds(port: number): XdsClient {
+/** What a client shows, and whom it believes. */
+export interface ClientTls extends Partial<Certificate> {
+  readonly ca: string;
+}
+
+/** Plain text without `tls`. */
+export function connectXds(port: number, tls?: ClientTls): XdsClient {
   const { Check } = protos['grpc.health.v1.Health'];
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
-    'grpc.enable_channelz': 0,
-    // Otherwise all clients of one server share a connection.
-    'grpc.use_local_subchannel_pool': 1,
-  });
+  const client = new Client(
+    `127.0.0.1:${port}`,
+    tls === undefined ? credentials.createInsecure() : tlsCredentials(tls),
+    {
+      'grpc.enable_channelz': 0,
+      // Otherwise all clients of one server share a connection.
+      'grpc.use_local_subchannel_pool': 1,
+    },
+  );
   const asIs = (bytes: Buffer): Buffer => bytes;
   return {
     sotw: (service = 'eds') => {
@@ -105,6 +123,11 @@ function resourceErrors(bytes: Buffer): WithErrors['errors'] {
     resourceErrors?: { resourceName: { name: string }; errorDetail: { code: status; message: string } }[];
   };
   return new Map(resourceErrors.map(({ resourceName, errorDetail }) => [resourceName.name, errorDetail]));
+}
+
+function tlsCredentials({ ca, cert, key }: ClientTls): ChannelCredentials {
+  const [own, ownKey] = [cert, key].map((pem) => (pem === undefined ? null : Buffer.from(pem)));
+  return credentials.createSsl(Buffer.from(ca), ownKey, own);
 }
 
 function unary<Response>(

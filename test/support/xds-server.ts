@@ -3,12 +3,12 @@ import { onTestFinished } from 'vitest';
 import type { Assignment } from '../../engine/assignment/assignment.ts';
 import { createXdsCache, type XdsCache } from '../../xds/cache.ts';
 import { startXdsServer, type XdsServer, type XdsServerOptions } from '../../xds/server.ts';
-import { connectXds, type XdsClient } from './xds-client.ts';
+import { type ClientTls, connectXds, type XdsClient } from './xds-client.ts';
 
 export interface TestServer extends XdsServer {
   readonly cache: XdsCache;
   /** A client with a connection of its own. */
-  connect(): XdsClient;
+  connect(tls?: ClientTls): XdsClient;
 }
 
 /** Serves the assignments given, at once. */
@@ -31,8 +31,8 @@ export async function xdsServer(
   return {
     ...server,
     cache,
-    connect() {
-      const client = connectXds(server.port);
+    connect(tls) {
+      const client = connectXds(server.port, tls);
       onTestFinished(() => client.stop());
       return client;
     },

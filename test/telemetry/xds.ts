@@ -13,7 +13,6 @@ export function everythingHappens(metrics: XdsMetrics): void {
   metrics.staleNonce('eds');
   metrics.stalled();
   metrics.unknownName();
-  metrics.refusedName();
   metrics.unknownType();
 }
 
