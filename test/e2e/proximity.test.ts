@@ -10,7 +10,8 @@ import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { eventually } from '../../demo/world/wait.ts';
 import { type Backends, startBackends, tally } from '../envoy/backends.ts';
 import { aloneBootstrap, listenerName } from '../envoy/bootstrap.ts';
-import { describeWith } from '../support/parts.ts';
+import { describeWithEnvoys } from '../envoy/versions.ts';
+
 import { usePrograms } from '../support/programs.ts';
 import { expectShare } from '../support/share.ts';
 import { act, freePorts, type Serving, startServing, writeInput } from '../support/serving.ts';
@@ -55,7 +56,7 @@ endpoints:
   return [service, ...slices].join('');
 }
 
-describeWith(['envoy'], 'proximity, from the policy to Envoys in two zones', ({ envoy: executable }) => {
+describeWithEnvoys('proximity, from the policy to Envoys in two zones', ({ executable }) => {
   const programs = usePrograms();
   let folder: string;
   let backends: Backends<Pod>;
