@@ -1,6 +1,6 @@
 /** Reads a file or a directory with the same code as `serve`, so that both say the same about it. */
 import { readFile, stat } from 'node:fs/promises';
-import type { Fleet, ServiceKey } from '../engine/model.ts';
+import type { Backend, Fleet, ServiceKey } from '../engine/model.ts';
 import { members } from '../engine/model.ts';
 import { createPolicyParser } from '../engine/policy/parse.ts';
 import type { Policy } from '../engine/policy/policy.ts';
@@ -24,11 +24,11 @@ const unknownService = 'KV0216';
 /** @throws Exit or ProblemError when there is nothing to read. */
 export async function readLintInput(path: string, now: number): Promise<LintInput> {
   const reading = await readPath(path);
-  // Some rules depend on the size of a fleet, so the fleets are read first and the policies judged again with them.
+  // Some rules depend on the fleet, so the fleets are read first and the policies judged again with them.
   const { fleets } = load(path, reading, now, () => undefined);
   const state = load(path, reading, now, (service) => {
     const fleet = fleets.fleets.get(service);
-    return fleet === undefined ? undefined : members(fleet).length;
+    return fleet && members(fleet);
   });
   const problems = problemsOf(state);
   return {
@@ -45,9 +45,9 @@ function load(
   directory: string,
   reading: DirectoryReading,
   now: number,
-  fleetSize: (service: ServiceKey) => number | undefined,
+  membersOf: (service: ServiceKey) => readonly Backend[] | undefined,
 ): FilesState {
-  const parser = createPolicyParser({ fleetSize });
+  const parser = createPolicyParser({ membersOf });
   return reload(undefined, reading, {
     directory,
     now,

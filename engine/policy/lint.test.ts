@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { backendOf, fleetOf } from '../../test/support/fixtures.ts';
+import type { Backend } from '../model.ts';
 import { formatProblem } from '../problem.ts';
 import { createPolicyParser } from './parse.ts';
 
@@ -8,10 +10,10 @@ const errors = `  breakers:
     threshold: {query: 'rate(errors[1m])', operator: '>', value: 5}
 `;
 
-/** The fields of the spec begin at line 6, after the service; without `fleetSize` nothing is known of the fleet. */
-function warningsOf(spec: string, fleetSize?: number): readonly string[] {
+/** The fields of the spec begin at line 6, after the service; without `members` nothing is known of the fleet. */
+function warningsOf(spec: string, members?: number | readonly Backend[]): readonly string[] {
   const text = `apiVersion: breaker.kubervisor.io/v1\nkind: KubervisorService\nmetadata: {name: p}\nspec:\n  service: a\n${spec}`;
-  const parser = createPolicyParser(fleetSize === undefined ? {} : { fleetSize: () => fleetSize });
+  const parser = createPolicyParser(members === undefined ? {} : { membersOf: () => fleetOf(members).backends });
   const [outcome] = parser.parseText(text);
   if (outcome?.kind !== 'accepted') throw new Error(outcome?.problems.map(formatProblem).join('\n'));
   return outcome.warnings.map(formatProblem);
@@ -216,6 +218,30 @@ describe('with the size of the fleet', () => {
     [0, ''],
   ])('%i backends and "%s" are fine', (fleetSize, budget) => {
     expect(warningsOf(errors + budget, fleetSize)).toEqual([]);
+  });
+
+  test.each([
+    [
+      'Zone',
+      [{}, {}],
+      'the EndpointSlices give no zone (write zone beside the addresses of each endpoint, or leave proximity out)',
+    ],
+    [
+      'Node',
+      [
+        { node: 'n', zone: 'a' },
+        { node: 'n', zone: 'b' },
+      ],
+      'all backends are on the same node (write nodeName beside the addresses of each endpoint, or leave proximity out)',
+    ],
+    ['Zone', [{ zone: 'a' }, {}], undefined],
+    ['Node', [{ node: 'n' }, { node: 'o' }], undefined],
+    ['None', [{}, {}], undefined],
+  ])('proximity: %s with backends in %j', (proximity, places, why) => {
+    const members = places.map((place, index) => backendOf(`p${index + 1}`, place));
+    expect(warningsOf(`${errors}  proximity: ${proximity}\n  budget: {maxEjectedPercent: 50}\n`, members)).toEqual(
+      why === undefined ? [] : [`10:3: warning KV0151 spec.proximity: has no effect: ${why}`],
+    );
   });
 
   test('a budget that is impossible anyway is told once', () => {

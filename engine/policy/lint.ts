@@ -2,6 +2,7 @@
  * Policies that are valid and probably not what was meant. Each rule is one function with one code; none of them stops
  * a policy, because the same text may be right for somebody.
  */
+import type { Backend } from '../model.ts';
 import { codes } from './codes.ts';
 import { formatDuration } from './duration.ts';
 import { type Finding, type Path, warning } from './finding.ts';
@@ -10,8 +11,8 @@ import { breakerSpecs } from './normalise.ts';
 import type { Policy } from './policy.ts';
 import type { PolicySpec } from './schema.ts';
 
-/** `fleetSize` adds the rules that need to know how many backends there are. */
-export function lint(policy: Policy, spec: PolicySpec, fleetSize?: number): readonly Finding[] {
+/** `members` of the fleet add the rules that need to know how many there are, and where. */
+export function lint(policy: Policy, spec: PolicySpec, members?: readonly Backend[]): readonly Finding[] {
   const breakers = breakerSpecs(spec).flatMap((breakerSpec, index) => {
     const breaker = policy.breakers[index];
     const path: Path = spec.breaker === undefined ? ['spec', 'breakers', index] : ['spec', 'breaker'];
@@ -23,7 +24,8 @@ export function lint(policy: Policy, spec: PolicySpec, fleetSize?: number): read
     ...noRamp(policy),
     ...nothingToClose(policy, spec),
     ...breakers,
-    ...(fleetSize === undefined ? [] : lintFleetSize(policy, fleetSize)),
+    ...(members === undefined ? [] : lintFleetSize(policy, members.length)),
+    ...(members === undefined ? [] : everybodyIsNear(policy, members)),
   ];
 }
 
@@ -42,6 +44,17 @@ function lintFleetSize(policy: Policy, fleetSize: number): readonly Finding[] {
   const message = `${maxEjectedPercent} % of ${backends(fleetSize)} is less than one: nobody can ever be ejected`;
   const remedy = `with ${backends(fleetSize)} it takes ${Math.ceil(100 / fleetSize)} or more`;
   return [warning(codes.shareTooSmall, ['spec', 'budget', 'maxEjectedPercent'], message, remedy)];
+}
+
+/** A slip in the EndpointSlices, or a Service that has no use for it: nothing else would tell. */
+function everybodyIsNear({ proximity }: Policy, members: readonly Backend[]): readonly Finding[] {
+  if (proximity === 'None' || members.length === 0) return [];
+  const places = members.map(({ zone, node }) => (proximity === 'Zone' ? zone : node) ?? '');
+  if (new Set(places).size > 1) return [];
+  const [what, field] = proximity === 'Zone' ? ['in the same zone', 'zone'] : ['on the same node', 'nodeName'];
+  const where = places[0] === '' ? `the EndpointSlices give no ${field}` : `all backends are ${what}`;
+  const remedy = `write ${field} beside the addresses of each endpoint, or leave proximity out`;
+  return [warning(codes.noEffect, ['spec', 'proximity'], `has no effect: ${where}`, remedy)];
 }
 
 function neverEjects({ budget }: Policy): readonly Finding[] {

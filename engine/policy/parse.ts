@@ -3,7 +3,7 @@
  * out: a policy whose floor was misspelt must not run without a floor.
  */
 import { type Document, isNode, isScalar, LineCounter, parseAllDocuments, type YAMLError } from 'yaml';
-import type { ServiceKey } from '../model.ts';
+import type { Backend, ServiceKey } from '../model.ts';
 import type { Problem } from '../problem.ts';
 import { codes } from './codes.ts';
 import { byPlace, type Finding, type Locate, type Path, toProblem } from './finding.ts';
@@ -39,8 +39,8 @@ export interface PolicyParserOptions extends Partial<NormaliseOptions> {
    * a newer version of the same API must not lose its protection. Default: error.
    */
   readonly unknownFields?: 'error' | 'warning';
-  /** How many backends a Service has, where known: adds the lint rules that depend on it. */
-  readonly fleetSize?: (service: ServiceKey) => number | undefined;
+  /** The members of a Service's fleet, where known: adds the lint rules that depend on them. */
+  readonly membersOf?: (service: ServiceKey) => readonly Backend[] | undefined;
 }
 
 /** Where a document came from, so that every problem can name its place. */
@@ -67,7 +67,7 @@ export interface PolicyParser {
 /** Compiles the schema once; keep the parser. */
 export function createPolicyParser(options: PolicyParserOptions = {}): PolicyParser {
   const checkShape = createShapeCheck(policySchema);
-  const { unknownFields: severity = 'error', fleetSize } = options;
+  const { unknownFields: severity = 'error', membersOf } = options;
   const normaliseOptions = {
     defaultEnforcement: options.defaultEnforcement ?? 'Enforce',
     defaultNamespace: options.defaultNamespace ?? 'default',
@@ -85,7 +85,7 @@ export function createPolicyParser(options: PolicyParserOptions = {}): PolicyPar
     }
     const valid = object as PolicyObject;
     const policy = normalise(valid, normaliseOptions);
-    const advice = lint(policy, valid.spec, fleetSize?.(policy.service));
+    const advice = lint(policy, valid.spec, membersOf?.(policy.service));
     return { kind: 'accepted', policy, warnings: problems([...unknown, ...advice]) };
   }
 
