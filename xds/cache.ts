@@ -57,7 +57,7 @@ export interface XdsCache {
 }
 
 /** Some ten milliseconds of work. */
-const watchersPerTurn = 500;
+const watchersPerTurn = 250;
 
 export function createXdsCache(options: XdsCacheOptions = {}): XdsCache {
   const { clusterDomain = defaultClusterDomain, clock = systemClock } = options;

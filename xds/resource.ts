@@ -17,6 +17,8 @@ export interface Resource {
   readonly message: Buffer;
   /** When it took the place of another version; where nobody had asked before, when somebody did. */
   readonly servedSinceMs: EpochMs;
+  /** A list of this one, which is what most responses carry. */
+  readonly alone: readonly Resource[];
   encoded(variant: VariantName): EncodedResource;
 }
 
@@ -35,8 +37,10 @@ export type ResourceOptions = Pick<Resource, 'name' | 'version' | 'message' | 's
 export function createResource({ typeUrl, ...resource }: ResourceOptions): Resource {
   const { name, version, message } = resource;
   const encodings: Partial<Record<VariantName, EncodedResource>> = {};
-  return {
+  const alone: Resource[] = [];
+  const created: Resource = {
     ...resource,
+    alone,
     encoded(variant) {
       encodings[variant] ??= encode(
         variant === 'sotw' ? anyOf(typeUrl, message) : deltaResource(name, version, anyOf(typeUrl, message)),
@@ -46,6 +50,8 @@ export function createResource({ typeUrl, ...resource }: ResourceOptions): Resou
       return encodings[variant];
     },
   };
+  alone.push(created);
+  return created;
 }
 
 function encode(resource: Uint8Array, typeUrl: string, version: string): EncodedResource {

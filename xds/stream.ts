@@ -6,12 +6,12 @@ import type { Clock } from '../engine/clock.ts';
 import type { EpochMs } from '../engine/model.ts';
 import { type Client, clientOf, type NamespaceRule } from './client.ts';
 import { type Node, tooManyNames } from './decode.ts';
-import { createExchange, type Exchange, type Nonces, type Push } from './exchange.ts';
+import { createExchange, type Exchange, type Nonces } from './exchange.ts';
 import type { XdsLimits } from './limits.ts';
 import type { StreamInfo, XdsObserver } from './observer.ts';
 import type { AnyRequest, Protocol, WishReader } from './protocol.ts';
 import { internalError, malformed, RequestRefused, type StreamStatus, tooMuch } from './refusal.ts';
-import type { Pieces } from './response.ts';
+import type { Batch, Pieces } from './response.ts';
 import type { VariantName } from './resource.ts';
 import { createSubscription, type SubscriptionOwner } from './subscription.ts';
 import { clusterType, endpointType, noResources, pushRank, type ResourceType } from './types.ts';
@@ -95,9 +95,13 @@ class TypedStream<Request extends AnyRequest> implements Stream, StreamInfo, Non
     for (const { exchange } of this.lanes) yield exchange;
   }
 
-  nextNonce(): string {
+  nextCount(): number {
     this.nonces += 1;
-    return `${this.options.nonceTag}.${this.nonces}`;
+    return this.nonces;
+  }
+
+  nonceOf(count: number): string {
+    return `${this.options.nonceTag}.${count}`;
   }
 
   receive(bytes: Uint8Array): void {
@@ -116,12 +120,12 @@ class TypedStream<Request extends AnyRequest> implements Stream, StreamInfo, Non
     for (const lane of this.lanes) {
       if (this.underWay !== undefined || this.isClosed) return;
       const now = clock.now();
-      const next = lane.exchange.next(this, now);
+      const next = lane.exchange.next(now);
       if (next === undefined) continue;
       const { typeUrl } = lane.exchange;
       this.underWay = lane;
       this.sentAtMs = now;
-      this.repeatEndpoints(typeUrl, next.push);
+      this.repeatEndpoints(typeUrl, next.batch);
       const [own, shared] = next.message;
       observer.pushed(this, typeUrl, next.push, own.length + shared.length);
       transport.send(next.message, this.onTaken);
@@ -190,7 +194,7 @@ class TypedStream<Request extends AnyRequest> implements Stream, StreamInfo, Non
    * A client that gets a cluster waits for its endpoints. An Envoy that has asked for endpoints of that name before does
    * not ask again, and would wait until a timeout.
    */
-  private repeatEndpoints(typeUrl: string, { resources, changed = resources }: Push): void {
+  private repeatEndpoints(typeUrl: string, { resources, changed = resources }: Batch): void {
     if (typeUrl !== clusterType) return;
     for (const { exchange } of this.lanes) {
       if (exchange.typeUrl === endpointType) exchange.subscription.repeat(changed.map(({ name }) => name));
@@ -228,7 +232,13 @@ class Lane<Request extends AnyRequest> implements SubscriptionOwner {
     });
     this.stream = stream;
     this.observer = observer;
-    this.exchange = createExchange({ typeUrl, variant, subscription, responseBytes: limits.responseBytes });
+    this.exchange = createExchange({
+      typeUrl,
+      variant,
+      subscription,
+      nonces: stream,
+      responseBytes: limits.responseBytes,
+    });
     this.readWishes = protocol.createReader(subscription, type?.legacyWildcard ?? false);
   }
 

@@ -31,8 +31,8 @@ export interface Subscription {
   repeat(names?: Iterable<string>): void;
   /** What is due now, up to about so many bytes; it counts as sent. Undefined when nothing is to be said. */
   take(maxBytes: number): Batch | undefined;
-  accepted(batch: Batch): void;
-  refused(batch: Batch, message: string, atMs: EpochMs): void;
+  accepted(resources: readonly Resource[]): void;
+  refused(resources: readonly Resource[], message: string, atMs: EpochMs): void;
   /** The client refused something, and has accepted no other version of it since. */
   isRefusing(): boolean;
   view(): readonly NameView[];
@@ -229,8 +229,8 @@ class NameSubscription implements Subscription, Watcher {
     return isFullState ? this.takeEverything(changes) : changes;
   }
 
-  accepted(batch: Batch): void {
-    for (const resource of batch.resources) {
+  accepted(resources: readonly Resource[]): void {
+    for (const resource of resources) {
       const interest = this.interests.get(resource.name);
       if (interest === undefined) continue;
       interest.accepted = resource;
@@ -238,8 +238,8 @@ class NameSubscription implements Subscription, Watcher {
     }
   }
 
-  refused(batch: Batch, message: string, atMs: EpochMs): void {
-    for (const resource of batch.resources) {
+  refused(resources: readonly Resource[], message: string, atMs: EpochMs): void {
+    for (const resource of resources) {
       const interest = this.interests.get(resource.name);
       if (interest !== undefined) interest.refused = { resource, message, atMs };
     }
@@ -306,7 +306,8 @@ class NameSubscription implements Subscription, Watcher {
   }
 
   private takeChanges(maxBytes: number): Batch {
-    const batch = { resources: [] as Resource[], absent: [] as string[] };
+    const found: Resource[] = [];
+    const gone: string[] = [];
     let changedAtMs = Number.POSITIVE_INFINITY;
     let bytes = 0;
     for (const name of this.due) {
@@ -317,7 +318,7 @@ class NameSubscription implements Subscription, Watcher {
       const resource = this.resourceOf(name, interest);
       if (resource === undefined) {
         if (!this.takeAbsence(name, interest)) continue;
-        batch.absent.push(name);
+        gone.push(name);
         // It says the name twice at most, and a name can be as long as a small assignment.
         bytes += 2 * name.length;
       } else if (isDue(resource, interest)) {
@@ -326,10 +327,12 @@ class NameSubscription implements Subscription, Watcher {
           changedAtMs = Math.min(changedAtMs, resource.servedSinceMs);
         }
         markSent(interest, resource);
-        batch.resources.push(resource);
+        found.push(resource);
         bytes += resource.message.length;
       }
     }
+    const [only] = found;
+    const batch = { resources: only !== undefined && found.length === 1 ? only.alone : found, absent: gone };
     return Number.isFinite(changedAtMs) ? { ...batch, changedAtMs } : batch;
   }
 
