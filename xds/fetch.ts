@@ -28,12 +28,13 @@ export function createFetch({ cache, type, door, limits, observer }: FetchOption
     const entry = door(address);
     if (entry.kind === 'turned away') return callback(entry.status);
     try {
-      const { allows } = entry.peer.grant;
+      const { names, grant } = entry.peer;
       const request = decodeSotwRequest(call.request, limits);
-      const info = { peer: address, variant: 'sotw', onlyType: type.typeUrl, node: () => request.node } as const;
-      const client = clientOf(request.node, allows);
+      const { typeUrl } = type;
+      const info = { peer: address, names, variant: 'sotw', onlyType: typeUrl, node: () => request.node } as const;
+      const client = clientOf(request.node, grant.allows);
       for (const name of request.names) {
-        if (!type.resources.allows(name, client)) observer.refusedName(info, type.typeUrl, name);
+        if (!type.resources.allows(name, client)) observer.refusedName(info, typeUrl, name);
       }
       callback(null, fetchResources(type, request, client));
     } catch (error) {

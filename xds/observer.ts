@@ -1,4 +1,5 @@
 /** Tells the outside what happens on the streams. Must not throw, and must not publish. */
+import type { SubjectName } from '../engine/tls/names.ts';
 import type { Node } from './decode.ts';
 import type { Push } from './exchange.ts';
 import type { Peer } from './peer.ts';
@@ -42,6 +43,8 @@ export interface XdsObserver {
 export interface StreamInfo {
   /** `address:port` of the client. */
   readonly peer: string;
+  /** Of its certificate: who it was shown to be, whatever it calls itself. */
+  readonly names: readonly SubjectName[];
   readonly variant: VariantName;
   /** Of a service for one type; undefined for an aggregated stream. */
   readonly onlyType: string | undefined;

@@ -17,6 +17,8 @@ export interface ProxyView {
   readonly zone: string;
   /** What it is served as. */
   readonly dialect: 'envoy' | 'grpc';
+  /** The names of its certificate; absent where it showed none. */
+  readonly identity?: string;
   /** `address:port` it connects from. */
   readonly address: string;
   /** When its oldest open stream began. */
@@ -66,8 +68,10 @@ export function proxyView(client: ConnectedClient, wanted?: WantedService): Prox
     version: `${userAgentName} ${userAgentVersion}`.trim(),
     zone,
     dialect: dialectOf(node),
+    ...(info.names.length === 0 ? {} : { identity: info.names.map(({ value }) => value).join(' ') }),
     address: info.peer,
-    connectedAtMs: Math.min(...client.map(({ openedAtMs }) => openedAtMs)),
+    // Streams are in the order in which they were opened.
+    connectedAtMs: client[0].openedAtMs,
     subscriptions: client.flatMap((stream) =>
       [...stream.exchanges()].flatMap((exchange) => subscriptionView(exchange, stream.info.variant, wanted)),
     ),

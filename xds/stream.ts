@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../engine/clock.ts';
 import type { EpochMs } from '../engine/model.ts';
+import type { SubjectName } from '../engine/tls/names.ts';
 import { type Client, clientOf, type NamespaceRule } from './client.ts';
 import { type Node, tooManyNames } from './decode.ts';
 import { createExchange, type Exchange, type Nonces } from './exchange.ts';
@@ -31,6 +32,8 @@ export interface StreamOptions<Request extends AnyRequest> {
   readonly types: ReadonlyMap<string, ResourceType>;
   /** What the client may ask for, by what its connection showed. */
   readonly allows: NamespaceRule;
+  /** Of the client's certificate. */
+  readonly names: readonly SubjectName[];
   /** Of a service for one type. On an aggregated stream each request names its type. */
   readonly onlyType?: string;
   readonly transport: Transport;
@@ -81,6 +84,10 @@ class TypedStream<Request extends AnyRequest> implements Stream, StreamInfo, Non
     this.onlyType = onlyType;
     this.openedAtMs = clock.now();
     observer.streamOpened(this);
+  }
+
+  get names(): readonly SubjectName[] {
+    return this.options.names;
   }
 
   get info(): StreamInfo {

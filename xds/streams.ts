@@ -44,7 +44,7 @@ export function createStreams({ cache, door, limits, observer, clock }: StreamsO
 
   function begin<Request extends AnyRequest>(
     call: XdsCall,
-    { grant: { allows } }: Peer,
+    { names, grant: { allows } }: Peer,
     protocol: Protocol<Request>,
     onlyType?: string,
   ): void {
@@ -52,6 +52,7 @@ export function createStreams({ cache, door, limits, observer, clock }: StreamsO
       protocol,
       types: cache.types,
       allows,
+      names,
       ...(onlyType === undefined ? {} : { onlyType }),
       transport: callTransport(call, stalls, () => {
         observer.stalled(stream.info);

@@ -11,7 +11,7 @@ export interface ConnectedProxy {
   /** Empty when it gave none. */
   readonly zone: string;
   readonly dialect: 'envoy' | 'grpc';
-  /** What its certificate proves it to be. */
+  /** The names of its certificate; absent where it showed none. */
   readonly identity?: string;
   /** Peer address of its connection. */
   readonly address: string;

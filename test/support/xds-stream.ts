@@ -95,6 +95,7 @@ function testStream<Request, Response>(
   const stream = open({
     types: new Map(types.map((type) => [type.typeUrl, type])),
     ...(options.isAggregated === true ? {} : { onlyType: endpointType }),
+    names: [],
     transport,
     allows: options.allows ?? everywhere,
     limits: { ...defaultLimits, ...options.limits },

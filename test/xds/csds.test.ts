@@ -3,8 +3,12 @@ import { constants } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
+import { parseIdentityRule } from '../../engine/config/identity-rule.ts';
+import { serviceKey } from '../../engine/model.ts';
 import { createXdsCache } from '../../xds/cache.ts';
+import { createGrants } from '../../xds/identity.ts';
 import { clusterType, endpointType } from '../../xds/types.ts';
+import { createAuthority } from '../support/certificates.ts';
 import { assignmentOf, endpointOf } from '../support/assignments.ts';
 import {
   type ClientConfigMessage,
@@ -16,6 +20,7 @@ import {
 import { createManualClock } from '../support/manual-clock.ts';
 import { clusterLoadAssignment } from '../support/protos.ts';
 import { stalledStream } from '../support/stalled-stream.ts';
+import { createTlsSource } from '../support/tls-source.ts';
 import { type TestServer, xdsServer } from '../support/xds-server.ts';
 
 const one = endpointOf('10.0.0.1');
@@ -382,5 +387,54 @@ test('a client that asks for work and leaves has its place taken until the work 
   await clock.advance(3000);
   expect(await eventually(async () => fetchStatus(client).catch(() => undefined), { timeoutMs: 5000 })).toMatchObject({
     config: [{}],
+  });
+});
+
+describe('clients with certificates', () => {
+  const authority = createAuthority();
+  const certificateOf = (namespace: string) =>
+    authority.issue('web', { uris: [`spiffe://cluster.local/ns/${namespace}/sa/web`] });
+
+  /** Certificates of a namespace may ask for what is in it; those of `mesh` for everything. */
+  async function guarded(): Promise<TestServer> {
+    const rules = [
+      ['spiffe://cluster.local/ns/{namespace}/sa/*', '{namespace}'],
+      ['spiffe://cluster.local/ns/mesh/sa/*', '*'],
+    ].flatMap(([name = '', namespace = '']) => {
+      const parsed = parseIdentityRule(name, [namespace]);
+      return parsed.kind === 'rule' ? [parsed.rule] : [];
+    });
+    const source = createTlsSource(authority.issue('kubervisor'), authority.cert);
+    const inOps = { ...assignmentOf('b', two), service: serviceKey('ops', 'b') };
+    return xdsServer([assignmentOf('a', one), inOps], { tls: { source, grantTo: createGrants(rules) } });
+  }
+
+  test('are shown with who they are, to those who may ask for the same', async () => {
+    const server = await guarded();
+    for (const [id, namespace, name] of [
+      ['n1', 'shop', 'shop/a'],
+      ['n2', 'ops', 'ops/b'],
+    ] as const) {
+      const stream = server.connect({ ca: authority.cert, ...certificateOf(namespace) }).sotw();
+      stream.say({ node: { id }, resource_names: ['shop/a', 'ops/b'] });
+      expect((await stream.next()).resources).toHaveLength(1);
+      expect(server.proxies((service) => service === name).find(({ nodeId }) => nodeId === id)).toMatchObject({
+        identity: `spiffe://cluster.local/ns/${namespace}/sa/web`,
+      });
+    }
+    const told = async (namespace: string) => {
+      const { config = [] } = await fetchStatus(server.connect({ ca: authority.cert, ...certificateOf(namespace) }));
+      return config.map((client) => [client.node?.id, Object.keys(shown(client))]);
+    };
+    expect(await told('mesh')).toEqual([
+      ['n1', ['shop/a', 'ops/b']],
+      ['n2', ['shop/a', 'ops/b']],
+    ]);
+    expect(await told('shop')).toEqual([
+      ['n1', ['shop/a']],
+      ['n2', ['shop/a']],
+    ]);
+    const stranger = authority.issue('nobody', { uris: ['spiffe://elsewhere/x'] });
+    await expect(fetchStatus(server.connect({ ca: authority.cert, ...stranger }))).rejects.toThrow('PERMISSION_DENIED');
   });
 });
