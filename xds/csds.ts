@@ -10,9 +10,9 @@ import type { Clock } from '../engine/clock.ts';
 import { splitServiceKey } from '../engine/model.ts';
 import type { XdsCache } from './cache.ts';
 import { callTransport, endCall, type XdsCall } from './call.ts';
-import type { NamespaceRule } from './client.ts';
 import { decodeStatusQuestion } from './client-status.ts';
 import type { Door } from './door.ts';
+import type { Grant } from './identity.ts';
 import type { XdsLimits } from './limits.ts';
 import { matchIds } from './node-matcher.ts';
 import type { ConnectedClient } from './proxy-view.ts';
@@ -49,26 +49,31 @@ export function createClientStatus({ streams, cache, door, limits, clock }: Clie
   let answering = 0;
   let isStopping = false;
 
-  /** What a client may not ask for it is not told of others either. */
-  function createVisibility(allows: NamespaceRule): (name: string) => boolean {
+  /** What a client may not ask for it is not told of others either, nor who they are. */
+  function createVisibility({ scope, allows }: Grant): (name: string) => boolean {
+    const seesAll = scope === 'everything';
     // Ten thousand clients ask for the same few hundred names.
     const known = new Map<string, boolean>();
     return (name) => {
       const before = known.get(name);
       if (before !== undefined) return before;
       const service = cache.serviceOf(name);
-      const isVisible = service === undefined || allows(splitServiceKey(service).namespace);
+      const isVisible = seesAll || (service !== undefined && allows(splitServiceKey(service).namespace));
       known.set(name, isVisible);
       return isVisible;
     };
   }
 
-  async function answer(allows: NamespaceRule, bytes: Buffer): Promise<Responses> {
+  async function answer(grant: Grant, bytes: Buffer): Promise<Responses> {
     const { matchers, withoutContents } = decodeStatusQuestion(bytes);
     const all = streams.clients();
     const ids = matchers.length === 0 ? undefined : await matchIds(matchers, [...new Set(all.map(idOf))], clock);
     const clients = ids === undefined ? all : all.filter((client) => ids.has(idOf(client)));
-    return statusResponses(clients, { isVisible: createVisibility(allows), withoutContents });
+    return statusResponses(clients, {
+      isVisible: createVisibility(grant),
+      showsIdle: grant.scope === 'everything',
+      withoutContents,
+    });
   }
 
   /** `respond` sends the answer to one request, and says whether there may be another. */
@@ -79,7 +84,7 @@ export function createClientStatus({ streams, cache, door, limits, clock }: Clie
       return endCall(call, tooMuch(`more than ${maxCalls} calls about the status of clients`));
     const entry = door(call.getPeer());
     if (entry.kind === 'turned away') return endCall(call, entry.status);
-    const { allows } = entry.peer.grant;
+    const { grant } = entry.peer;
     const transport = callTransport(call, stalls, () => undefined);
     const { promise: gone, reject: giveUp } = Promise.withResolvers<never>();
     gone.catch(() => undefined);
@@ -104,7 +109,7 @@ export function createClientStatus({ streams, cache, door, limits, clock }: Clie
       // Until the work is over, not until the client is gone: else asking and leaving would start any amount of it.
       answering += 1;
       try {
-        const isMore = await respond(await answer(allows, bytes), send);
+        const isMore = await respond(await answer(grant, bytes), send);
         if (isMore) call.resume();
         else call.end();
       } finally {

@@ -9,7 +9,7 @@ export type Entry =
   | { readonly kind: 'admitted'; readonly peer: Peer }
   | { readonly kind: 'turned away'; readonly status: StreamStatus };
 
-/** By `address:port` of the client. */
+/** @param address `address:port` of the client */
 export type Door = (address: string) => Entry;
 
 export interface DoorOptions {

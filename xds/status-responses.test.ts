@@ -17,7 +17,11 @@ test('whoever asks is told of what they may ask for themselves, and of no client
   }
   const shown: unknown[] = [];
   const isVisible = (name: string): boolean => name === 'shop/a';
-  for await (const response of statusResponses(book.clients(), { isVisible, withoutContents: false })) {
+  for await (const response of statusResponses(book.clients(), {
+    isVisible,
+    showsIdle: true,
+    withoutContents: false,
+  })) {
     for (const { node, generic_xds_configs = [] } of decodeStatus(response).config ?? []) {
       shown.push([node?.id, ...generic_xds_configs.map(({ name }) => name)]);
     }
@@ -42,7 +46,11 @@ test('between the slices of a long answer others have their turn', async () => {
     next = setImmediate(turn);
   });
   let bytes = 0;
-  for await (const response of statusResponses(book.clients(), { isVisible: () => true, withoutContents: false })) {
+  for await (const response of statusResponses(book.clients(), {
+    isVisible: () => true,
+    showsIdle: true,
+    withoutContents: false,
+  })) {
     bytes += response.length;
   }
   clearImmediate(next);

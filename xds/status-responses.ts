@@ -6,6 +6,8 @@ import type { ConnectedClient } from './proxy-view.ts';
 export interface StatusOptions {
   /** Of names: whether whoever asks may know of it. */
   isVisible(name: string): boolean;
+  /** Whether whoever asks may know of clients that have nothing. */
+  readonly showsIdle: boolean;
   /** Versions only. */
   readonly withoutContents: boolean;
 }
@@ -47,7 +49,10 @@ export async function* statusResponses(
   yield Buffer.concat(pieces);
 }
 
-function* clientConfigs(client: ConnectedClient, { isVisible, withoutContents }: StatusOptions): Generator<Buffer> {
+function* clientConfigs(
+  client: ConnectedClient,
+  { isVisible, showsIdle, withoutContents }: StatusOptions,
+): Generator<Buffer> {
   const node = client[0].info.node();
   let configs: Uint8Array[] = [];
   let bytes = 0;
@@ -74,5 +79,5 @@ function* clientConfigs(client: ConnectedClient, { isVisible, withoutContents }:
     }
   }
   // A client that has only what is not for whoever asks is not for them either.
-  if (told > 0 || hidden === 0) yield encodeClient(node, configs);
+  if (told > 0 || (hidden === 0 && showsIdle)) yield encodeClient(node, configs);
 }

@@ -108,7 +108,7 @@ function failureOf(error: Error, { authorizationError }: TLSSocket): HandshakeFa
   if (certificate === 'CERT_HAS_EXPIRED') return 'expired';
   if (certificate === 'CERT_NOT_YET_VALID') return 'not-yet-valid';
   if (certificate !== undefined)
-    return /ISSUER|LEAF|SELF_SIGNED/.test(certificate) ? 'unknown-authority' : 'invalid-certificate';
+    return /ISSUER|LEAF|SELF_SIGNED|SIGNATURE/.test(certificate) ? 'unknown-authority' : 'invalid-certificate';
   if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') return 'no-certificate';
   if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'timeout';
   if (/^ERR_SSL_\w*ALERT/.test(code)) return 'refused-by-client';

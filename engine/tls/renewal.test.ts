@@ -92,6 +92,29 @@ describe('a new pair', () => {
     await look();
     expect(renewal.current().cert.toString()).toBe(next.cert);
   });
+
+  test('is taken although only the authorities of clients are new', async () => {
+    const { files, follow, look, told } = await world();
+    const renewal = await follow();
+    const next = createAuthority('next authority').cert;
+    await writeFile(files.ca, next);
+    await look();
+    expect(renewal.current().ca?.toString()).toBe(next);
+    expect(told).toEqual(['in force', 'in force', 'renewed']);
+  });
+});
+
+test('files that are back as they were are no problem any more', async () => {
+  const first = authority.issue('one');
+  const { files, write, follow, look, told } = await world(first);
+  const renewal = await follow();
+  await rm(files.cert);
+  await look();
+  expect(renewal.problems()).toHaveLength(1);
+  await write(first);
+  await look();
+  expect(renewal.problems()).toEqual([]);
+  expect(told).toEqual(['in force', 'KV0751']);
 });
 
 describe('the old one stays, and it is said once', () => {

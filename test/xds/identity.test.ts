@@ -122,10 +122,16 @@ describe('a name in a namespace that is not its own', () => {
     const own = server.connect(shop).sotw();
     own.say({ node: { id: 'web' }, resource_names: ['shop/pricer'] });
     await own.next();
+    // Of whom nothing tells to which namespace it belongs.
+    const unheardOf = server.connect(ops).sotw();
+    unheardOf.say({ node: { id: 'unheard-of' }, resource_names: ['teller'] });
+    const idle = server.connect(ops).sotw();
+    idle.say({ node: { id: 'idle' } });
+    await eventually(() => server.proxies().length === 4, { timeoutMs: 20_000 });
     const nodesFor = async (tls: ClientTls) =>
       (await fetchStatus(server.connect(tls))).config?.map(({ node }) => node?.id).toSorted();
     expect(await nodesFor(shop)).toEqual(['web']);
-    expect(await nodesFor(ops)).toEqual(['operator', 'web']);
+    expect(await nodesFor(ops)).toEqual(['idle', 'operator', 'unheard-of', 'web']);
   });
 });
 
@@ -167,6 +173,7 @@ describe('nobody gets in', () => {
     ['with one that has expired', holderOf({ valid: 'once' }), 'expired'],
     ['with one that is not valid yet', holderOf({ valid: 'later' }), 'not-yet-valid'],
     ['with one of another authority', holderOf({}, createAuthority('somebody else')), 'unknown-authority'],
+    ['with one of another authority of the same name', holderOf({}, createAuthority()), 'unknown-authority'],
   ])('%s', async (_, tls, reason) => {
     const { server, failures } = await world();
     const good = server.connect(shop).sotw();
