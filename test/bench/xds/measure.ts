@@ -10,6 +10,8 @@ export interface Measurement {
   readonly servedMs: number;
   /** What that cost. */
   readonly servedCpuMs: number;
+  /** Meanwhile. */
+  readonly servedHealth: Health;
   /** Per second in which nothing happens. */
   readonly idleCpuMs: number;
   readonly flips: readonly Flip[];
@@ -95,7 +97,9 @@ async function play(scenario: Scenario, server: Actor, client: Actor): Promise<M
       envoyNode: scenario.envoyNode,
     });
   const beforeOpenMs = cpuMs(server.pid);
+  await client.say({ do: 'probe', port });
   const { servedMs } = await open();
+  const servedHealth = await client.say<Health>({ do: 'probed' });
   await untilQuiet(server.pid);
   const servedCpuMs = cpuMs(server.pid) - beforeOpenMs;
   const connectedMiB = rssMiB(server.pid);
@@ -109,7 +113,7 @@ async function play(scenario: Scenario, server: Actor, client: Actor): Promise<M
   await server.say({ do: 'collect' });
   await untilQuiet(server.pid);
   const memory = { emptyMiB, connectedMiB, usedMiB, collectedMiB: rssMiB(server.pid) };
-  const measured = { servedMs, servedCpuMs, idleCpuMs, ...flipped, memory };
+  const measured = { servedMs, servedCpuMs, servedHealth, idleCpuMs, ...flipped, memory };
   if (!scenario.storm) return measured;
 
   await client.say({ do: 'probe', port });
