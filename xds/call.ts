@@ -49,6 +49,11 @@ class CallTransport implements Transport, Wait {
     else this.writePast(this.stream, message);
   }
 
+  read(isReading: boolean): void {
+    if (isReading) this.call.resume();
+    else this.call.pause();
+  }
+
   end(status: StreamStatus): void {
     endCall(this.call, status);
   }

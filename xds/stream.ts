@@ -23,6 +23,8 @@ export interface Transport {
   readonly peer: string;
   /** Hands over one message; `onTaken` is called when the client's flow control let it go. One at a time. */
   send(message: Pieces, onTaken: () => void): void;
+  /** Whether requests are read; at first they are. */
+  read(isReading: boolean): void;
   /** Ends the stream; what was sent before still arrives. */
   end(status: StreamStatus): void;
 }
@@ -74,6 +76,8 @@ class TypedStream<Request extends AnyRequest> implements Stream, StreamInfo, Non
   /** What the client has not taken yet. */
   private underWay: Lane<Request> | undefined = undefined;
   private sentAtMs: EpochMs = 0;
+  /** Nothing more is read of it until it takes what is under way. */
+  private isHeld = false;
   private isClosed = false;
 
   constructor(options: StreamOptions<Request>) {
@@ -113,6 +117,11 @@ class TypedStream<Request extends AnyRequest> implements Stream, StreamInfo, Non
 
   receive(bytes: Uint8Array): void {
     if (this.isClosed) return;
+    // Who asks on and on and takes no answer would keep us busy for nothing: its flow control is to stop it, too.
+    if (this.underWay !== undefined && !this.isHeld) {
+      this.isHeld = true;
+      this.options.transport.read(false);
+    }
     try {
       this.read(bytes);
     } catch (error) {
@@ -147,9 +156,13 @@ class TypedStream<Request extends AnyRequest> implements Stream, StreamInfo, Non
   }
 
   private readonly onTaken = (): void => {
-    const { clock, observer } = this.options;
+    const { clock, observer, transport } = this.options;
     const lane = this.underWay;
     this.underWay = undefined;
+    if (this.isHeld) {
+      this.isHeld = false;
+      transport.read(true);
+    }
     if (lane !== undefined) observer.taken(this, lane.exchange.typeUrl, clock.now() - this.sentAtMs);
     this.push();
   };

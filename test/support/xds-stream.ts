@@ -80,6 +80,7 @@ function testStream<Request, Response>(
 
   const transport: Transport = {
     peer: options.peer ?? '127.0.0.1:1',
+    read: () => undefined,
     send(message, onTaken) {
       if (underWay !== undefined) throw new Error('a message was sent before the last one was taken');
       const bytes = Buffer.concat(message);
