@@ -33,6 +33,20 @@ function world(options: TestStreamOptions = {}) {
   };
 }
 
+test('a refusal is of what was sent: a name that was given up and asked for anew since is sent, and parked if refused', () => {
+  const { say, receive, nack, heard } = world();
+  const both = { resource_names: ['shop/a', 'shop/b'] };
+  say(both);
+  const { nonce = '' } = receive();
+  say({ resource_names: ['shop/b'] });
+  say(both);
+  say({ ...both, response_nonce: nonce, error_detail: { code: 3, message: 'no' } });
+  expect(contents(receive())).toEqual(['shop/a: 10.0.0.1']);
+  say({ ...both, response_nonce: 'stale' });
+  nack('no');
+  expect(heard()).toEqual([]);
+});
+
 describe('a first request', () => {
   test('is answered with what it names', () => {
     const { ask, receive } = world();

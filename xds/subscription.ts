@@ -241,7 +241,8 @@ class NameSubscription implements Subscription, Watcher {
   refused(resources: readonly Resource[], message: string, atMs: EpochMs): void {
     for (const resource of resources) {
       const interest = this.interests.get(resource.name);
-      if (interest !== undefined) interest.refused = { resource, message, atMs };
+      // Given up and asked for anew since: that is a wish that was not answered yet.
+      if (interest?.sent === resource) interest.refused = { resource, message, atMs };
     }
   }
 
