@@ -6,9 +6,14 @@ import { createInterface } from 'node:readline';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Assignment } from '../../../engine/assignment/assignment.ts';
+import { systemClock } from '../../../engine/clock.ts';
 import { growHeapSlowly } from '../../../engine/heap.ts';
 import { serviceKey } from '../../../engine/model.ts';
+import { createAccessLog } from '../../../engine/telemetry/access-log.ts';
+import { createLog } from '../../../engine/telemetry/log.ts';
+import { createMetrics } from '../../../engine/telemetry/metrics.ts';
 import { createXdsCache } from '../../../xds/cache.ts';
+import { reportTo } from '../../../xds/report.ts';
 import { startXdsServer } from '../../../xds/server.ts';
 import { endpointOf, localityOf, portOf } from '../../support/assignments.ts';
 
@@ -20,7 +25,11 @@ type Command =
 // As `kubervisor serve` does.
 growHeapSlowly();
 const cache = createXdsCache();
-const server = await startXdsServer({ listen: { host: '127.0.0.1', port: 0 }, cache });
+const telemetry = createMetrics({ version: 'bench' });
+const { log } = createLog({ level: 'error', sink: { write: () => undefined } });
+const access = createAccessLog({ log, metrics: telemetry.access, clock: systemClock });
+const observer = reportTo(telemetry.xds, log, access);
+const server = await startXdsServer({ listen: { host: '127.0.0.1', port: 0 }, cache, observer });
 let sizes: readonly number[] = [];
 const flipped = new Set<number>();
 
