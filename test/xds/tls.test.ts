@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../../demo/world/ports.ts';
 import { eventually } from '../../demo/world/wait.ts';
 import { everything } from '../../xds/identity.ts';
 import { silentObserver } from '../../xds/observer.ts';
@@ -64,6 +65,23 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)('nobody gets in by resuming a connect
   const session = await new Promise<Buffer>((resolve) => first.resume().once('session', resolve));
   const second = await handshake(port, { ...options, session });
   expect([second.authorized, second.isSessionReused()]).toEqual([true, false]);
+});
+
+test('two connections from one address and port are not taken for one another: the second is closed', async () => {
+  const { port, connect } = await serving({ listen: { host: '0.0.0.0', port: 0 } });
+  // Our certificate is for 127.0.0.1 only.
+  const checkServerIdentity = (): undefined => undefined;
+  const own = { localAddress: '127.0.0.1', localPort: await freePort(), checkServerIdentity };
+  const first = await handshake(port, own);
+  const second = connectTls({ port, host: '127.0.0.2', ALPNProtocols: ['h2'], ...certified(), ...own });
+  onTestFinished(() => void second.destroy());
+  second.on('error', () => undefined);
+  const places: unknown[] = [];
+  second.on('secureConnect', () => places.push(second.localPort, second.remoteAddress));
+  await new Promise((resolve) => second.resume().once('close', resolve));
+  expect(places).toEqual([own.localPort, '127.0.0.2']);
+  expect(first.destroyed).toBe(false);
+  expect(await connect(certified()).health()).toBe('SERVING');
 });
 
 test('a stop does not wait for handshakes that never end', async () => {
