@@ -250,3 +250,20 @@ test('a connection that asks and never reads is closed, and has few streams unti
   await flooding;
   await others.untilAlone();
 });
+
+test('an Envoy that gives up 900 clusters at once keeps its connection', async () => {
+  const others = await bystander();
+  const client = others.server.connect();
+  const streams = Array.from({ length: 901 }, () => client.sotw());
+  for (const stream of streams) stream.say({ node: { id: 'large' }, resource_names: ['shop/a'] });
+  const [kept, ...given] = streams;
+  if (kept === undefined) throw new Error('there is a first one');
+  const { nonce = '' } = (await Promise.all(streams.map((stream) => stream.next())))[0] ?? {};
+  for (const stream of given) stream.cancel();
+  await eventually(() => others.counts.open === 2, { timeoutMs });
+  kept.say({ resource_names: ['shop/a'], response_nonce: nonce });
+  await others.isServed();
+  expect((await kept.next()).resources).toHaveLength(1);
+  kept.cancel();
+  await others.untilAlone();
+});
