@@ -5,6 +5,8 @@ import { createGrants, everything, type Grant } from '../xds/identity.ts';
 import { addReflection } from '../xds/reflection.ts';
 import { reportTo } from '../xds/report.ts';
 import { startXdsServer } from '../xds/server.ts';
+import { createStallGuard } from '../xds/stall.ts';
+import { createUnread } from '../xds/unread.ts';
 import { startGrpcAdmin } from './admin/grpc.ts';
 import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
@@ -137,12 +139,14 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       metrics: () => telemetry.render(),
     });
     undo.add(() => http.close());
+    const stalls = createStallGuard(clock, config.timing.streamStallMs);
+    undo.add(() => stalls.stop());
     const grpc = await startGrpcAdmin({
       handlers,
       proto,
       listener: config.grpcAdmin,
       clock,
-      extend: (server) => addReflection(server, ['kubervisor.v1.Admin']),
+      extend: (server) => addReflection(server, ['kubervisor.v1.Admin'], createUnread(stalls)),
     });
     undo.add(() => grpc.close());
 

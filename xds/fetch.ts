@@ -9,6 +9,7 @@ import type { XdsObserver } from './observer.ts';
 import { wildcard } from './protocol.ts';
 import { internalError, malformed, notReady, RequestRefused } from './refusal.ts';
 import { encodeResponse } from './response.ts';
+import type { Unread } from './unread.ts';
 import type { ResourceType } from './types.ts';
 
 type FetchHandler = (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => void;
@@ -19,9 +20,10 @@ export interface FetchOptions {
   readonly door: Door;
   readonly limits: XdsLimits;
   readonly observer: XdsObserver;
+  readonly unread: Unread;
 }
 
-export function createFetch({ cache, type, door, limits, observer }: FetchOptions): FetchHandler {
+export function createFetch({ cache, type, door, limits, observer, unread }: FetchOptions): FetchHandler {
   return (call, callback) => {
     if (!cache.isOpen()) return callback(notReady);
     const address = call.getPeer();
@@ -36,7 +38,10 @@ export function createFetch({ cache, type, door, limits, observer }: FetchOption
       for (const name of request.names) {
         if (!type.resources.allows(name, client)) observer.refusedName(info, typeUrl, name);
       }
-      callback(null, fetchResources(type, request, client));
+      const answer = fetchResources(type, request, client);
+      // However it ends.
+      call.once('cancelled', unread.begin(call));
+      callback(null, answer);
     } catch (error) {
       callback(error instanceof RequestRefused ? error : internalError);
     }

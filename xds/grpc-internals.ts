@@ -5,7 +5,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type {
   Metadata,
-  ServerDuplexStream,
   ServerInterceptingCall,
   ServerInterceptingCallInterface,
   ServerInterceptor,
@@ -28,8 +27,13 @@ interface BaseCall {
   readonly metadata?: Metadata;
 }
 
-/** What is under the stream that a handler is given; undefined when grpc-js has moved it. */
-export function http2StreamUnder(call: ServerDuplexStream<Buffer, Buffer>): ServerHttp2Stream | undefined {
+/** What a handler is given. */
+export interface GrpcCall {
+  getPeer(): string;
+}
+
+/** What is under it; undefined when grpc-js has moved it. */
+export function http2StreamUnder(call: GrpcCall): ServerHttp2Stream | undefined {
   const { call: inner } = call as unknown as { readonly call?: ServerInterceptingCallInterface };
   return inner && http2StreamOf(inner);
 }

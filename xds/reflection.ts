@@ -4,27 +4,37 @@ import type { ServerReflectionRequest__Output as Request } from '../proto/gen/ty
 import type { ServerReflectionResponse as Response } from '../proto/gen/types/grpc/reflection/v1/ServerReflectionResponse.ts';
 import { loadReflectionProtos, readDescriptors } from '../proto/load.ts';
 import { type Descriptors, indexDescriptors } from './descriptors.ts';
+import type { Unread } from './unread.ts';
 
 const reflectionServices = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'] as const;
 
 /** @param services full names of the services to list; these two come along */
-export function addReflection(server: Server, services: readonly string[]): void {
+export function addReflection(server: Server, services: readonly string[], unread: Unread): void {
   const listed = [...services, ...reflectionServices];
   let indexed: Descriptors | undefined;
   // Nobody who starts us waits for it; the first person with grpcurl does, some ten milliseconds.
   const index = (): Descriptors => (indexed ??= indexDescriptors(readDescriptors()));
   const ServerReflectionInfo = (call: ServerDuplexStream<Request, Response>): void => {
+    let taken = (): void => undefined;
+    call.once('cancelled', () => taken());
     call.on('data', (request: Request) => {
-      const takesMore = call.write({
+      // A client that asks and does not read must not make us keep its answers.
+      call.pause();
+      try {
+        taken = unread.begin(call);
+      } catch (error) {
+        call.emit('error', error);
+        return;
+      }
+      const response = {
         valid_host: request.host ?? '',
         original_request: request,
         ...answer(index(), listed, request),
+      };
+      call.write(response, () => {
+        taken();
+        call.resume();
       });
-      // A client that asks and does not read must not make us keep its answers.
-      if (!takesMore) {
-        call.pause();
-        call.once('drain', () => call.resume());
-      }
     });
     call.on('end', () => call.end());
   };

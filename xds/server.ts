@@ -36,6 +36,7 @@ import { createStallGuard } from './stall.ts';
 import { createStreams, type Streams } from './streams.ts';
 import type { TlsOptions } from './tls.ts';
 import type { ResourceType } from './types.ts';
+import { createUnread } from './unread.ts';
 
 export interface XdsServerOptions {
   readonly listen: ListenAddress;
@@ -72,6 +73,8 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   const door = createDoor({ identify, clock, observer });
   const streams = createStreams({ cache, door, limits, observer, clock });
   const halfOpen = createStallGuard(clock, limits.halfOpenMs);
+  const stalls = createStallGuard(clock, limits.streamStallMs);
+  const unread = createUnread(stalls);
   const server = new Server({
     'grpc.max_receive_message_length': limits.maxRequestBytes,
     // An Envoy without ADS has a stream for each of its clusters, thousands of them on one connection.
@@ -89,9 +92,9 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   });
   const clientStatus = createClientStatus({ streams, cache, door, limits, clock });
   server.addService(statusMethods, { StreamClientStatus: clientStatus.stream, FetchClientStatus: clientStatus.fetch });
-  addDiscovery(server, streams, (type) => createFetch({ cache, type, door, limits, observer }), cache);
+  addDiscovery(server, streams, (type) => createFetch({ cache, type, door, limits, observer, unread }), cache);
   const setHealth = addHealth(server, services);
-  addReflection(server, [...services, healthService]);
+  addReflection(server, [...services, healthService], createUnread(stalls));
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = await listen(options.listen, {
@@ -116,6 +119,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
       setHealth('NOT_SERVING');
       streams.stop();
       halfOpen.stop();
+      stalls.stop();
       clientStatus.stop();
       // It tells clients to leave; that they have left is for our own listener to say.
       server.tryShutdown(() => undefined);

@@ -1,5 +1,6 @@
 /** What clients cost that wait to be let in, and those that do not read what they asked for. */
 import { connect as connectHttp2 } from 'node:http2';
+import { status } from '@grpc/grpc-js';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
 import { silentObserver, type XdsObserver } from '../../xds/observer.ts';
@@ -16,7 +17,7 @@ import {
   settings,
 } from '../support/http2-frames.ts';
 import { createManualClock } from '../support/manual-clock.ts';
-import { eds } from '../support/protos.ts';
+import { eds, protos } from '../support/protos.ts';
 import { xdsServer } from '../support/xds-server.ts';
 
 const timeoutMs = 20_000;
@@ -116,4 +117,59 @@ test('R11: of a client that waits to be let in nothing is read but what flow con
   session.destroy();
   await eventually(() => server.proxies().length === 0, { timeoutMs });
   expect(server.census().waiting).toBe(0);
+});
+
+test('answers to single calls that nobody reads are few, and are cut in their time', async () => {
+  const clock = createManualClock();
+  const server = await xdsServer([many(100)], { clock });
+  const { frames, write } = await rawConnection(server.port);
+  const block = headerBlock({ ...edsHeaders, ':path': edsHeaders[':path'].replace('Stream', 'Fetch') });
+  write(preface, settings);
+  for (let n = 0; n < 150; n++) {
+    write(
+      frame(frameType.headers, flag.endHeaders, 2 * n + 1, block),
+      frame(frameType.data, flag.endStream, 2 * n + 1, askForA),
+    );
+  }
+  const refused = (): number =>
+    frames.filter(({ flags, type }) => type === frameType.headers && (flags & 1) === 1).length;
+  await eventually(() => refused() === 50, { timeoutMs });
+  const client = server.connect();
+  await expect(client.fetch({ resource_names: ['shop/a'] })).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  await clock.advance(30_000);
+  await eventually(() => frames.filter(({ type }) => type === frameType.reset).length === 100, { timeoutMs });
+  for (let n = 0; n < 101; n++) {
+    expect((await client.fetch({ resource_names: ['shop/a'] })).resources).toHaveLength(1);
+  }
+});
+
+test('answers about our .proto files that nobody reads are few, and are cut in their time', async () => {
+  const { ServerReflectionInfo } = protos['grpc.reflection.v1.ServerReflection'];
+  const clock = createManualClock();
+  const server = await xdsServer([], { clock });
+  const { frames, write } = await rawConnection(server.port);
+  const block = headerBlock({ ...edsHeaders, ':path': ServerReflectionInfo.path });
+  // Half a megabyte, and more than one message of it does not fit into what flow control takes.
+  const ask = grpcMessage(
+    ServerReflectionInfo.requestSerialize({
+      file_containing_symbol: 'envoy.service.endpoint.v3.EndpointDiscoveryService',
+    }),
+  );
+  write(preface, settings);
+  for (let n = 0; n < 110; n++) {
+    write(
+      frame(frameType.headers, flag.endHeaders, 2 * n + 1, block),
+      frame(frameType.data, 0, 2 * n + 1, Buffer.concat([ask, ask])),
+    );
+  }
+  const refused = (): number =>
+    frames.filter(({ flags, type }) => type === frameType.headers && (flags & 1) === 1).length;
+  await eventually(() => refused() === 10, { timeoutMs });
+  await clock.advance(30_000);
+  await eventually(() => frames.filter(({ type }) => type === frameType.reset).length >= 100, { timeoutMs });
+  const again = server.connect().raw(ServerReflectionInfo.path);
+  for (let n = 0; n < 101; n++) {
+    again.say(ServerReflectionInfo.requestSerialize({ list_services: '' }));
+    await again.next();
+  }
 });
