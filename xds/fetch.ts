@@ -38,9 +38,10 @@ export function createFetch({ cache, type, door, limits, observer, unread }: Fet
       for (const name of request.names) {
         if (!type.resources.allows(name, client)) observer.refusedName(info, typeUrl, name);
       }
-      // Before it costs anything, and until it ends, however it does.
+      const answer = fetchResources(type, request, client);
+      // However it ends.
       call.once('cancelled', unread.begin(call));
-      callback(null, fetchResources(type, request, client));
+      callback(null, answer);
     } catch (error) {
       callback(error instanceof RequestRefused ? error : internalError);
     }

@@ -90,6 +90,8 @@ interface Interest {
   isNamed: boolean;
   /** To be sent although it was sent before. */
   isOwed: boolean;
+  /** It was refused together with others: sent alone it will show whether it was at fault. */
+  isSuspect: boolean;
   /**
    * Whole resources, so that people can be shown what a client has and what it refused. All streams share them, and an old
    * version lives only as long as a client has nothing newer: that is two of each name at most.
@@ -239,10 +241,15 @@ class NameSubscription implements Subscription, Watcher {
   }
 
   refused(resources: readonly Resource[], message: string, atMs: EpochMs): void {
+    // Sent one by one, those that are good get through. Where a response has all there is, it cannot be taken apart.
+    const isTakenApart = resources.length > 1 && this.absence !== 'left out';
     for (const resource of resources) {
       const interest = this.interests.get(resource.name);
       // Given up and asked for anew since: that is a wish that was not answered yet.
-      if (interest?.sent === resource) interest.refused = { resource, message, atMs };
+      if (interest?.sent !== resource) continue;
+      interest.refused = { resource, message, atMs };
+      interest.isSuspect = isTakenApart;
+      if (isTakenApart) this.due.add(resource.name);
     }
   }
 
@@ -289,7 +296,14 @@ class NameSubscription implements Subscription, Watcher {
   }
 
   private add(name: string, isNamed: boolean): Interest {
-    const interest = { isNamed, isOwed: false, sent: undefined, accepted: undefined, refused: undefined };
+    const interest: Interest = {
+      isNamed,
+      isOwed: false,
+      isSuspect: false,
+      sent: undefined,
+      accepted: undefined,
+      refused: undefined,
+    };
     this.interests.set(name, interest);
     this.due.add(name);
     return interest;
@@ -313,8 +327,10 @@ class NameSubscription implements Subscription, Watcher {
     let bytes = 0;
     for (const name of this.due) {
       if (bytes >= maxBytes) break;
-      this.due.delete(name);
       const interest = this.interests.get(name);
+      const goesAlone = interest?.isSuspect === true;
+      if (goesAlone && found.length + gone.length > 0) continue;
+      this.due.delete(name);
       if (interest === undefined) continue;
       const resource = this.resourceOf(name, interest);
       if (resource === undefined) {
@@ -330,6 +346,7 @@ class NameSubscription implements Subscription, Watcher {
         markSent(interest, resource);
         found.push(resource);
         bytes += resource.message.length;
+        if (goesAlone) break;
       }
     }
     const [only] = found;
@@ -363,13 +380,14 @@ class NameSubscription implements Subscription, Watcher {
 }
 
 function isDue({ version }: Resource, interest: Interest): boolean {
-  if (version === interest.refused?.resource.version) return false;
+  if (version === interest.refused?.resource.version) return interest.isSuspect;
   return interest.isOwed || version !== versionOf(interest.sent);
 }
 
 function markSent(interest: Interest, sent: Resource | typeof absent): void {
   interest.sent = sent;
   interest.isOwed = false;
+  interest.isSuspect = false;
 }
 
 function versionOf(sent: Interest['sent']): string | undefined {

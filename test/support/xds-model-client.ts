@@ -18,6 +18,8 @@ export interface ModelClient {
   listen(): void;
   /** What it has otherwise than a client that asks for the same on a new stream. */
   differences(): readonly string[];
+  /** Ends its stream. */
+  leave(): void;
   /** By name: what it was sent last of it, if that was good. */
   readonly kept: ReadonlyMap<string, Kept>;
   /** Names of which it refused what it was sent last. */
@@ -48,6 +50,7 @@ type Stream = ({ kind: 'sotw' } & ReturnType<typeof sotwStream>) | ({ kind: 'del
 export function modelClient(options: ModelClientOptions): ModelClient {
   const { cache, variant, typeUrl, isBad } = options;
   const isClusters = typeUrl === clusterType;
+  const isComplete = isClusters && variant === 'sotw';
   const names = new Set<string>();
   const kept = new Map<string, Kept>();
   const refused = new Set<string>();
@@ -112,12 +115,14 @@ export function modelClient(options: ModelClientOptions): ModelClient {
 
   function apply({ resources, removed }: Told): void {
     // All there is is in it; what is missing does not exist.
-    if (isClusters && variant === 'sotw') for (const name of kept.keys()) if (!resources.has(name)) kept.delete(name);
+    if (isComplete) for (const name of kept.keys()) if (!resources.has(name)) kept.delete(name);
     for (const name of removed) kept.delete(name);
+    // Of a response in parts it takes nothing if it does not take all.
+    const isRefused = !isComplete && [...resources.values()].some(({ content }) => isBad(content));
     for (const [name, resource] of resources) {
       if (!isWanted(name)) continue;
       if (isBad(resource.content)) refused.add(name);
-      else {
+      else if (!isRefused) {
         refused.delete(name);
         kept.set(name, resource);
       }
@@ -162,6 +167,7 @@ export function modelClient(options: ModelClientOptions): ModelClient {
       const wanted = new Set(wantsAll() ? [...names, '*'] : names);
       if (wanted.size > 0) fresh.want([...wanted]);
       while (fresh.answer());
+      fresh.leave();
       const different = [...fresh.kept].filter(([name, { content }]) => kept.get(name)?.content !== content);
       // State of the world has no words for endpoints that are gone: the client keeps what it had.
       const isSilent = variant === 'sotw' && !isClusters;
@@ -171,6 +177,7 @@ export function modelClient(options: ModelClientOptions): ModelClient {
         ...extra.map((name) => `${name} is gone`),
       ];
     },
+    leave: () => stream.stream.close(),
     kept,
     refused,
   };

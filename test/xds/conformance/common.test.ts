@@ -60,6 +60,21 @@ describe.each(Object.entries(endpointDialogues))('%s', (title, open) => {
     expect(await client.hear()).toEqual(['shop/b: 10.0.0.3']);
   });
 
+  test('C28: a refused response with several resources is taken apart: what is good gets through', async () => {
+    const server = await shop();
+    const client = open(server.connect());
+    client.want('shop/a', 'shop/b');
+    expect(await client.hear()).toEqual(['shop/a: 10.0.0.1', 'shop/b: 10.0.0.1']);
+    client.nack();
+    expect(await client.hear()).toEqual(['shop/a: 10.0.0.1']);
+    client.nack();
+    expect(await client.hear()).toEqual(['shop/b: 10.0.0.1']);
+    client.ack();
+    await client.silence();
+    server.cache.publish([assignmentOf('a', two), assignmentOf('b', two)]);
+    expect((await client.hear()).toSorted()).toEqual(['shop/a: 10.0.0.2', 'shop/b: 10.0.0.2']);
+  });
+
   test('C12: what did not change is not sent', async () => {
     const server = await shop();
     const client = open(server.connect());
@@ -286,11 +301,12 @@ test('C8: a NACK is a request with error_detail, and nothing else makes one', as
   expect(await accepting.hear()).toEqual(['shop/a: 10.0.0.1']);
 
   const delta = deltaConversation(connect(), 'eds').of(endpointType);
-  delta.want('*');
+  delta.want('shop/a:http');
   await delta.hear();
   delta.say({ response_nonce: delta.nonce(), error_detail: {} });
-  delta.say({ resource_names_unsubscribe: ['*'], resource_names_subscribe: ['shop/a'] });
-  expect(await delta.hear()).toEqual(['shop/a: 10.0.0.1']);
+  // Of everything it would be sent again; now only the rest is.
+  delta.want('*');
+  expect(await delta.hear()).toEqual(['shop/b:http: 10.0.0.1', 'shop/fence:http: 10.0.0.1']);
 });
 
 test('C15: no resource comes twice in a response, and a name that is said twice is one name', async () => {
