@@ -4,6 +4,7 @@ import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
 import { http2StreamUnder } from './grpc-internals.ts';
 import type { EpochMs } from '../engine/model.ts';
 import type { StreamStatus } from './refusal.ts';
+import { readRequests, type RequestListener, type Requests } from './requests.ts';
 import type { Pieces } from './response.ts';
 import type { StallGuard, Wait } from './stall.ts';
 import type { Transport } from './stream.ts';
@@ -11,9 +12,14 @@ import type { Transport } from './stream.ts';
 /** Bytes both ways: requests are read, and responses made, by us. */
 export type XdsCall = ServerDuplexStream<Buffer, Buffer>;
 
+export interface CallTransport extends Transport {
+  /** Begins to read. A request may have up to so many bytes. */
+  receive(maxBytes: number, listener: RequestListener): void;
+}
+
 /** `onStall` is called when the client has not taken a message in time, and its stream was cut. */
-export function callTransport(call: XdsCall, stalls: StallGuard, onStall: () => void): Transport {
-  return new CallTransport(call, stalls, onStall);
+export function callTransport(call: XdsCall, stalls: StallGuard, onStall: () => void): CallTransport {
+  return new OneCall(call, stalls, onStall);
 }
 
 /** What was written before still arrives, if the client reads. */
@@ -25,7 +31,7 @@ const frameHeaderBytes = 5;
 const nobody = (): void => undefined;
 
 /** A class, as all that there is ten thousand times: docs/adr/0013. */
-class CallTransport implements Transport, Wait {
+class OneCall implements CallTransport, Wait {
   readonly peer: string;
   untilMs: EpochMs = 0;
   private readonly call: XdsCall;
@@ -33,6 +39,7 @@ class CallTransport implements Transport, Wait {
   private readonly stalls: StallGuard;
   private readonly tellStall: () => void;
   private tellTaken: () => void = nobody;
+  private requests: Requests | undefined = undefined;
 
   constructor(call: XdsCall, stalls: StallGuard, tellStall: () => void) {
     this.peer = call.getPeer();
@@ -49,9 +56,12 @@ class CallTransport implements Transport, Wait {
     else this.writePast(this.stream, message);
   }
 
+  receive(maxBytes: number, listener: RequestListener): void {
+    this.requests = readRequests(this.call, maxBytes, listener);
+  }
+
   read(isReading: boolean): void {
-    if (isReading) this.call.resume();
-    else this.call.pause();
+    this.requests?.read(isReading);
   }
 
   end(status: StreamStatus): void {

@@ -38,10 +38,9 @@ export function createFetch({ cache, type, door, limits, observer, unread }: Fet
       for (const name of request.names) {
         if (!type.resources.allows(name, client)) observer.refusedName(info, typeUrl, name);
       }
-      const answer = fetchResources(type, request, client);
-      // However it ends.
+      // Before it costs anything, and until it ends, however it does.
       call.once('cancelled', unread.begin(call));
-      callback(null, answer);
+      callback(null, fetchResources(type, request, client));
     } catch (error) {
       callback(error instanceof RequestRefused ? error : internalError);
     }

@@ -48,16 +48,17 @@ export function createStreams({ cache, door, limits, observer, clock }: StreamsO
     protocol: Protocol<Request>,
     onlyType?: string,
   ): void {
+    const transport = callTransport(call, stalls, () => {
+      observer.stalled(stream.info);
+      leave(`it left a response unread for ${limits.streamStallMs} ms`);
+    });
     const stream = createStream({
       protocol,
       types: cache.types,
       allows,
       names,
       ...(onlyType === undefined ? {} : { onlyType }),
-      transport: callTransport(call, stalls, () => {
-        observer.stalled(stream.info);
-        leave(`it left a response unread for ${limits.streamStallMs} ms`);
-      }),
+      transport,
       limits,
       observer,
       clock,
@@ -68,10 +69,16 @@ export function createStreams({ cache, door, limits, observer, clock }: StreamsO
       book.remove(stream);
     };
     book.add(stream);
-    call.on('data', (bytes: Buffer) => stream.receive(bytes));
-    call.once('end', () => {
-      leave();
-      call.end();
+    transport.receive(limits.maxRequestBytes, {
+      request: (bytes) => stream.receive(bytes),
+      refused: (status) => {
+        leave(status.details);
+        endCall(call, status);
+      },
+      ended: () => {
+        leave();
+        call.end();
+      },
     });
     call.once('cancelled', () => leave());
   }

@@ -139,6 +139,7 @@ test('answers to single calls that nobody reads are few, and are cut in their ti
   await clock.advance(30_000);
   await eventually(() => frames.filter(({ type }) => type === frameType.reset).length === 100, { timeoutMs });
   for (let n = 0; n < 101; n++) {
+    await expect(client.fetch({ resource_names: ['shop/b'] })).rejects.toMatchObject({ code: status.NOT_FOUND });
     expect((await client.fetch({ resource_names: ['shop/a'] })).resources).toHaveLength(1);
   }
 });
