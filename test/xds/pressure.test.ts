@@ -173,4 +173,6 @@ test('answers about our .proto files that nobody reads are few, and are cut in t
     again.say(ServerReflectionInfo.requestSerialize({ list_services: '' }));
     await again.next();
   }
+  again.halfClose();
+  expect(await again.ended).toMatchObject({ code: status.OK });
 });
