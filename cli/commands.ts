@@ -25,6 +25,11 @@ export const commands: readonly Entry[] = [
     load: async () => (await import('./lint.ts')).lintCommand,
   },
   {
+    name: 'simulate',
+    summary: 'replay policies over the history of their metrics',
+    load: async () => (await import('./simulate.ts')).simulateCommand,
+  },
+  {
     name: 'get',
     summary: 'show Services: how many serve, how many may still go',
     load: async () => (await import('./get.ts')).getCommand,

@@ -42,10 +42,14 @@ export function numberText(value: number | undefined): string {
   return value === undefined ? '' : human(value);
 }
 
-/** `42s`, `5m10s`, `50m`, `20h`, `4d`: how long ago, as precise as anybody needs. */
+/** How long ago, as {@link secondsText}. */
 export function ageText(time: string | undefined, now: number): string {
-  if (time === undefined) return '';
-  const seconds = Math.max(0, Math.round((now - Date.parse(time)) / 1000));
+  return time === undefined ? '' : secondsText((now - Date.parse(time)) / 1000);
+}
+
+/** `42s`, `5m10s`, `50m`, `20h`, `4d`: as precise as anybody needs. */
+export function secondsText(exact: number): string {
+  const seconds = Math.max(0, Math.round(exact));
   if (seconds < 120) return `${seconds}s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 10) return seconds % 60 === 0 ? `${minutes}m` : `${minutes}m${seconds % 60}s`;

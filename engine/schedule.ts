@@ -14,7 +14,7 @@ import { unitHash } from './rotation/activator.ts';
  */
 export function everyPeriod(clock: Clock, breaker: Breaker, evaluate: (atMs: EpochMs) => Promise<void>): () => void {
   const periodMs = breaker.evaluationPeriodMs;
-  const phaseMs = Math.floor(unitHash(`${breaker.source}|${questionOf(breaker.detector)}`) * periodMs);
+  const phaseMs = phaseMsOf(breaker);
   let isBusy = false;
   let cancel: () => void = () => undefined;
 
@@ -34,4 +34,9 @@ export function everyPeriod(clock: Clock, breaker: Breaker, evaluate: (atMs: Epo
   };
   arm();
   return () => cancel();
+}
+
+/** How long after the multiples of its period a breaker is evaluated. */
+export function phaseMsOf({ source, detector, evaluationPeriodMs }: Breaker): number {
+  return Math.floor(unitHash(`${source}|${questionOf(detector)}`) * evaluationPeriodMs);
 }

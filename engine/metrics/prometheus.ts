@@ -5,11 +5,12 @@
  */
 import type { Clock } from '../clock.ts';
 import type { EpochMs } from '../model.ts';
-import { type ApiFailure, readAnswer } from './answer.ts';
+import { readAnswer } from './answer.ts';
 import { createBackoff, retryAfterMs } from './backoff.ts';
 import type { PrometheusSettings } from './config.ts';
 import { type Connection, createCredentials } from './credentials.ts';
 import { createDeadline, type Deadline } from './deadline.ts';
+import type { ApiFailure } from './envelope.ts';
 import { createGate } from './gate.ts';
 import { createHttp, type HttpOutcome } from './http.ts';
 import { observeSkew, type SkewBounds, skewMs } from './skew.ts';

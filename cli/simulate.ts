@@ -1,0 +1,144 @@
+/** `kubervisor simulate`: what a policy would have done, from the history of its metrics. Needs no server. */
+import { writeFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../engine/clock.ts';
+import { loadConfig, parseConfig } from '../engine/config.ts';
+import type { PrometheusSettings } from '../engine/metrics/config.ts';
+import { prometheusSettings } from '../engine/metrics/settings.ts';
+import { compare, type Comparison } from '../engine/simulate/compare.ts';
+import { type Run, simulate } from '../engine/simulate/simulate.ts';
+import type { Context } from './context.ts';
+import { Exit, exitCodes, failure } from './exit.ts';
+import { readLintInput } from './lint-input.ts';
+import { example, type Format, outputOption, printJson, readSeconds } from './options.ts';
+import { simulationPage } from './simulate/html.ts';
+import { createProgressBar } from './simulate/progress.ts';
+import { comparisonText, simulationText } from './simulate/text.ts';
+import { defaultWidth } from './table.ts';
+
+interface Options {
+  readonly file: string;
+  readonly against?: string;
+  readonly since: number;
+  readonly until?: number;
+  readonly source?: string;
+  readonly config?: string;
+  readonly html?: string;
+  readonly output: Format;
+}
+
+export function simulateCommand(context: Context): Command {
+  return new Command('kubervisor simulate')
+    .description(
+      'Replay policies over the history of their metrics, through the engine itself: who would have been out.',
+    )
+    .requiredOption(
+      '-f, --file <file-or-directory>',
+      'policies, with their Services and EndpointSlices if you have them',
+    )
+    .option('--since <duration>', 'how far back', readSeconds, 6 * 3600)
+    .option('--until <time>', 'where it ends, such as 2026-01-31T12:00:00Z; without it, now', readTime)
+    .addOption(new Option('--source <url>', 'a Prometheus, for all sources of the policies').conflicts('config'))
+    .option('--config <file>', 'serving config with the metric sources, their credentials and the timing')
+    .option('--against <file-or-directory>', 'policies to compare with, over the same history')
+    .option('--html <file>', 'write a report with plots, in one file')
+    .addOption(outputOption(['table', 'wide', 'json']))
+    .addHelpText(
+      'after',
+      example(
+        'kubervisor simulate -f pricer.yaml --since 6h --source http://127.0.0.1:9090',
+        'kubervisor simulate -f ./config --config kubervisor.yaml --against ./stricter --html report.html',
+      ),
+    )
+    .action((options: Options) => run(options, context));
+}
+
+async function run(options: Options, context: Context): Promise<void> {
+  const signal = context.interrupted();
+  const { settings, timing, maxEjectionsPerMinute } = await readSources(options, signal);
+  const now = context.now();
+  const main = await readRun(options.file, now);
+  const other = options.against === undefined ? undefined : await readRun(options.against, now);
+  if (other !== undefined) mustShare(main, other);
+  const untilMs = options.until ?? now;
+  const progress = createProgressBar(context.stderr);
+  const [simulation, against] = await simulate({
+    // Whoever compares policies has one set of files that says who is there.
+    runs: [main, ...(other === undefined ? [] : [{ ...other, fleets: new Map([...main.fleets, ...other.fleets]) }])],
+    period: { fromMs: untilMs - options.since * 1000, untilMs },
+    settings,
+    timing,
+    maxEjectionsPerMinute,
+    clock: systemClock,
+    signal,
+    onProgress: ({ stage, share }) => progress.show(stage, share),
+  }).finally(() => progress.end());
+  if (simulation === undefined) return;
+  const comparisons = against === undefined ? [] : compare(simulation.report, against.report);
+  if (options.html !== undefined) await write(options.html, simulationPage(simulation, against, comparisons));
+  print(options.output, context, { report: simulation.report, against: against?.report, comparisons });
+}
+
+interface Outcome {
+  readonly report: Parameters<typeof simulationText>[0];
+  readonly against: Parameters<typeof simulationText>[0] | undefined;
+  readonly comparisons: readonly Comparison[];
+}
+
+function print(output: Format, context: Context, { report, against, comparisons }: Outcome): void {
+  if (output === 'json') {
+    const differences = comparisons.map(({ service, onlyOne, onlyOther }) => ({ service, onlyOne, onlyOther }));
+    return printJson(context, against === undefined ? report : { ...report, against, differences });
+  }
+  const tables = { width: defaultWidth, wide: output === 'wide' };
+  context.stdout.write(simulationText(report, tables));
+  if (against !== undefined) context.stdout.write(comparisonText(comparisons, tables));
+}
+
+/** @throws Exit for policies that `serve` would not accept, with what is wrong with them. */
+async function readRun(path: string, now: number): Promise<Run> {
+  const { policies, fleets, problems } = await readLintInput(path, now);
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw new Exit(exitCodes.badInput, ...errors);
+  if (policies.length === 0) {
+    throw failure({ code: 'KV0748', file: path, message: 'there is no policy to simulate' }, exitCodes.badInput);
+  }
+  return { policies, fleets };
+}
+
+function mustShare({ policies }: Run, other: Run): void {
+  const services = new Set(policies.map(({ service }) => service));
+  if (other.policies.some(({ service }) => services.has(service))) return;
+  const message = 'no Service has a policy both in -f and in --against';
+  throw failure({ code: 'KV0748', message }, exitCodes.badInput);
+}
+
+interface Sources {
+  readonly settings: (source: string) => PrometheusSettings | undefined;
+  readonly timing: Awaited<ReturnType<typeof loadConfig>>['timing'];
+  readonly maxEjectionsPerMinute: number;
+}
+
+async function readSources({ source, config: file }: Options, signal: AbortSignal): Promise<Sources> {
+  const config = file === undefined ? parseConfig('source: {files: .}', 'default') : await loadConfig(file, signal);
+  const { timing, maxEjectionsPerMinute, metricSources } = config;
+  if (source === undefined) return { settings: (name) => metricSources.get(name), timing, maxEjectionsPerMinute };
+  const result = prometheusSettings({ url: source }, '--source');
+  if (result.kind === 'invalid') throw new Exit(exitCodes.usage, ...result.problems);
+  return { settings: () => result.settings, timing, maxEjectionsPerMinute };
+}
+
+function readTime(text: string): number {
+  const timeMs = Date.parse(text);
+  if (Number.isNaN(timeMs)) throw new InvalidArgumentError('write a time such as 2026-01-31T12:00:00Z.');
+  return timeMs;
+}
+
+async function write(file: string, page: string): Promise<void> {
+  try {
+    await writeFile(file, page);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw failure({ code: 'KV0749', file, message: `the report cannot be written: ${reason}` });
+  }
+}

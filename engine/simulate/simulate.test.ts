@@ -1,0 +1,185 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { json, type LoopbackServer, startServer } from '../../test/metrics/loopback-server.ts';
+import { breakerOf, policyOf } from '../../test/support/fixtures.ts';
+import { systemClock } from '../clock.ts';
+import { prometheusSettings } from '../metrics/settings.ts';
+import { ProblemError } from '../problem.ts';
+import { defaultTiming } from '../rotation/context.ts';
+import { compare } from './compare.ts';
+import { simulate, type Simulation } from './simulate.ts';
+
+const startMs = Date.UTC(2026, 0, 1);
+const minute = 60_000;
+const period = { fromMs: startMs, untilMs: startMs + 20 * minute };
+type History = (pod: string, minutes: number) => number | undefined;
+
+/** Ten pods, and what each has at a moment; range and instant queries alike. */
+let history: History;
+let server: LoopbackServer;
+let refusal: string | undefined;
+
+beforeEach(async () => {
+  refusal = undefined;
+  server = await startServer((request, response) => {
+    if (refusal !== undefined) {
+      return json(response, 400, { status: 'error', errorType: 'bad_data', error: refusal });
+    }
+    const at = (name: string): number => Number(request.form.get(name));
+    const isRange = request.path.endsWith('/query_range');
+    const result = Array.from({ length: 10 }, (_, index) => `p${index}`).flatMap((pod): readonly object[] => {
+      const metric = { pod };
+      const value = (time: number) => history(pod, (time * 1000 - startMs) / minute);
+      if (!isRange) {
+        const now = value(at('time'));
+        return now === undefined ? [] : [{ metric, value: [at('time'), String(now)] }];
+      }
+      const count = Math.round((at('end') - at('start')) / at('step')) + 1;
+      const values = Array.from({ length: count }, (__, step) => at('start') + step * at('step')).flatMap((time) => {
+        const then = value(time);
+        return then === undefined ? [] : [[time, String(then)]];
+      });
+      return values.length === 0 ? [] : [{ metric, values }];
+    });
+    json(response, 200, { status: 'success', data: { resultType: isRange ? 'matrix' : 'vector', result } });
+  });
+});
+
+afterEach(() => server.close());
+
+async function run(...bounds: readonly number[]): Promise<readonly Simulation[]> {
+  const result = prometheusSettings({ url: server.url }, 'test');
+  if (result.kind === 'invalid') throw new Error('no settings');
+  return simulate({
+    runs: bounds.map((value) => ({
+      policies: [
+        policyOf({
+          settle: 3,
+          breakers: [
+            breakerOf({ name: 'depth', detector: { kind: 'threshold', query: 'depth', operator: '>', value } }),
+          ],
+        }),
+      ],
+      fleets: new Map(),
+    })),
+    period,
+    settings: () => result.settings,
+    timing: defaultTiming,
+    maxEjectionsPerMinute: 10,
+    clock: systemClock,
+    signal: AbortSignal.timeout(30_000),
+    onProgress: () => undefined,
+  });
+}
+
+async function one(given: History): Promise<Simulation['report']['services'][number]> {
+  history = given;
+  const [simulation] = await run(100);
+  const service = simulation?.report.services[0];
+  if (service === undefined) throw new Error('no report');
+  return service;
+}
+
+/** p3 is bad from the first minute given to before the second. */
+function bad(from: number, until: number): History {
+  return (pod, at) => (pod === 'p3' && at >= from && at < until ? 500 : 10);
+}
+
+describe('a simulation', () => {
+  it('leaves a healthy fleet alone', async () => {
+    const { totals, backends, breakers } = await one(bad(99, 99));
+    expect(totals).toEqual({ ejections: 0, failedReturns: 0, flaps: 0, outMs: 0, held: {}, stillOut: 0 });
+    expect(backends).toHaveLength(10);
+    expect(breakers[0]?.evaluations).toBeGreaterThan(200);
+  });
+
+  it('says who would have been out, from when, and that it failed to come back until it was well', async () => {
+    const { episodes } = await one(bad(3, 6));
+    expect(episodes).toHaveLength(1);
+    const [episode] = episodes;
+    expect(episode).toMatchObject({ backend: 'p3', breaker: 'depth', value: 500, bound: 100, ended: 'recovered' });
+    expect(episode?.failedReturns).toBeGreaterThan(0);
+    const [from = 0, until = 0] = [episode?.from, episode?.until].map(
+      (time) => (Date.parse(time ?? '') - startMs) / minute,
+    );
+    // Two evaluations of 5 s confirm; after the sixth minute it takes a probe and its ramp.
+    expect(from).toBeGreaterThan(3);
+    expect(from).toBeLessThan(3.5);
+    expect(until).toBeGreaterThan(6);
+    expect(episode?.states.map(({ state }) => state)).toEqual(
+      expect.arrayContaining(['ejected', 'probing', 'ramping']),
+    );
+  });
+
+  it('is still out where the history ends', async () => {
+    const { totals, episodes } = await one(bad(18, 99));
+    expect(totals.stillOut).toBe(1);
+    expect(episodes[0]).toMatchObject({ ended: 'still-out' });
+    expect(episodes[0]).not.toHaveProperty('until');
+  });
+
+  it('says what the budget and the guards refused', async () => {
+    const { totals, held } = await one((_, at) => (at >= 5 && at < 8 ? 500 : 10));
+    expect(totals.ejections).toBe(0);
+    expect(new Set(held.map(({ cause }) => cause))).toEqual(new Set(['hold-above']));
+    expect(held).toHaveLength(10);
+  });
+
+  it('says who could not be judged, and takes nobody out for it', async () => {
+    const { totals, breakers } = await one((pod, at) => (pod === 'p7' && at >= 5 && at < 7 ? undefined : 10));
+    expect(totals.ejections).toBe(0);
+    expect(breakers[0]?.noData).toEqual([
+      { backend: 'p7', evaluations: 24, reasons: [{ reason: 'no sample', count: 24 }] },
+    ]);
+  });
+
+  it('has a backend in the fleet from its first sample to its last', async () => {
+    // Before and after it is nobody whose data is missing.
+    const { breakers, backends } = await one((pod, at) =>
+      (pod === 'p1' && at > 9) || (pod === 'p2' && at < 12) ? undefined : 10,
+    );
+    expect(backends).toHaveLength(10);
+    expect(breakers[0]?.noData).toEqual([]);
+  });
+
+  it('begins with the data', async () => {
+    history = (_, at) => (at < 10 ? undefined : 10);
+    const [simulation] = await run(100);
+    const from = Date.parse(simulation?.report.from ?? '');
+    expect(from).toBeGreaterThan(startMs + 9 * minute);
+    expect(from).toBeLessThanOrEqual(startMs + 10.1 * minute);
+  });
+
+  it('compares two policies over the same history', async () => {
+    history = bad(3, 6);
+    const [strict, lax] = await run(100, 1000);
+    if (strict === undefined || lax === undefined) throw new Error('two runs');
+    const [comparison] = compare(strict.report, lax.report);
+    expect(comparison?.onlyOne.map(({ backend }) => backend)).toEqual(['p3']);
+    expect(comparison?.onlyOther).toEqual([]);
+  });
+});
+
+describe('what cannot be simulated', () => {
+  const problem = async (): Promise<string> => {
+    const error: unknown = await run(100).catch((reason: unknown) => reason);
+    if (!(error instanceof ProblemError)) throw new Error(`no problem: ${String(error)}`);
+    return error.message;
+  };
+
+  it('is a history without data', async () => {
+    history = () => undefined;
+    expect(await problem()).toMatch(/^error KV0747 no query .* finds a series/);
+  });
+
+  it('is a query that the source refuses, in its own words', async () => {
+    refusal = 'parse error: unexpected end';
+    expect(await problem()).toMatch(
+      /^error KV0744 the history of `depth` cannot be had: .*parse error: unexpected end/,
+    );
+  });
+
+  it('is a source that does not answer', async () => {
+    await server.close();
+    expect(await problem()).toMatch(/^error KV0744 .*ECONNREFUSED/);
+  });
+});
