@@ -36,7 +36,7 @@ export function simulateCommand(context: Context): Command {
       '-f, --file <file-or-directory>',
       'policies, with their Services and EndpointSlices if you have them',
     )
-    .option('--since <duration>', 'how far back', readSeconds, 6 * 3600)
+    .addOption(new Option('--since <duration>', 'how far back').argParser(readSeconds).default(6 * 3600, '6h'))
     .option('--until <time>', 'where it ends, such as 2026-01-31T12:00:00Z; without it, now', readTime)
     .addOption(new Option('--source <url>', 'a Prometheus, for all sources of the policies').conflicts('config'))
     .option('--config <file>', 'serving config with the metric sources, their credentials and the timing')
@@ -124,7 +124,9 @@ async function readSources({ source, config: file }: Options, signal: AbortSigna
   const { timing, maxEjectionsPerMinute, metricSources } = config;
   if (source === undefined) return { settings: (name) => metricSources.get(name), timing, maxEjectionsPerMinute };
   const result = prometheusSettings({ url: source }, '--source');
-  if (result.kind === 'invalid') throw new Exit(exitCodes.usage, ...result.problems);
+  if (result.kind === 'invalid') {
+    throw new Exit(exitCodes.usage, ...result.problems.map((problem) => ({ ...problem, field: '--source' })));
+  }
   return { settings: () => result.settings, timing, maxEjectionsPerMinute };
 }
 
