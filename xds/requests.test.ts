@@ -1,4 +1,6 @@
 import { PassThrough } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import type { StreamStatus } from './refusal.ts';
@@ -26,6 +28,23 @@ test.each([1, 2, 3, 7, 100])('messages are the same when they arrive %i bytes at
   const bytes = Buffer.concat([framed('one'), framed(''), framed('three and more')]);
   for (let from = 0; from < bytes.length; from += size) split(bytes.subarray(from, from + size));
   expect(heard).toEqual(['one', '', 'three and more']);
+});
+
+test('who sends a byte at a time has its bytes kept, not each of them apart', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const heapBytes = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const { heard, split } = world(1_000_000);
+  const text = 'x'.repeat(300_000);
+  const bytes = framed(text);
+  const before = heapBytes();
+  for (let at = 0; at < bytes.length - 1; at++) split(bytes.subarray(at, at + 1));
+  expect(heapBytes() - before).toBeLessThan(5_000_000);
+  split(bytes.subarray(-1));
+  expect(heard).toEqual([text]);
 });
 
 describe('is refused, once, with all that follows', () => {

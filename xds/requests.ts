@@ -38,14 +38,18 @@ export function readRequests(call: XdsCall, maxBytes: number, listener: RequestL
 
 /** Before each message: whether it is compressed, and its length. */
 const headerBytes = 5;
+const nothing = Buffer.alloc(0);
 
 /** From what arrives, however it is cut, to messages. A class, as all that there is ten thousand times: docs/adr/0013. */
 export class SplitRequests implements Requests {
   private readonly source: Pick<NodeJS.ReadableStream, 'pause' | 'resume'>;
   private readonly maxBytes: number;
   private readonly listener: Pick<RequestListener, 'request' | 'refused'>;
-  /** What no message was made of. Joined when a message is whole: with each chunk, a large one would take long. */
-  private pieces: Buffer[] = [];
+  /**
+   * What no message was made of yet, and room for more behind the `have` bytes of it. Not as a list of what came: who sends
+   * a byte at a time would have us keep a hundred for each.
+   */
+  private bytes: Buffer = nothing;
   private have = 0;
   private need = headerBytes;
   private isReading = true;
@@ -63,7 +67,8 @@ export class SplitRequests implements Requests {
 
   add(chunk: Buffer): void {
     if (this.isRefused) return;
-    this.pieces.push(chunk);
+    if (this.have === 0) this.bytes = chunk;
+    else this.append(chunk);
     this.have += chunk.length;
     this.takeMessages();
   }
@@ -83,8 +88,7 @@ export class SplitRequests implements Requests {
 
   private takeMessages(): void {
     if (!this.isReading || this.have < this.need) return;
-    const [first] = this.pieces;
-    const bytes = first === undefined || this.pieces.length > 1 ? Buffer.concat(this.pieces, this.have) : first;
+    const bytes = this.bytes.subarray(0, this.have);
     let from = 0;
     while (this.isReading && !this.isRefused) {
       const to = this.endOfMessage(bytes, from);
@@ -94,7 +98,18 @@ export class SplitRequests implements Requests {
       from = to;
     }
     this.have = this.isRefused ? 0 : bytes.length - from;
-    this.pieces = this.have === 0 ? [] : [bytes.subarray(from)];
+    this.bytes = this.have === 0 ? nothing : this.bytes.subarray(from);
+  }
+
+  /** The room doubles, up to the message: a large one is copied once or twice, however it is cut. */
+  private append(chunk: Buffer): void {
+    const { bytes, have, need } = this;
+    const length = have + chunk.length;
+    if (bytes.length < length) {
+      this.bytes = Buffer.allocUnsafe(Math.max(length, Math.min(2 * have, need)));
+      bytes.copy(this.bytes, 0, 0, have);
+    }
+    chunk.copy(this.bytes, have);
   }
 
   /** Undefined when it is not there as a whole. */
