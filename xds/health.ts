@@ -8,7 +8,7 @@
 import type { Server, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import { status as codes } from '@grpc/grpc-js';
 import protobuf from 'protobufjs/minimal.js';
-import { malformed, RequestRefused } from './refusal.ts';
+import { malformed, RequestRefused, tooMuch } from './refusal.ts';
 import { healthMethods } from './services.ts';
 import { asBuffer, bytesTag, readFields, readString, varintTag } from './wire.ts';
 
@@ -16,10 +16,18 @@ export type ServingStatus = 'SERVING' | 'NOT_SERVING';
 
 const statusNumber = { SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 } as const;
 
+export interface HealthOptions {
+  readonly services: readonly string[];
+  /** Watches at once. Whoever can connect may ask for one, so nothing else would bound them. */
+  readonly maxWatches: number;
+}
+
 /** @returns what says that the status is another one now; until then it is NOT_SERVING. */
-export function addHealth(server: Server, services: readonly string[]): (status: ServingStatus) => void {
+export function addHealth(server: Server, { services, maxWatches }: HealthOptions): (status: ServingStatus) => void {
   const known = new Set(['', ...services]);
   const watches = new Set<ServerWritableStream<Buffer, Buffer>>();
+  /** Those of services that we do not have, too: they stay open and hear no more. */
+  let open = 0;
   let status: ServingStatus = 'NOT_SERVING';
 
   server.addService(healthMethods, {
@@ -34,10 +42,14 @@ export function addHealth(server: Server, services: readonly string[]): (status:
     Watch(call: ServerWritableStream<Buffer, Buffer>) {
       try {
         const isKnown = known.has(serviceOf(call.request));
+        if (open >= maxWatches) throw tooMuch(`more than ${maxWatches} watches of health; ask by Check`);
+        open += 1;
+        if (isKnown) watches.add(call);
+        call.once('cancelled', () => {
+          open -= 1;
+          watches.delete(call);
+        });
         call.write(checkResponse(isKnown ? status : 'SERVICE_UNKNOWN'));
-        if (!isKnown) return;
-        watches.add(call);
-        call.once('cancelled', () => watches.delete(call));
       } catch (error) {
         call.emit('error', error);
       }

@@ -93,7 +93,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   const clientStatus = createClientStatus({ streams, cache, door, limits, clock });
   server.addService(statusMethods, { StreamClientStatus: clientStatus.stream, FetchClientStatus: clientStatus.fetch });
   addDiscovery(server, streams, (type) => createFetch({ cache, type, door, limits, observer, unread }), cache);
-  const setHealth = addHealth(server, services);
+  const setHealth = addHealth(server, { services, maxWatches: limits.maxConnections });
   addReflection(server, [...services, healthService], createUnread(stalls));
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
+import { eventually } from '../../demo/world/wait.ts';
 import { createXdsCache } from '../../xds/cache.ts';
 import { protos } from '../support/protos.ts';
 import { xdsServer } from '../support/xds-server.ts';
@@ -35,6 +36,30 @@ test('of a service that nobody has a watch says so, and goes on', async () => {
   expect(await server.connect().health()).toBe('SERVING');
   watch.cancel();
   expect((await watch.ended).code).toBe(status.CANCELLED);
+});
+
+test('watches are as few as connections may be; who leaves makes room', async () => {
+  const server = await xdsServer([], { limits: { maxConnections: 2 } });
+  const client = server.connect();
+  const watch = (service: string) => {
+    const call = client.raw(Watch.path);
+    call.say(Watch.requestSerialize({ service }));
+    call.halfClose();
+    return call;
+  };
+  const first = watch('');
+  await first.next();
+  await watch('nobody').next();
+  expect(await watch('').ended).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  expect(await client.health()).toBe('SERVING');
+  first.cancel();
+  await eventually(
+    async () => {
+      const again = watch('');
+      return Promise.race([again.next().then(() => true), again.ended.then(() => false)]);
+    },
+    { timeoutMs: 10_000 },
+  );
 });
 
 test('a list has everything', async () => {
