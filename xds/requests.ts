@@ -88,7 +88,8 @@ export class SplitRequests implements Requests {
 
   private takeMessages(): void {
     if (!this.isReading || this.have < this.need) return;
-    const bytes = this.bytes.subarray(0, this.have);
+    // Most are whole as they come, and there is no room behind them to be cut off.
+    const bytes = this.bytes.length === this.have ? this.bytes : this.bytes.subarray(0, this.have);
     let from = 0;
     while (this.isReading && !this.isRefused) {
       const to = this.endOfMessage(bytes, from);
