@@ -359,3 +359,18 @@ describe('everything', () => {
     expect(heard()).toEqual([]);
   });
 });
+
+test('what changes does not wait for what was refused to be taken apart', () => {
+  const cache = createXdsCache();
+  cache.publish(['a', 'b', 'c', 'd'].map((name) => assignmentOf(name, one)));
+  const { ask, receive, ack, nack } = world({ cache });
+  ask('shop/a', 'shop/b', 'shop/c', 'shop/d');
+  receive();
+  nack('one of them is no good');
+  expect(contents(receive())).toEqual(['shop/a: 10.0.0.1']);
+  cache.publish([assignmentOf('d', two), assignmentOf('c', two)]);
+  nack('this one');
+  expect(contents(receive()).toSorted()).toEqual(['shop/c: 10.0.0.2', 'shop/d: 10.0.0.2']);
+  ack();
+  expect(contents(receive())).toEqual(['shop/b: 10.0.0.1']);
+});

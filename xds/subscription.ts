@@ -90,8 +90,6 @@ interface Interest {
   isNamed: boolean;
   /** To be sent although it was sent before. */
   isOwed: boolean;
-  /** It was refused together with others: sent alone it will show whether it was at fault. */
-  isSuspect: boolean;
   /**
    * Whole resources, so that people can be shown what a client has and what it refused. All streams share them, and an old
    * version lives only as long as a client has nothing newer: that is two of each name at most.
@@ -117,6 +115,8 @@ class NameSubscription implements Subscription, Watcher {
   private readonly interests = new Map<string, Interest>();
   /** To be looked at when a response can be sent. */
   private readonly due = new Set<string>();
+  /** Names of a refused response, to be sent one by one. */
+  private suspects: Set<string> | undefined;
   private named = 0;
   private wantsAll = false;
   /** Something was asked for to which nothing is an answer too. */
@@ -222,11 +222,12 @@ class NameSubscription implements Subscription, Watcher {
   }
 
   take(maxBytes: number): Batch | undefined {
-    if (this.due.size === 0 && !this.owesAnswer) return undefined;
+    if (this.due.size === 0 && !this.owesAnswer) return this.takeSuspect();
     // All there is goes in one piece: a part of it would say that the rest does not exist.
     const isFullState = this.absence === 'left out';
     const changes = this.takeChanges(isFullState ? Number.POSITIVE_INFINITY : maxBytes);
-    if (changes.resources.length === 0 && changes.absent.length === 0 && !this.owesAnswer) return undefined;
+    const isNothing = changes.resources.length === 0 && changes.absent.length === 0;
+    if (isNothing && !this.owesAnswer) return this.takeSuspect();
     this.owesAnswer = false;
     return isFullState ? this.takeEverything(changes) : changes;
   }
@@ -248,8 +249,7 @@ class NameSubscription implements Subscription, Watcher {
       // Given up and asked for anew since: that is a wish that was not answered yet.
       if (interest?.sent !== resource) continue;
       interest.refused = { resource, message, atMs };
-      interest.isSuspect = isTakenApart;
-      if (isTakenApart) this.due.add(resource.name);
+      if (isTakenApart) (this.suspects ??= new Set()).add(resource.name);
     }
   }
 
@@ -299,7 +299,6 @@ class NameSubscription implements Subscription, Watcher {
     const interest: Interest = {
       isNamed,
       isOwed: false,
-      isSuspect: false,
       sent: undefined,
       accepted: undefined,
       refused: undefined,
@@ -312,6 +311,7 @@ class NameSubscription implements Subscription, Watcher {
   private forget(name: string): void {
     this.interests.delete(name);
     this.due.delete(name);
+    this.suspects?.delete(name);
   }
 
   /** What everything consists of has one name per resource; another spelling of it counts only if it was asked for. */
@@ -328,8 +328,6 @@ class NameSubscription implements Subscription, Watcher {
     for (const name of this.due) {
       if (bytes >= maxBytes) break;
       const interest = this.interests.get(name);
-      const goesAlone = interest?.isSuspect === true;
-      if (goesAlone && found.length + gone.length > 0) continue;
       this.due.delete(name);
       if (interest === undefined) continue;
       const resource = this.resourceOf(name, interest);
@@ -344,14 +342,28 @@ class NameSubscription implements Subscription, Watcher {
           changedAtMs = Math.min(changedAtMs, resource.servedSinceMs);
         }
         markSent(interest, resource);
+        this.suspects?.delete(name);
         found.push(resource);
         bytes += resource.message.length;
-        if (goesAlone) break;
       }
     }
     const [only] = found;
     const batch = { resources: only !== undefined && found.length === 1 ? only.alone : found, absent: gone };
     return Number.isFinite(changedAtMs) ? { ...batch, changedAtMs } : batch;
+  }
+
+  /** One of a response that was refused as a whole, by itself; when nothing else is due, or changes would wait for it. */
+  private takeSuspect(): Batch | undefined {
+    for (const name of this.suspects ?? []) {
+      this.suspects?.delete(name);
+      const interest = this.interests.get(name);
+      const resource = interest && this.resourceOf(name, interest);
+      if (resource === undefined || resource.version !== interest?.refused?.resource.version) continue;
+      markSent(interest, resource);
+      return { resources: resource.alone, absent: [] };
+    }
+    this.suspects = undefined;
+    return undefined;
   }
 
   /** In silence the client keeps what it has, and the name stays owed. Of what is not its own it hears nothing at all. */
@@ -380,14 +392,13 @@ class NameSubscription implements Subscription, Watcher {
 }
 
 function isDue({ version }: Resource, interest: Interest): boolean {
-  if (version === interest.refused?.resource.version) return interest.isSuspect;
+  if (version === interest.refused?.resource.version) return false;
   return interest.isOwed || version !== versionOf(interest.sent);
 }
 
 function markSent(interest: Interest, sent: Resource | typeof absent): void {
   interest.sent = sent;
   interest.isOwed = false;
-  interest.isSuspect = false;
 }
 
 function versionOf(sent: Interest['sent']): string | undefined {
