@@ -29,6 +29,7 @@ import { createLog } from './telemetry/log.ts';
 import { measureStore } from './telemetry/measured-store.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observer.ts';
+import { createSampledLog } from './telemetry/sampled-log.ts';
 import { appendTo, standardError } from './telemetry/sink.ts';
 import type { SubjectName } from './tls/names.ts';
 import { followTls, type Renewal, type RenewalObserver } from './tls/renewal.ts';
@@ -108,7 +109,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       cache: xds,
       clock,
       limits: { ...config.xds.limits, streamStallMs: config.timing.streamStallMs },
-      observer: reportTo(telemetry.xds, log, access),
+      observer: reportTo(telemetry.xds, log, createSampledLog(log, clock), access),
     });
     undo.add(() => xdsServer.stop());
     telemetry.readFrom({

@@ -71,6 +71,7 @@ export function createClientStatus({ streams, cache, door, limits, clock }: Clie
     const clients = ids === undefined ? all : all.filter((client) => ids.has(idOf(client)));
     return statusResponses(clients, {
       isVisible: createVisibility(grant),
+      withoutWords: grant.scope !== 'everything',
       showsIdle: grant.scope === 'everything',
       withoutContents,
     });

@@ -19,14 +19,18 @@ export function createFanOut(perTurn: number): FanOut {
 
   function serve(): void {
     let left = perTurn;
-    for (const watcher of waiting) {
-      if (left === 0) break;
-      left -= 1;
-      waiting.delete(watcher);
-      watcher.flush();
+    try {
+      for (const watcher of waiting) {
+        if (left === 0) break;
+        left -= 1;
+        waiting.delete(watcher);
+        watcher.flush();
+      }
+    } finally {
+      // Should one of them throw after all, the others are not to wait for ever.
+      isScheduled = waiting.size > 0;
+      if (isScheduled) setImmediate(serve);
     }
-    isScheduled = waiting.size > 0;
-    if (isScheduled) setImmediate(serve);
   }
 
   return {

@@ -6,6 +6,7 @@ import { assignmentOf, endpointOf } from '../test/support/assignments.ts';
 import { createManualClock } from '../test/support/manual-clock.ts';
 import { sotwStream } from '../test/support/xds-stream.ts';
 import { createXdsCache } from './cache.ts';
+import { createSampledLog } from '../engine/telemetry/sampled-log.ts';
 import { reportTo } from './report.ts';
 
 function reporting() {
@@ -16,7 +17,7 @@ function reporting() {
   const access = createAccessLog({ log, metrics: metrics.access, clock: createManualClock() });
   return {
     lines,
-    observer: reportTo(metrics.xds, log, access),
+    observer: reportTo(metrics.xds, log, createSampledLog(log, createManualClock()), access),
     async series(...names: readonly string[]): Promise<readonly string[]> {
       const text = (await metrics.render()).split('\n');
       return names.flatMap((name) => text.filter((line) => line.startsWith(`kubervisor_xds_${name}`)));

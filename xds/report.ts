@@ -1,11 +1,12 @@
 /** Tells log and metrics what happens on the streams. */
 import type { AccessLog } from '../engine/telemetry/access-log.ts';
 import type { Log } from '../engine/telemetry/log.ts';
+import type { SampledLog } from '../engine/telemetry/sampled-log.ts';
 import type { XdsMetrics } from '../engine/telemetry/xds-metrics.ts';
 import type { StreamInfo, XdsObserver } from './observer.ts';
 import { shortType } from './types.ts';
 
-export function reportTo(metrics: XdsMetrics, log: Log, access: AccessLog): XdsObserver {
+export function reportTo(metrics: XdsMetrics, log: Log, warn: SampledLog, access: AccessLog): XdsObserver {
   const who = (stream: StreamInfo): { readonly peer: string; readonly node: string | undefined } => ({
     peer: stream.peer,
     node: stream.node()?.id,
@@ -17,7 +18,7 @@ export function reportTo(metrics: XdsMetrics, log: Log, access: AccessLog): XdsO
     admitted: metrics.admitted,
     streamOpened: () => undefined,
     streamClosed(stream, fault) {
-      if (fault !== undefined) log.warn({ ...who(stream), reason: fault }, 'a stream was ended');
+      if (fault !== undefined) warn(`ended ${whom(stream)}`, { ...who(stream), reason: fault }, 'a stream was ended');
     },
     requested: (_, _type, bytes) => metrics.received(bytes),
     pushed: (_, typeUrl, _push, bytes) => metrics.pushed(shortType(typeUrl), bytes),
@@ -29,7 +30,8 @@ export function reportTo(metrics: XdsMetrics, log: Log, access: AccessLog): XdsO
     nacked(stream, typeUrl, { version }, message) {
       const type = shortType(typeUrl);
       metrics.nacked(type);
-      log.warn({ ...who(stream), type, version, reason: message }, 'a client refused a response');
+      const fields = { ...who(stream), type, version, reason: message };
+      warn(`refused ${type} ${whom(stream)}`, fields, 'a client refused a response');
     },
     staleNonce: (_, typeUrl) => metrics.staleNonce(shortType(typeUrl)),
     unknownType(stream, typeUrl) {
@@ -45,4 +47,9 @@ export function reportTo(metrics: XdsMetrics, log: Log, access: AccessLog): XdsO
     },
     stalled: () => metrics.stalled(),
   };
+}
+
+/** By the name it gives itself, under which it comes back; else by its connection. */
+function whom(stream: StreamInfo): string {
+  return stream.node()?.id ?? stream.peer;
 }

@@ -21,6 +21,7 @@ test('whoever asks is told of what they may ask for themselves, and of no client
     isVisible,
     showsIdle: true,
     withoutContents: false,
+    withoutWords: false,
   })) {
     for (const { node, generic_xds_configs = [] } of decodeStatus(response).config ?? []) {
       shown.push([node?.id, ...generic_xds_configs.map(({ name }) => name)]);
@@ -50,6 +51,7 @@ test('between the slices of a long answer others have their turn', async () => {
     isVisible: () => true,
     showsIdle: true,
     withoutContents: false,
+    withoutWords: false,
   })) {
     bytes += response.length;
   }

@@ -1,6 +1,7 @@
 /** The answer to a status question, message by message, so that no other client waits for the whole of it. */
 import { setImmediate } from 'node:timers/promises';
 import { encodeClient, encodeHolding } from './client-status.ts';
+import type { Holding } from './holding.ts';
 import type { ConnectedClient } from './proxy-view.ts';
 
 export interface StatusOptions {
@@ -10,6 +11,8 @@ export interface StatusOptions {
   readonly showsIdle: boolean;
   /** Versions only. */
   readonly withoutContents: boolean;
+  /** Not what clients said: about a response with several resources it may speak of one that is not visible. */
+  readonly withoutWords: boolean;
 }
 
 /** The most that gRPC clients receive unless they are told otherwise. */
@@ -51,7 +54,7 @@ export async function* statusResponses(
 
 function* clientConfigs(
   client: ConnectedClient,
-  { isVisible, showsIdle, withoutContents }: StatusOptions,
+  { isVisible, showsIdle, withoutContents, withoutWords }: StatusOptions,
 ): Generator<Buffer> {
   const node = client[0].info.node();
   let configs: Uint8Array[] = [];
@@ -66,7 +69,7 @@ function* clientConfigs(
           hidden += 1;
           continue;
         }
-        const config = encodeHolding(typeUrl, holding, withoutContents);
+        const config = encodeHolding(typeUrl, withoutWords ? wordless(holding) : holding, withoutContents);
         if (bytes > 0 && bytes + config.length > pieceBytes) {
           yield encodeClient(node, configs);
           configs = [];
@@ -80,4 +83,8 @@ function* clientConfigs(
   }
   // A client that has only what is not for whoever asks is not for them either.
   if (told > 0 || (hidden === 0 && showsIdle)) yield encodeClient(node, configs);
+}
+
+function wordless(holding: Holding): Holding {
+  return holding.refused === undefined ? holding : { ...holding, refused: { ...holding.refused, message: '' } };
 }

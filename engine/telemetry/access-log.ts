@@ -1,13 +1,10 @@
-/**
- * Says who was not let in at the xDS listener. A fleet with an expired certificate tries again several times a second:
- * the log gets one example of each kind a minute, with how many more there were, and debug gets all.
- */
+/** Says who was not let in at the xDS listener: a fleet with an expired certificate tries again several times a second. */
 import type { Clock } from '../clock.ts';
-import type { EpochMs } from '../model.ts';
 import type { SubjectName } from '../tls/names.ts';
 import type { RenewalObserver } from '../tls/renewal.ts';
 import type { AccessMetrics } from './access-metrics.ts';
-import type { Log, LogFields } from './log.ts';
+import type { Log } from './log.ts';
+import { createSampledLog } from './sampled-log.ts';
 
 export interface AccessLog {
   handshakeFailed(reason: string, address: string): void;
@@ -23,25 +20,11 @@ export interface AccessLogOptions {
   readonly clock: Clock;
 }
 
-const exampleEveryMs = 60_000;
-
 /** Every few seconds from load balancers and kubelets, and nobody is worse off. */
 const harmless = new Set(['disconnected']);
 
 export function createAccessLog({ log, metrics, clock }: AccessLogOptions): AccessLog {
-  const told = new Map<string, { readonly atMs: EpochMs; more: number }>();
-
-  /** @param kind one of few: it is remembered. */
-  function warn(kind: string, fields: LogFields, message: string): void {
-    const now = clock.now();
-    const last = told.get(kind);
-    if (last !== undefined && Math.abs(now - last.atMs) < exampleEveryMs) {
-      last.more += 1;
-      return log.debug(fields, message);
-    }
-    told.set(kind, { atMs: now, more: 0 });
-    log.warn({ ...fields, ...(last !== undefined && last.more > 0 && { more: last.more }) }, message);
-  }
+  const warn = createSampledLog(log, clock);
 
   return {
     handshakeFailed(reason, peer) {
