@@ -56,8 +56,8 @@ export interface XdsCache {
   readonly types: ReadonlyMap<string, ResourceType>;
 }
 
-/** Two milliseconds of work, which the processor's caches hold: the fewer at once, the less time all of it takes. */
-const watchersPerTurn = 100;
+/** A millisecond of work, which the processor's caches hold: the fewer at once, the less time all of it takes. */
+const watchersPerTurn = 50;
 
 export function createXdsCache(options: XdsCacheOptions = {}): XdsCache {
   const { clusterDomain = defaultClusterDomain, clock = systemClock } = options;

@@ -35,6 +35,7 @@ type conn struct {
 	framer *http2.Framer
 	// Not yet given back to the server.
 	consumed int
+	room     sendWindow
 }
 
 type stream struct {
@@ -59,67 +60,110 @@ func dial(command openCommand, index int, plans []streamPlan, counts *counts) (*
 	c.framer = http2.NewFramer(c.out, bufio.NewReaderSize(socket, 8192))
 	c.framer.SetReuseFrames()
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	c.room.open()
 	if err := c.begin(command, index, plans); err != nil {
 		socket.Close()
 		return nil, err
 	}
-	go c.read()
 	return c, nil
 }
 
 func (c *conn) begin(command openCommand, index int, plans []streamPlan) error {
 	streamWindow := uint32(window)
-	for _, plan := range plans {
+	for i, plan := range plans {
 		if plan.stalled {
 			streamWindow = stalledWindow
+		} else {
+			c.streams[streamID(i)] = &stream{service: plan.service, name: serviceName(plan.service)}
 		}
 	}
-	c.out.WriteString(http2.ClientPreface)
-	c.framer.WriteSettings(
-		http2.Setting{ID: http2.SettingInitialWindowSize, Val: streamWindow},
-		http2.Setting{ID: http2.SettingEnablePush, Val: 0},
-	)
-	c.framer.WriteWindowUpdate(0, window-65_535)
+	err := c.write(func() error {
+		c.out.WriteString(http2.ClientPreface)
+		c.framer.WriteSettings(
+			http2.Setting{ID: http2.SettingInitialWindowSize, Val: streamWindow},
+			http2.Setting{ID: http2.SettingEnablePush, Val: 0},
+		)
+		return c.framer.WriteWindowUpdate(0, window-65_535)
+	})
+	if err != nil {
+		return err
+	}
+	go c.read()
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for i, plan := range plans {
-		id := uint32(2*i + 1)
-		s := &stream{service: plan.service, name: serviceName(plan.service)}
-		if !plan.stalled {
-			c.streams[id] = s
-		}
+		id := streamID(i)
 		block.Reset()
 		for _, field := range c.variant.headers(command.Port) {
 			encoder.WriteField(field)
 		}
+		c.mu.Lock()
 		c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true})
 		if streamWindow != window && !plan.stalled {
 			c.framer.WriteWindowUpdate(id, window-stalledWindow)
 		}
-		c.writeMessage(id, c.variant.subscribe(s.name, node(index, command.EnvoyNode)))
+		c.mu.Unlock()
+		if err := c.subscribe(id, plan.service, node(index, command.EnvoyNode)); err != nil {
+			return err
+		}
 	}
+	return c.flush()
+}
+
+func streamID(i int) uint32 { return uint32(2*i + 1) }
+
+// subscribe waits for the server's flow control, as a client that has much to say must.
+func (c *conn) subscribe(id uint32, service int, node []byte) error {
+	for _, frame := range frames(c.variant.subscribe(serviceName(service), node)) {
+		if !c.room.take(len(frame), c.flush) {
+			return fmt.Errorf("the server ended the connection")
+		}
+		c.mu.Lock()
+		c.framer.WriteData(id, false, frame)
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+func (c *conn) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.out.Flush()
 }
 
 // maxFrame is what a peer takes without having said otherwise.
 const maxFrame = 16_384
 
-// writeMessage never waits for the server's flow control: requests are few and short.
-func (c *conn) writeMessage(id uint32, message []byte) {
+// frames of a message behind gRPC's five bytes.
+func frames(message []byte) [][]byte {
 	framed := make([]byte, 5, 5+len(message))
 	binary.BigEndian.PutUint32(framed[1:], uint32(len(message)))
 	framed = append(framed, message...)
+	var all [][]byte
 	for len(framed) > maxFrame {
-		c.framer.WriteData(id, false, framed[:maxFrame])
+		all = append(all, framed[:maxFrame])
 		framed = framed[maxFrame:]
 	}
-	c.framer.WriteData(id, false, framed)
+	return append(all, framed)
+}
+
+func (c *conn) acknowledge(id uint32, name string, response response) error {
+	return c.write(func() error {
+		for _, frame := range frames(c.variant.ack(name, response)) {
+			c.room.give(-len(frame))
+			if err := c.framer.WriteData(id, false, frame); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (c *conn) close() { c.net.Close() }
 
 // read until the connection ends.
 func (c *conn) read() {
+	defer c.room.close()
 	for {
 		frame, err := c.framer.ReadFrame()
 		if err != nil {
@@ -145,6 +189,10 @@ func (c *conn) handle(frame http2.Frame) error {
 		c.counts.streamEnded(frame.String())
 	case *http2.GoAwayFrame:
 		return fmt.Errorf("%v", frame)
+	case *http2.WindowUpdateFrame:
+		if frame.StreamID == 0 {
+			c.room.give(int(frame.Increment))
+		}
 	case *http2.PingFrame:
 		if !frame.IsAck() {
 			return c.write(func() error { return c.framer.WritePing(true, frame.Data) })
@@ -177,9 +225,7 @@ func (c *conn) data(frame *http2.DataFrame) error {
 		if err != nil {
 			return err
 		}
-		id := frame.StreamID
-		err = c.write(func() error { c.writeMessage(id, c.variant.ack(s.name, response)); return nil })
-		if err != nil {
+		if err := c.acknowledge(frame.StreamID, s.name, response); err != nil {
 			return err
 		}
 		rest = rest[end:]
