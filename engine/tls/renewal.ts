@@ -86,8 +86,8 @@ export async function followTls({ files, fields, clock, observer }: RenewalOptio
   function objection(seen: Look): Problem | undefined {
     if (seen.kind === 'flawed') return refused(seen.flaw.message, seen.flaw.file);
     const { fromMs, untilMs } = seen.validity;
-    if (fromMs > clock.now()) return refused(`the certificate is not valid before ${date(fromMs)}`, 'cert');
-    if (untilMs <= clock.now()) return refused(`the certificate has expired on ${date(untilMs)}`, 'cert');
+    if (fromMs > clock.now()) return untimely(`the certificate is not valid before ${date(fromMs)}`);
+    if (untilMs <= clock.now()) return untimely(`the certificate has expired on ${date(untilMs)}`);
     return undefined;
   }
 
@@ -125,6 +125,10 @@ export async function followTls({ files, fields, clock, observer }: RenewalOptio
       message: `${message}; the former certificate stays in use`,
       remedy: 'write certificate and key of one pair, as PEM files that this user can read',
     };
+  }
+
+  function untimely(message: string): Problem {
+    return { ...refused(message, 'cert'), remedy: 'write one that is valid now, and see that the clock is right' };
   }
 
   function unusable({ file, message }: TlsFlaw): Problem {
