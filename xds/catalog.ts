@@ -193,13 +193,13 @@ export function createCatalog(options: CatalogOptions): Catalog {
         }
       };
       for (const service of keys) {
-        const fresh = new Set(entriesOf.get(service));
+        const known = new Set(entriesOf.get(service));
         enterListed(service);
         for (const entry of entriesOf.get(service) ?? []) {
           const wasListed = entry.isListed;
           entry.isListed = isListed(entry.name);
           // Who wants everything has not heard of a name that has just become one of it.
-          const isNew = !fresh.has(entry);
+          const isNew = !known.has(entry);
           if (!refresh(entry) && !isNew && wasListed === entry.isListed) continue;
           tell(entry.watchers, entry.name);
           if (wasListed || entry.isListed) tell(listedWatchers, entry.name);

@@ -13,6 +13,8 @@ export type Connection =
   | { readonly kind: 'ready'; readonly agent: HttpAgent; readonly headers: Readonly<Record<string, string>> }
   | { readonly kind: 'unusable'; readonly message: string };
 
+export type ReadyConnection = Extract<Connection, { kind: 'ready' }>;
+
 export interface Credentials {
   current(): Promise<Connection>;
   close(): void;

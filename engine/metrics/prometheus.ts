@@ -8,11 +8,12 @@ import type { EpochMs } from '../model.ts';
 import { readAnswer } from './answer.ts';
 import { createBackoff, retryAfterMs } from './backoff.ts';
 import type { PrometheusSettings } from './config.ts';
-import { type Connection, createCredentials } from './credentials.ts';
+import { createCredentials, type ReadyConnection } from './credentials.ts';
 import { createDeadline, type Deadline } from './deadline.ts';
 import type { ApiFailure } from './envelope.ts';
 import { createGate } from './gate.ts';
 import { createHttp, type HttpOutcome } from './http.ts';
+import { formRequest } from './form-request.ts';
 import { observeSkew, type SkewBounds, skewMs } from './skew.ts';
 import type { MetricSource, MetricSourceHealth, QueryAnswer, QueryErrorCause, QueryRequest } from './source.ts';
 
@@ -32,7 +33,6 @@ export interface PrometheusSource extends MetricSource {
 const maxAnswerBytes = 8 * 1024 * 1024;
 const maxSeries = 10_000;
 const backoff = { baseMs: 1000, maxMs: 30_000, maxRetryAfterMs: 300_000 };
-type ReadyConnection = Extract<Connection, { kind: 'ready' }>;
 
 /** The source's share of the time that is left: it should say itself that it gave up, before we cut it off. */
 const serverShare = 0.9;
@@ -72,20 +72,7 @@ export function createPrometheusSource({ name, settings, clock, random }: Promet
     parameters.set('query', query);
     parameters.set('time', (evaluatedAtMs / 1000).toFixed(3));
     parameters.set('timeout', `${Math.max(1, Math.floor(deadline.remainingMs() * serverShare))}ms`);
-    return http({
-      method: 'POST',
-      url,
-      headers: {
-        ...settings.headers,
-        ...connection.headers,
-        accept: 'application/json',
-        'content-type': 'application/x-www-form-urlencoded',
-        'user-agent': 'kubervisor',
-      },
-      body: parameters.toString(),
-      agent: connection.agent,
-      signal: deadline.signal,
-    });
+    return http(formRequest(settings, connection, url, parameters, deadline.signal));
   };
 
   const ask = async ({ query, atMs }: QueryRequest, deadline: Deadline): Promise<QueryAnswer> => {

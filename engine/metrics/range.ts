@@ -10,6 +10,7 @@ import type { PrometheusSettings } from './config.ts';
 import { createCredentials } from './credentials.ts';
 import { createDeadline } from './deadline.ts';
 import { createHttp } from './http.ts';
+import { formRequest } from './form-request.ts';
 import { type RangeSeries, readRangeAnswer } from './matrix.ts';
 import type { QueryErrorCause } from './source.ts';
 
@@ -58,20 +59,7 @@ export function createRangeReader(settings: PrometheusSettings, clock: Clock): R
       parameters.set('step', seconds(stepMs));
       const deadline = createDeadline(clock, timeoutMs, signal);
       try {
-        const outcome = await http({
-          method: 'POST',
-          url,
-          headers: {
-            ...settings.headers,
-            ...connection.headers,
-            accept: 'application/json',
-            'content-type': 'application/x-www-form-urlencoded',
-            'user-agent': 'kubervisor',
-          },
-          body: parameters.toString(),
-          agent: connection.agent,
-          signal: deadline.signal,
-        });
+        const outcome = await http(formRequest(settings, connection, url, parameters, deadline.signal));
         if (outcome.kind === 'failure') {
           const { cause, message, detail = message } = outcome;
           return cause === 'aborted' ? error('timeout', `no answer in ${timeoutMs / 1000} s`) : error(cause, detail);
