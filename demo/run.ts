@@ -1,6 +1,7 @@
 /** `kubervisor demo`: raises the stage, plays, prints the figures, and leaves nothing behind. */
 import { type EnvoyFigures, figuresOf } from './figures.ts';
 import { createScreen, type Terminal } from './screen.ts';
+import { differenceOf, replay, type Replayed, simulateArguments } from './replay.ts';
 import { type Play, play } from './script.ts';
 import { raise, type Stage } from './stage.ts';
 import { findPart, type PartName } from './world/parts.ts';
@@ -22,6 +23,8 @@ export interface DemoFigures {
   readonly healedToServingMs: number;
   /** Backends out at any moment while five of six were bad. */
   readonly outInCollectiveFailure: number;
+  /** Ejections that `kubervisor simulate` gives for the whole play: the same that happened. */
+  readonly simulatedEjections: number;
 }
 
 /** @throws when something did not happen as it must. */
@@ -37,8 +40,12 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   try {
     screen.show(stage);
     const played = await play(stage, { act: screen.act, moment: screen.moment, signal });
+    screen.act('6. The same from the history of the metrics: kubervisor simulate');
+    const replayed = await replay(stage, signal);
+    assertSame(replayed, played);
+    screen.moment(`${replayed.simulated.length} ejections, the same that happened`);
     screen.close();
-    const figures = figuresOfPlay(stage, played);
+    const figures = figuresOfPlay(stage, played, replayed);
     out.write(`\n${summary(figures)}\n`);
     assertFigures(figures);
     if (options.keep) await waitForInterrupt(stage, out, signal);
@@ -56,14 +63,23 @@ function partPath(name: PartName, env: DemoOptions['env']): string {
   return path;
 }
 
-function figuresOfPlay(stage: Stage, { moments, outInCollectiveFailure }: Play): DemoFigures {
+function figuresOfPlay(stage: Stage, { moments, outInCollectiveFailure }: Play, { simulated }: Replayed): DemoFigures {
   return {
     own: figuresOf(stage.own.load.answers, moments),
     obeying: figuresOf(stage.obeying.load.answers, moments),
     faultToEjectionMs: moments.firstEjectionMs - moments.faultMs,
     healedToServingMs: moments.recoveredMs - moments.healedMs,
     outInCollectiveFailure,
+    simulatedEjections: simulated.length,
   };
+}
+
+/** The breaker's period is a second. */
+const slackMs = 2000;
+
+function assertSame(replayed: Replayed, { moments }: Play): void {
+  const difference = differenceOf(replayed, moments.faultMs, slackMs);
+  if (difference !== undefined) throw new Error(`simulate does not give what happened: ${difference}`);
 }
 
 /** An answer that is wrong where it must not be fails the play; a time never does. */
@@ -80,7 +96,7 @@ function assertFigures({ own, obeying }: DemoFigures): void {
   if (broken.length > 0) throw new Error(`not so: ${broken.join('; ')}`);
 }
 
-function summary({ own, obeying, healedToServingMs, outInCollectiveFailure }: DemoFigures): string {
+function summary({ own, obeying, healedToServingMs, outInCollectiveFailure, simulatedEjections }: DemoFigures): string {
   const line = (title: string, value: (figures: EnvoyFigures) => string): string =>
     `${title.padEnd(44)}${value(own).padStart(16)}${value(obeying).padStart(14)}`;
   return [
@@ -98,6 +114,7 @@ function summary({ own, obeying, healedToServingMs, outInCollectiveFailure }: De
     ),
     line('wrong answers in all', ({ wrong }) => String(wrong)),
     `five of six bad: ${outInCollectiveFailure} ejected`,
+    `simulated over the same metrics: ${simulatedEjections} ejections, those that happened`,
     `from healed to full weight: ${(healedToServingMs / 1000).toFixed(1)} s, each step by fresh evidence`,
   ].join('\n');
 }
@@ -109,12 +126,14 @@ Next:
   npx kubervisor serve --help              with your own Services and Prometheus
 `;
 
-async function waitForInterrupt({ ports }: Stage, out: Terminal, signal: AbortSignal): Promise<void> {
+async function waitForInterrupt(stage: Stage, out: Terminal, signal: AbortSignal): Promise<void> {
+  const { ports } = stage;
   const server = `--server http://127.0.0.1:${ports.http}`;
   out.write(`
 Everything is still running; Ctrl-C ends it. Ask:
   npx kubervisor get -w ${server}
   npx kubervisor why pricer-3 ${server}
+  npx kubervisor ${simulateArguments(stage).join(' ')}
   grpcurl -plaintext -d '{"resource_names":["shop/pricer:http"]}' 127.0.0.1:${ports.xds} envoy.service.endpoint.v3.EndpointDiscoveryService/FetchEndpoints
 `);
   await new Promise<void>((resolve) => {

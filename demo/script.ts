@@ -1,4 +1,4 @@
-/** The play, in five acts. Each waits for what must happen, and checks that nothing else did. */
+/** The play, in its first five acts; the sixth is replay.ts. Each waits for what must happen, and checks that nothing else did. */
 import type { BackendView, WhyResponse } from '../engine/admin/messages.ts';
 import { pods } from './cast.ts';
 import type { Moments } from './figures.ts';

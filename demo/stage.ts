@@ -30,6 +30,11 @@ export interface StageOptions {
 
 export interface Stage {
   readonly ports: ServingPorts;
+  /** The folder that Kubervisor reads: Service, EndpointSlice, policy. */
+  readonly input: string;
+  /** One decision a line. */
+  readonly auditFile: string;
+  readonly prometheusUrl: string;
   readonly observer: Observer;
   /** Envoy with its own outlier detection. */
   readonly own: Contender;
@@ -49,6 +54,7 @@ export interface Contender {
 }
 
 const startTimeoutMs = 20_000;
+const auditName = 'audit.jsonl';
 
 export function raise(options: StageOptions): Promise<Stage> {
   return inTemporaryFolder('demo', async (folder) => {
@@ -111,6 +117,9 @@ async function build(
 
   return {
     ports,
+    input: join(folder, 'config'),
+    auditFile: join(folder, auditName),
+    prometheusUrl: metrics.url,
     observer,
     own: await contender(own),
     obeying: await contender(obeying),
@@ -138,7 +147,7 @@ async function startKubervisor(
   await mkdir(config);
   await writeFile(join(config, 'service.yaml'), serviceYaml(port));
   await writeFile(join(config, 'policy.yaml'), policyYaml);
-  await writeFile(join(folder, 'kubervisor.yaml'), servingConfigYaml(ports));
+  await writeFile(join(folder, 'kubervisor.yaml'), `${servingConfigYaml(ports)}log: {auditFile: ./${auditName}}\n`);
   const running = await startProcess({
     name: 'kubervisor',
     command: process.execPath,

@@ -15,5 +15,7 @@ describeWith(['envoy', 'prometheus'], 'kubervisor demo --ci', () => {
     expect(figures.obeying.wrongWhileEjected).toBe(0);
     expect(figures.own.wrongWhileEjected).toBeGreaterThan(0);
     expect(figures.outInCollectiveFailure).toBe(0);
+    // The first ejection, and the one from the probe while it was still bad; that they are those, the demo checks.
+    expect(figures.simulatedEjections).toBeGreaterThanOrEqual(2);
   });
 });
