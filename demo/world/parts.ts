@@ -25,6 +25,9 @@ export const parts = {
   prometheus: { version: '2.42-or-later', executable: 'prometheus' },
   grpcurl: { version: '1.9.4', executable: 'grpcurl' },
   'xds-bench': { version: '1', executable: 'xds-bench', source: 'test/bench/xds/go' },
+  'kube-apiserver': { version: '1.34.2', executable: 'kube-apiserver', source: 'test/cluster/go' },
+  // The release that this API server is built with.
+  etcd: { version: '3.6.4', executable: 'etcd', source: 'test/cluster/go' },
 } as const satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;

@@ -1,0 +1,130 @@
+/** A real API server on a real etcd, on loopback, with nobody in it: no nodes, no controllers, no scheduler. */
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { Agent } from 'node:https';
+import { join } from 'node:path';
+import axios from 'axios';
+import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
+import { freePort } from '../../demo/world/ports.ts';
+import { type RunningProcess, startProcess, untilReady } from '../../demo/world/process.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { type KubeApi, kubeApi } from './kube-api.ts';
+
+export interface ControlPlane {
+  /** `https://127.0.0.1:PORT`. */
+  readonly url: string;
+  /** PEM of the authority that signed its certificate. */
+  readonly ca: string;
+  /** Of a member of `system:masters`. */
+  readonly token: string;
+  /** The API, as that member. */
+  readonly api: KubeApi;
+  readonly apiServer: RunningProcess;
+  readonly etcd: RunningProcess;
+  stop(): Promise<void>;
+}
+
+export interface ControlPlaneOptions {
+  readonly executables: { readonly 'kube-apiserver': string; readonly etcd: string };
+  /** Default 60 s: the first start of a machine that is busy otherwise. */
+  readonly timeoutMs?: number;
+}
+
+const token = 'the-administrator';
+
+/** Resolves when the API server says that it is ready. */
+export function startControlPlane({ executables, timeoutMs = 60_000 }: ControlPlaneOptions): Promise<ControlPlane> {
+  return inTemporaryFolder('control-plane', async (folder) => {
+    const etcd = await startEtcd(executables.etcd, folder, timeoutMs);
+    try {
+      const plane = await startApiServer(executables['kube-apiserver'], etcd.url, folder, timeoutMs);
+      return {
+        ...plane,
+        token,
+        etcd: etcd.process,
+        async stop() {
+          // The API server first: without its etcd it would wait for it.
+          await plane.apiServer.stop();
+          await etcd.process.stop();
+          await removeFolder(folder);
+        },
+      };
+    } catch (error) {
+      await etcd.process.stop();
+      throw error;
+    }
+  });
+}
+
+async function startEtcd(
+  executable: string,
+  folder: string,
+  timeoutMs: number,
+): Promise<{ readonly url: string; readonly process: RunningProcess }> {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const peerUrl = `http://127.0.0.1:${await freePort()}`;
+  const process = await startProcess({
+    name: 'etcd',
+    command: executable,
+    args: [
+      `--data-dir=${join(folder, 'etcd')}`,
+      `--listen-client-urls=${url}`,
+      `--advertise-client-urls=${url}`,
+      `--listen-peer-urls=${peerUrl}`,
+      `--initial-advertise-peer-urls=${peerUrl}`,
+      `--initial-cluster=default=${peerUrl}`,
+      // Its data ends with the test: waiting for the disk would protect nothing.
+      '--unsafe-no-fsync',
+    ],
+  });
+  await untilReady(process, async () => (await fetch(`${url}/health`)).ok, { timeoutMs });
+  return { url, process };
+}
+
+async function startApiServer(
+  executable: string,
+  etcdUrl: string,
+  folder: string,
+  timeoutMs: number,
+): Promise<Pick<ControlPlane, 'url' | 'ca' | 'api' | 'apiServer'>> {
+  const authority = createAuthority();
+  const own = authority.issue('kube-apiserver');
+  const accounts = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const file = async (name: string, content: string): Promise<string> => {
+    const path = join(folder, name);
+    await writeFile(path, content, { mode: 0o600 });
+    return path;
+  };
+  const accountKey = await file('accounts.pem', accounts.export({ type: 'sec1', format: 'pem' }).toString());
+  const port = await freePort();
+  const url = `https://127.0.0.1:${port}`;
+  const apiServer = await startProcess({
+    name: 'kube-apiserver',
+    command: executable,
+    args: [
+      `--etcd-servers=${etcdUrl}`,
+      `--secure-port=${port}`,
+      '--bind-address=127.0.0.1',
+      // It would publish itself as an endpoint, for which loopback is no address.
+      '--endpoint-reconciler-type=none',
+      '--advertise-address=192.0.2.1',
+      '--service-cluster-ip-range=10.96.0.0/16',
+      `--tls-cert-file=${await file('tls.crt', own.cert)}`,
+      `--tls-private-key-file=${await file('tls.key', own.key)}`,
+      `--token-auth-file=${await file('tokens.csv', `${token},administrator,administrator,"system:masters"\n`)}`,
+      '--authorization-mode=RBAC',
+      '--service-account-issuer=https://kubernetes.default.svc',
+      `--service-account-signing-key-file=${accountKey}`,
+      `--service-account-key-file=${accountKey}`,
+      // Pods are made by the tests, and no controller makes the account they would run under.
+      '--disable-admission-plugins=ServiceAccount',
+    ],
+  });
+  const ca = authority.cert;
+  const agent = new Agent({ ca, keepAlive: true });
+  const api = kubeApi(
+    axios.create({ baseURL: url, httpsAgent: agent, proxy: false, headers: { authorization: `Bearer ${token}` } }),
+  );
+  await untilReady(apiServer, async () => (await api.get('/readyz')).status === 200, { timeoutMs });
+  return { url, ca, api, apiServer };
+}
