@@ -80,16 +80,16 @@ function judgeSamples(context: JudgeContext, evidence: Extract<Evidence, { kind:
       const { tolerancePercent: tolerance } = detector;
       const counts = (id: BackendId): CountReading =>
         asCounts(idle(id)) ?? discreteCounts(detector, evidence.samples, id);
-      const judgement =
-        tolerance === undefined
-          ? judgeRatio(ratioDefaults(detector.minActivity), subjects, readEach(subjects, counts))
-          : judgeEach(subjects, (id) => judgeShare(detector, tolerance, counts(id)));
-      return { judgement, baseline };
+      if (tolerance === undefined) {
+        const settings = ratioDefaults(detector.minActivity);
+        return judgeRatio(settings, subjects, readEach(subjects, counts), baseline, settled);
+      }
+      return { judgement: judgeEach(subjects, (id) => judgeShare(detector, tolerance, counts(id))), baseline };
     }
     case 'ratio': {
       const counts = (id: BackendId): CountReading =>
         asCounts(idle(id)) ?? ratioCounts(evidence.samples, evidence.total, id);
-      return { judgement: judgeRatio(detector, subjects, readEach(subjects, counts)), baseline };
+      return judgeRatio(detector, subjects, readEach(subjects, counts), baseline, settled);
     }
     case 'customService':
       return { judgement: { kind: 'unusable', reason: 'a custom service gives verdicts, not samples' }, baseline };

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { randomFrom } from '../../test/support/random.ts';
 import { backendId } from '../model.ts';
+import { type Baseline, noBaseline } from './baseline.ts';
 import type { CountReading } from './counts.ts';
 import { judgeRatio, type RatioSettings } from './ratio.ts';
 import type { Role, Subject } from './subject.ts';
@@ -16,7 +17,7 @@ function isRow(row: Row): row is Extract<Row, readonly unknown[]> {
 }
 
 /** Judges backends p1, p2, ... with these counts. */
-function judge(rows: readonly Row[], settings: RatioSettings = usual) {
+function judge(rows: readonly Row[], settings: RatioSettings = usual, before: Baseline = noBaseline) {
   const subjects = rows.map(
     (row, index): Subject => ({
       id: backendId(`p${index + 1}`),
@@ -29,10 +30,16 @@ function judge(rows: readonly Row[], settings: RatioSettings = usual) {
       isRow(row) ? { kind: 'counts' as const, bad: row[0], total: row[1] } : row,
     ]),
   );
-  const judgement = judgeRatio(settings, subjects, readings);
+  const { judgement, baseline } = judgeRatio(settings, subjects, readings, before, true);
   if (judgement.kind === 'unusable') throw new Error('counts are never unusable');
   const of = (kind: string) => [...judgement.verdicts].filter(([, verdict]) => verdict.kind === kind).map(([id]) => id);
-  return { judgement, verdicts: judgement.verdicts, anomalous: of('anomalous'), insufficient: of('insufficient') };
+  return {
+    judgement,
+    baseline,
+    verdicts: judgement.verdicts,
+    anomalous: of('anomalous'),
+    insufficient: of('insufficient'),
+  };
 }
 
 const many = (count: number, row: Row): readonly Row[] => Array.from({ length: count }, () => row);
@@ -95,6 +102,69 @@ describe('nobody is anomalous', () => {
   it('when more than half are suspect: that is fleet-wide', () => {
     const { judgement } = judge([...many(8, [0, 1_000]), ...many(12, [500, 1_000])]);
     expect(judgement.kind).toBe('fleet-wide');
+  });
+});
+
+describe('a fleet that fails far more than it is known to', () => {
+  const known = (level: number): Baseline => ({ level, agreements: 0 });
+  const kindOf = (level: number, rows: readonly Row[]) => judge(rows, usual, known(level)).judgement.kind;
+
+  it('is fleet-wide, and whoever fails more than is known is shown, whatever the others do', () => {
+    const { judgement, verdicts, anomalous } = judge(
+      [...many(6, [20, 100]), ...many(3, [60, 100]), [0, 100]],
+      usual,
+      known(0.001),
+    );
+    expect(judgement).toMatchObject({
+      kind: 'fleet-wide',
+      reason: expect.stringMatching(
+        /^1\d\.\d+ % of the events are bad even where they are fewest, where 0\.1 % are known/,
+      ),
+    });
+    expect(anomalous).toEqual(many(9, [0, 0]).map((_, index) => `p${index + 1}`));
+    expect(verdicts.get(backendId('p7'))).toMatchObject({
+      value: 60,
+      bound: expect.closeTo(1.1, 9) as number,
+      reason: expect.stringMatching(/^60 of 100 are bad, 60 %, where the fleet is known for 0\.1 % \(bound 1\.1 %\)$/),
+    });
+    expect(verdicts.get(backendId('p10'))).toMatchObject({ kind: 'normal', value: 0 });
+  });
+  it('finds none of those that a dependency hits harder', () => {
+    const unequal = [...many(7, [20, 100]), ...many(3, [60, 100])];
+    expect([judge(unequal).anomalous.length, judge(unequal).judgement.kind]).toEqual([3, 'judged']);
+    expect(kindOf(0.001, unequal)).toBe('fleet-wide');
+    expect(kindOf(0.2, unequal)).toBe('judged');
+  });
+  it.each([
+    ['one of three', 3, 1],
+    ['two of five', 5, 2],
+    ['one of four', 4, 1],
+    ['two of four', 4, 2],
+    ['five of ten', 10, 5],
+    ['nine of twenty', 20, 9],
+  ])('is not one in which %s fail', (_, size, bad) => {
+    for (const share of [5, 20, 60, 100]) {
+      expect(kindOf(0.001, [...many(size - bad, [0, 100]), ...many(bad, [share, 100])])).toBe('judged');
+    }
+  });
+  it.each([
+    ['too little to matter', 0.0001, [20, 100_000]],
+    ['less than twice as much', 0.05, [9, 100]],
+    ['perhaps chance', 0.01, [1, 40]],
+  ] as const)('is not one that fails %s', (_, level, row) => {
+    expect(kindOf(level, many(5, row))).toBe('judged');
+  });
+  it('needs requests', () => {
+    expect(kindOf(0.001, many(5, [20, 29]))).toBe('judged');
+  });
+  it('is seen with two that can be judged, though neither can be judged by the other', () => {
+    expect(kindOf(0.001, many(2, [30, 100]))).toBe('fleet-wide');
+  });
+  it('is known from the first, though somebody is broken', () => {
+    const level = (rows: readonly Row[], before = noBaseline) => judge(rows, usual, before).baseline.level;
+    expect(level([...many(4, [1, 100]), [50, 100]])).toBeCloseTo(3.5 / 301, 9);
+    expect(level([...many(4, [1, 100]), [50, 100]], known(0.5))).toBe(0.5);
+    expect(level([[1, 100], ...many(2, [1, 20])])).toBeUndefined();
   });
 });
 

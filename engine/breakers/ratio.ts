@@ -10,8 +10,9 @@
  *     so that a hundred pods are not a hundred chances for a false alarm), has at least `minBad` bad events, and at least
  *     twice the rate of the peers and one percent more: what is significant need not matter.
  *
- * With more than half suspect it is not a matter of single backends: `fleet-wide`. It sees only the worse side, needs two
- * peers with `minRequests` that are no suspects, and is blind to what all share.
+ * With more than half suspect it is not a matter of single backends: `fleet-wide`. So it is when the better ones of the fleet
+ * fail far more than the fleet is known to (known-rate.ts): not the suspects and not the worse half, so that no bad minority
+ * looks like a bad fleet. It sees only the worse side, and needs two peers with `minRequests` that are no suspects.
  *
  * Formulas: Benjamini and Hochberg (1995) for the step-up procedure; the screening is that of generalised outlier tests,
  * which remove the worst and look again.
@@ -20,8 +21,9 @@ import type { BackendId } from '../model.ts';
 import { decimal } from '../policy/decimal.ts';
 import { defaults } from '../policy/defaults.ts';
 import type { Detector } from '../policy/policy.ts';
-import { type BetaBinomial, upperTail } from './beta-binomial.ts';
+import type { Baseline } from './baseline.ts';
 import type { CountReading, Counts } from './counts.ts';
+import { rateOf, tailOf, updateKnownRate, worseThan } from './known-rate.ts';
 import { human } from './statistics.ts';
 import { maxSeverity, type Subject } from './subject.ts';
 import type { Judgement, Verdict } from './verdict.ts';
@@ -45,7 +47,9 @@ export function judgeRatio(
   settings: RatioSettings,
   subjects: readonly Subject[],
   readings: ReadonlyMap<BackendId, CountReading>,
-): Judgement {
+  before: Baseline,
+  settled: boolean,
+): { readonly judgement: Judgement; readonly baseline: Baseline } {
   const verdicts = new Map<BackendId, Verdict>();
   const judged: (Counts & { readonly id: BackendId; readonly isReference: boolean })[] = [];
   for (const { id, role } of subjects) {
@@ -60,29 +64,82 @@ export function judgeRatio(
 
   const reference = judged.filter(({ isReference }) => isReference);
   const suspects = screen(reference, settings);
+  const counts = betterOnes(reference, suspects);
+  const isWorse = before.level !== undefined && isWorseThan(before.level, counts, settings);
+  const eligible = subjects.filter(({ role }) => role === 'reference').length;
+  const isSeen = reference.length >= minPeers && 2 * reference.length > eligible;
+  // A bad backend that was there from the first is no reason to know nothing; later it is one to leave alone what is known.
+  const agreed = isSeen && suspects.size <= (before.level === undefined ? reference.length / 2 : 0);
+  const baseline = updateKnownRate(before, { counts, isWorse, agreed, settled });
+  if (settled && isWorse && before.level !== undefined) {
+    return { judgement: fleetWide(judged, counts, before.level, settings, verdicts), baseline };
+  }
+
   const peers = new Set(reference.filter((backend) => !suspects.has(backend)));
   const all = sum([...peers]);
   const tests = judged.map((backend) => {
     const isPeer = peers.has(backend);
     const rate = rateOf(isPeer ? minus(all, backend) : all);
-    return { backend, rate, peers: peers.size - (isPeer ? 1 : 0), tail: tailOf(backend, rate, settings) };
+    return { backend, rate, peers: peers.size - (isPeer ? 1 : 0), tail: tailOf(backend, rate, settings.sensitivity) };
   });
   const rejected = new Set(improbable(tests, verdictRate));
   for (const test of tests) verdicts.set(test.backend.id, verdictOf(test, settings, rejected.has(test)));
-  if (suspects.size <= reference.length / 2) return { kind: 'judged', verdicts };
+  if (suspects.size <= reference.length / 2) return { judgement: { kind: 'judged', verdicts }, baseline };
   const reason = `${suspects.size} of ${reference.length} backends fail more than the rest: not an outlier`;
+  return { judgement: { kind: 'fleet-wide', reason, verdicts }, baseline };
+}
+
+/** Who speaks for the fleet: neither a suspect nor of the worse half, so that a bad minority changes nothing. */
+function betterOnes<Backend extends Counts>(reference: readonly Backend[], suspects: ReadonlySet<Backend>): Counts {
+  const leftOut = Math.max(0, Math.floor(reference.length / 2) - suspects.size);
+  return sum(worstFirst(reference.filter((backend) => !suspects.has(backend))).slice(leftOut));
+}
+
+function isWorseThan(level: number, counts: Counts, { minRequests, minBad, sensitivity }: RatioSettings): boolean {
+  const isEnough = counts.total >= minRequests && counts.bad >= minBad;
+  return isEnough && counts.bad / counts.total >= worseThan(level) && tailOf(counts, level, sensitivity) <= verdictRate;
+}
+
+/**
+ * While the fleet as a whole has moved, the peers are no reference; against what it is known for one still sees who is worse.
+ * These verdicts inform, they never eject.
+ */
+function fleetWide(
+  judged: readonly (Counts & { readonly id: BackendId })[],
+  counts: Counts,
+  level: number,
+  settings: RatioSettings,
+  verdicts: Map<BackendId, Verdict>,
+): Judgement {
+  const known = human(level * 100);
+  for (const backend of judged) {
+    const [share, bound] = [(backend.bad / backend.total) * 100, worseThan(level) * 100];
+    const reason = `${human(backend.bad)} of ${human(backend.total)} are bad, ${human(share)} %, where the fleet is known for ${known} % (bound ${human(bound)} %)`;
+    const severity = Math.min(maxSeverity, share / bound);
+    verdicts.set(
+      backend.id,
+      isWorseThan(level, backend, settings)
+        ? { kind: 'anomalous', severity, value: share, bound, reason }
+        : { kind: 'normal', value: share, bound },
+    );
+  }
+  const reason = `${human(rateOf(counts) * 100)} % of the events are bad even where they are fewest, where ${known} % are known: not an outlier`;
   return { kind: 'fleet-wide', reason, verdicts };
 }
 
+/** Equal rates by size, so that the order of the fleet decides nothing. */
+function worstFirst<Backend extends Counts>(backends: readonly Backend[]): readonly Backend[] {
+  return backends.toSorted((a, b) => b.bad / b.total - a.bad / a.total || b.total - a.total);
+}
+
 function screen<Backend extends Counts>(reference: readonly Backend[], settings: RatioSettings): ReadonlySet<Backend> {
-  // Equal rates by size, so that the order of the fleet decides nothing.
-  const worstFirst = reference.toSorted((a, b) => b.bad / b.total - a.bad / a.total || b.total - a.total);
+  const sorted = worstFirst(reference);
   const trimmed = Math.floor((reference.length - 1) * trimmedShare);
-  const best = sum(worstFirst.slice(trimmed + 1));
-  const tests = worstFirst.map((backend, place) => {
+  const best = sum(sorted.slice(trimmed + 1));
+  const tests = sorted.map((backend, place) => {
     // Without itself and the worst of the others: who is among the worst leaves room for one more of them.
-    const kept = place <= trimmed ? best : minus(plus(best, worstFirst[trimmed] ?? nothing), backend);
-    return { backend, tail: tailOf(backend, rateOf(kept), settings) };
+    const kept = place <= trimmed ? best : minus(plus(best, sorted[trimmed] ?? nothing), backend);
+    return { backend, tail: tailOf(backend, rateOf(kept), settings.sensitivity) };
   });
   return new Set(improbable(tests, screenRate).map(({ backend }) => backend));
 }
@@ -97,19 +154,6 @@ function improbable<Tested extends { readonly tail: number }>(
   return sorted.slice(0, last + 1);
 }
 
-function tailOf({ bad, total }: Counts, rate: number, { sensitivity }: RatioSettings): number {
-  // Who is not worse than the others cannot be improbably bad, and need not be summed.
-  if (bad <= rate * total) return 1;
-  const overdispersion = Math.min(0.5, Math.max(0.0001, sensitivity));
-  const expected: BetaBinomial = { events: total, rate, overdispersion };
-  return upperTail(expected, bad);
-}
-
-/** Never 0, or the first error of a fleet that had none would be infinitely improbable. */
-function rateOf({ bad, total }: Counts): number {
-  return (bad + 0.5) / (total + 1);
-}
-
 interface Test {
   readonly backend: Counts;
   /** Of the peers, whose number is `peers`. */
@@ -122,7 +166,7 @@ function verdictOf({ backend, rate, peers, tail }: Test, { minBad }: RatioSettin
   if (peers < minPeers) return { kind: 'insufficient', reason: `${peers} peers to compare with, needs ${minPeers}` };
   const { bad, total } = backend;
   const share = (bad / total) * 100;
-  const bound = Math.max(2 * rate, rate + 0.01) * 100;
+  const bound = worseThan(rate) * 100;
   if (!isImprobable || bad < minBad || share < bound) return { kind: 'normal', value: share, bound };
   return {
     kind: 'anomalous',

@@ -1,5 +1,6 @@
 /** What of a Service's state must survive us, as plain JSON, and back. */
 import { baselineMoved } from '../breakers/baseline.ts';
+import { knownRateMoved } from '../breakers/known-rate.ts';
 import { outlierAllowed } from '../breakers/outlier.ts';
 import { baseOf, type Peak } from '../budget/base.ts';
 import { type BackendId, type Fleet, members } from '../model.ts';
@@ -110,7 +111,7 @@ export function isWorthSaving(saved: ServiceRecord | undefined, next: ServiceRec
   if (saved === undefined) return next.policy !== undefined || next.enforced.decisions.length > 0;
   if (durableKey(saved) !== durableKey(next)) return true;
   return Object.entries(next.breakers).some(([name, { level }]) =>
-    baselineMoved(saved.breakers[name]?.level, level, allowedDeviation(next.policy, name)),
+    isFarFrom(saved.breakers[name]?.level, level, next.policy, name),
   );
 }
 
@@ -129,8 +130,19 @@ function durableKey(record: ServiceRecord): string {
   });
 }
 
-function allowedDeviation(policy: Policy | undefined, name: string): number {
+function isFarFrom(
+  saved: number | undefined,
+  level: number | undefined,
+  policy: Policy | undefined,
+  name: string,
+): boolean {
   const detector = policy?.breakers.find((breaker) => breaker.name === name)?.detector;
-  if (detector?.kind === 'outlier') return outlierAllowed;
-  return detector?.kind === 'continuousValueDeviation' ? detector.maxDeviationPercent / 100 : 0;
+  switch (detector?.kind) {
+    case 'continuousValueDeviation':
+      return baselineMoved(saved, level, detector.maxDeviationPercent / 100);
+    case 'outlier':
+      return baselineMoved(saved, level, outlierAllowed);
+    default:
+      return knownRateMoved(saved, level);
+  }
 }

@@ -2,6 +2,7 @@
  * How often `ratio` flags somebody of a healthy fleet: whole fleets drawn at random, over a grid of sizes, request counts,
  * error rates and true differences between pods. No real part is needed, so the figures are the same on every machine.
  */
+import { noBaseline } from '../../engine/breakers/baseline.ts';
 import { judgeRatio } from '../../engine/breakers/ratio.ts';
 import type { CountReading } from '../../engine/breakers/counts.ts';
 import type { Subject } from '../../engine/breakers/subject.ts';
@@ -81,7 +82,7 @@ function flaggedIn(
   for (const [index, { id }] of subjects.entries()) {
     readings.set(id, { kind: 'counts', bad: drawBinomial(random, requests, rates[index] ?? 0), total: requests });
   }
-  const judgement = judgeRatio(assumed, subjects, readings);
+  const { judgement } = judgeRatio(assumed, subjects, readings, noBaseline, true);
   const verdicts = judgement.kind === 'unusable' ? [] : [...judgement.verdicts];
   return new Set(verdicts.flatMap(([id, { kind }]) => (kind === 'anomalous' ? [id] : [])));
 }
