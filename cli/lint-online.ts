@@ -69,6 +69,7 @@ export async function checkPolicies(
     const { judgement } = judge({ breaker, subjects, baseline: noBaseline, settled: true }, evidence);
     const seen = evidence.kind === 'samples' ? evidence.samples.byBackend : new Map<string, readonly Sample[]>();
     const found = { series: sum(seen) + unmatchedCount, matched: seen.size, unmatched: unmatchedCount };
+    const long = evidence.kind === 'samples' ? evidence.long?.byBackend.size : undefined;
     const verdicts = judgement.kind === 'unusable' ? undefined : judgement.verdicts;
     const spoken =
       evidence.kind === 'verdicts' ? { series: evidence.verdicts.size, matched: evidence.verdicts.size } : {};
@@ -86,6 +87,7 @@ export async function checkPolicies(
       problems: problemsOf(`${policy.service}, breaker ${breaker.name}`, breaker, {
         ...result,
         backends: backends.length,
+        long,
         example: unmatched[0],
         unusable: judgement.kind === 'unusable' ? judgement.reason : undefined,
       }),
@@ -98,12 +100,14 @@ interface Facts {
   readonly matched: number;
   readonly backends: number;
   readonly unmatched: number;
+  /** Backends with a series of the long window; undefined where there is none. */
+  readonly long: number | undefined;
   readonly example: Sample | undefined;
   readonly unusable: string | undefined;
 }
 
 function problemsOf(what: string, { match }: Breaker, facts: Facts): readonly Problem[] {
-  const { series, matched, backends, unmatched, example, unusable } = facts;
+  const { series, matched, backends, unmatched, long, example, unusable } = facts;
   if (unusable !== undefined) {
     return [{ code: 'KV0740', severity: 'error', message: `${what}: nothing could be judged: ${unusable}` }];
   }
@@ -116,6 +120,10 @@ function problemsOf(what: string, { match }: Breaker, facts: Facts): readonly Pr
     const message = `${what}: ${unmatched} of ${series} series name no backend, such as ${labels}`;
     const remedy = `match is label ${match.label} by ${match.by}: set match to what the series have`;
     return [{ code: 'KV0742', severity: 'warning', message, remedy }];
+  }
+  if (long !== undefined && long < matched) {
+    const message = `${what}: longQuery finds ${long} of the ${matched} backends that query finds`;
+    return [{ code: 'KV0743', severity: 'warning', message, remedy: 'the others are not judged; compare the two' }];
   }
   if (matched < backends) {
     const message = `${what}: ${backends - matched} of ${backends} backends have no series`;

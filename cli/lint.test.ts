@@ -142,6 +142,20 @@ describe('lint --online', () => {
     });
   });
 
+  it('warns when the long window of a threshold finds fewer backends than the short one', async () => {
+    const longer = query.replace('5s', '1m');
+    const inBothWindows = policy().replace('operator', `longQuery: "${longer}", operator`);
+    await withSource({ [query]: { p1: 9, p2: 9, p3: 0, p4: 0 }, [longer]: { p1: 9 } }, async (config) => {
+      const directory = await input({ 'policy.yaml': inBothWindows, 'fleet.yaml': four });
+      const ran = await runCli(['lint', '-f', directory, '--online', '--config', config]);
+      expect([ran.code, ran.stdout]).toEqual([
+        79,
+        expect.stringContaining('breaker errors: longQuery finds 1 of the 4 backends that query finds'),
+      ]);
+      expect(ran.stdout).toMatch(/ p1\n/);
+    });
+  });
+
   it('a source that cannot be reached is an error, but not of the input: exit 1', async () => {
     const config = await configFor('http://127.0.0.1:1');
     const directory = await input({ 'policy.yaml': policy(), 'fleet.yaml': four });

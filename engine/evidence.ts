@@ -9,7 +9,7 @@ import { type MatchResult, matchSamples } from './metrics/match.ts';
 import type { MetricSources } from './metrics/registry.ts';
 import type { QueryAnswer } from './metrics/source.ts';
 import { type EpochMs, type Fleet, serviceKey, splitServiceKey } from './model.ts';
-import type { Breaker, Detector } from './policy/policy.ts';
+import { type Breaker, type Detector, queriesOf } from './policy/policy.ts';
 
 export interface GatherOptions {
   readonly metrics: MetricSources;
@@ -50,30 +50,36 @@ export function createGather(options: GatherOptions): Gather {
     const source = metrics.get(breaker.source);
     const timeoutMs = Math.min(breaker.evaluationPeriodMs, longestTimeoutMs);
     const ask = (query: string): Promise<QueryAnswer> => source.query({ query, atMs, timeoutMs, lookbackMs }, signal);
-    const [answer, whole, did] = await Promise.all([
-      ask(detector.kind === 'ratio' ? detector.bad : detector.query),
-      detector.kind === 'ratio' ? ask(detector.total) : undefined,
+    const [first, second] = queriesOf(detector);
+    const [answer, other, did] = await Promise.all([
+      ask(first.query),
+      second === undefined ? undefined : ask(second.query),
       activity === undefined ? undefined : ask(activity.query),
     ]);
     if (answer.kind !== 'samples') return unusable(answer.message, atMs, lookbackMs);
-    if (whole !== undefined && whole.kind !== 'samples') return unusable(`total: ${whole.message}`, atMs, lookbackMs);
+    if (other !== undefined && other.kind !== 'samples') {
+      return unusable(`${second?.field}: ${other.message}`, atMs, lookbackMs);
+    }
     if (did !== undefined && did.kind !== 'samples') return unusable(`activity: ${did.message}`, atMs, lookbackMs);
 
     const { namespace } = splitServiceKey(fleet.service);
     const match = (given: Extract<QueryAnswer, { kind: 'samples' }>): MatchResult =>
       matchSamples(breaker.match, namespace, fleet.backends, given.samples);
     const samples = match(answer);
-    const total = whole && match(whole);
+    const further = other && match(other);
+    const total = second?.field === 'total' ? further : undefined;
+    const long = second?.field === 'longQuery' ? further : undefined;
     // A backend without a bad event may have no series of bad events; all that did anything have a total.
     matched?.(breaker, fleet, total ?? samples);
     const evidence: Evidence = {
       kind: 'samples',
       samples,
       ...(total === undefined ? {} : { total }),
+      ...(long === undefined ? {} : { long }),
       ...(did === undefined ? {} : { activity: match(did) }),
     };
     // The oldest of the answers bounds what all speak of.
-    const evaluatedAtMs = Math.min(...[answer, whole, did].flatMap((given) => given?.evaluatedAtLocalMs ?? []));
+    const evaluatedAtMs = Math.min(...[answer, other, did].flatMap((given) => given?.evaluatedAtLocalMs ?? []));
     return { evidence, evaluatedAtMs, lookbackMs };
   }
 

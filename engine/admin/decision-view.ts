@@ -106,7 +106,7 @@ function nextStep(state: ServiceState, track: TrackName, decision: Decision): Ne
   if (decision.returning.kind === 'time' || judges.length === 0) return { next: `${goesTo} by time`, atMs: stepEndMs };
 
   // A verdict speaks of this step only if everything it looks back on lies after the step began.
-  const lookbackMs = Math.min(...judges.map((judge) => judge.lookbackMs));
+  const lookbackMs = Math.min(...judges.map((judge) => judge.suspectLookbackMs ?? judge.lookbackMs));
   const names = judges.map(({ name }) => name).join(' or ');
   return {
     next: `${goesTo} when ${names} finds it normal over samples from after this step began, and no breaker finds it anomalous`,

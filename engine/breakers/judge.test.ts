@@ -34,6 +34,32 @@ describe('evidence that cannot be used', () => {
   });
 });
 
+describe('a threshold in two windows', () => {
+  const breaker = breakerOf({
+    detector: { kind: 'threshold', query: 'q', longQuery: 'l', operator: '>', value: 5 },
+    suspectLookbackMs: 1_000,
+  });
+  const judged = (who: readonly Subject[], short: Values, long?: Values) => {
+    const evidence = { ...evidenceOf(short), ...(long === undefined ? {} : { long: samplesIn(long) }) };
+    const { judgement } = judge({ breaker, subjects: who, baseline: noBaseline, settled: true }, evidence);
+    return judgement.kind === 'judged' ? judgement.verdicts.get(backendId('p1')) : undefined;
+  };
+  it.each([
+    ['the short one', { p1: undefined }, { p1: 9 }, 'no sample'],
+    ['the long one', { p1: 9 }, { p1: undefined }, 'longQuery: no sample'],
+    ['the long one, which is NaN', { p1: 9 }, { p1: 'NaN' }, 'longQuery: value is NaN'],
+    ['the long one, which was not asked', { p1: 9 }, undefined, 'longQuery: not asked'],
+  ] as const)('without a value of %s is insufficient', (_, short, long, reason) => {
+    expect(judged(subjects(1), short, long)).toEqual({ kind: 'insufficient', reason });
+  });
+  it('judges a suspect by the short one alone, and says how far that looked back', () => {
+    const suspect = subjects(1, { p1: 'suspect' });
+    expect(judged(suspect, { p1: 4 }, { p1: 9 })).toMatchObject({ kind: 'normal', lookbackMs: 1_000 });
+    expect(judged(suspect, { p1: 9 })).toMatchObject({ kind: 'anomalous', lookbackMs: 1_000 });
+    expect(judged(subjects(1), { p1: 4 }, { p1: 9 })).not.toHaveProperty('lookbackMs');
+  });
+});
+
 describe('who is judged', () => {
   it('references and suspects, never the excluded nor anybody else', () => {
     const who = subjects(3, { p2: 'suspect', p3: 'excluded' });

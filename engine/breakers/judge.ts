@@ -9,8 +9,8 @@ import { type MatchedSamples, singleReading } from './readings.ts';
 import { judgeOutlier } from './outlier.ts';
 import { judgeRatio, ratioDefaults } from './ratio.ts';
 import { human } from './statistics.ts';
-import type { Reading, Subject } from './subject.ts';
-import { judgeThreshold } from './threshold.ts';
+import type { Reading, Role, Subject } from './subject.ts';
+import { judgeThreshold, judgeWindows } from './threshold.ts';
 import type { Judgement, Verdict } from './verdict.ts';
 
 export type Evidence =
@@ -19,6 +19,8 @@ export type Evidence =
       readonly samples: MatchedSamples;
       /** For `ratio`, where `samples` are the bad events. */
       readonly total?: MatchedSamples;
+      /** For a `threshold` with two windows: the long one. */
+      readonly long?: MatchedSamples;
       readonly activity?: MatchedSamples;
     }
   /** A custom service judges by itself; its verdicts go through the same confirmation, budget and guards. */
@@ -70,9 +72,18 @@ function judgeSamples(context: JudgeContext, evidence: Extract<Evidence, { kind:
     }
     case 'threshold':
       return {
-        judgement: judgeEach(subjects, (id) => {
+        judgement: judgeEach(subjects, (id, role) => {
           const reading = idle(id) ?? singleReading(evidence.samples, id);
-          return reading.kind === 'value' ? judgeThreshold(detector, reading.value) : withoutValue(reading);
+          if (reading.kind !== 'value') return withoutValue(reading);
+          if (detector.longQuery === undefined) return judgeThreshold(detector, reading.value);
+          // Its long window reaches back to the fault it went out for: it would have to wait until that is full again.
+          if (role === 'suspect') {
+            const lookbackMs = breaker.suspectLookbackMs ?? breaker.lookbackMs;
+            return { ...judgeThreshold(detector, reading.value), lookbackMs };
+          }
+          const long = evidence.long === undefined ? notAsked : singleReading(evidence.long, id);
+          if (long.kind !== 'value') return withoutValue({ ...long, reason: `longQuery: ${long.reason}` });
+          return judgeWindows(detector, reading.value, long.value);
         }),
         baseline,
       };
@@ -96,15 +107,20 @@ function judgeSamples(context: JudgeContext, evidence: Extract<Evidence, { kind:
   }
 }
 
-function readEach<Value>(subjects: readonly Subject[], read: (id: BackendId) => Value): ReadonlyMap<BackendId, Value> {
-  return new Map(subjects.filter(({ role }) => role !== 'excluded').map(({ id }) => [id, read(id)]));
+const notAsked: NoReading = { kind: 'missing', reason: 'not asked' };
+
+function readEach<Value>(
+  subjects: readonly Subject[],
+  read: (id: BackendId, role: Role) => Value,
+): ReadonlyMap<BackendId, Value> {
+  return new Map(subjects.filter(({ role }) => role !== 'excluded').map(({ id, role }) => [id, read(id, role)]));
 }
 
 function asCounts(reading: NoReading | undefined): CountReading | undefined {
   return reading && withoutValue(reading);
 }
 
-function judgeEach(subjects: readonly Subject[], verdict: (id: BackendId) => Verdict): Judgement {
+function judgeEach(subjects: readonly Subject[], verdict: (id: BackendId, role: Role) => Verdict): Judgement {
   return { kind: 'judged', verdicts: readEach(subjects, verdict) };
 }
 

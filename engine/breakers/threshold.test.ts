@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { maxSeverity } from './subject.ts';
-import { judgeThreshold } from './threshold.ts';
+import { judgeThreshold, judgeWindows } from './threshold.ts';
 
 const threshold = (operator: '>' | '>=' | '<' | '<=' | '==' | '!=', value: number) =>
   ({ kind: 'threshold', query: 'q', operator, value }) as const;
@@ -33,6 +33,28 @@ describe('severity', () => {
   });
   it('stays finite', () => {
     expect(severityOf(1e300, 1e-300)).toBe(maxSeverity);
+  });
+});
+
+describe('in two windows', () => {
+  const verdict = (short: number, long: number) => judgeWindows(threshold('>', 5), short, long);
+  it('both must be beyond the bound: one alone is a blip, or is over', () => {
+    expect([verdict(9, 7), verdict(9, 4), verdict(4, 9), verdict(4, 4)].map(({ kind }) => kind)).toEqual([
+      'anomalous',
+      'normal',
+      'normal',
+      'normal',
+    ]);
+  });
+  it('is ranked and shown by the short one, and a normal one by the window that is within the bound', () => {
+    expect(verdict(7, 30)).toEqual({
+      kind: 'anomalous',
+      severity: 1.4,
+      value: 7,
+      bound: 5,
+      reason: 'value 7 > 5, and 30 over the long window',
+    });
+    expect([verdict(9, 4), verdict(3, 9)]).toMatchObject([{ value: 4 }, { value: 3 }]);
   });
 });
 

@@ -1,4 +1,7 @@
-/** `threshold`: value against an absolute bound. The only detector that needs no peers. */
+/**
+ * `threshold`: value against an absolute bound. The only detector that needs no peers. With `longQuery` in two windows,
+ * as multi-window burn rate alerts have it (Google, The Site Reliability Workbook, chapter 5).
+ */
 import type { Detector } from '../policy/policy.ts';
 import { human } from './statistics.ts';
 import { maxSeverity } from './subject.ts';
@@ -21,6 +24,17 @@ export function judgeThreshold(detector: Threshold, value: number): Verdict {
     bound,
     reason: `value ${human(value)} ${detector.operator} ${human(bound)}`,
   };
+}
+
+/**
+ * Anomalous when both windows are beyond the bound: the short one says that it is bad now, the long one that this is no
+ * blip. Ranked by the short one. A normal verdict shows the value that is within the bound.
+ */
+export function judgeWindows(detector: Threshold, short: number, long: number): Verdict {
+  const now = judgeThreshold(detector, short);
+  const lately = judgeThreshold(detector, long);
+  if (now.kind !== 'anomalous' || lately.kind !== 'anomalous') return now.kind === 'anomalous' ? lately : now;
+  return { ...now, reason: `${now.reason}, and ${human(long)} over the long window` };
 }
 
 function relation(operator: Threshold['operator'], value: number, bound: number): boolean {

@@ -2,7 +2,13 @@
 import type { BackendId } from '../model.ts';
 
 export type Verdict =
-  | { readonly kind: 'normal'; readonly value: number; readonly bound: number }
+  | {
+      readonly kind: 'normal';
+      readonly value: number;
+      readonly bound: number;
+      /** How far back it looked, in milliseconds; absent: as far as the breaker does. */
+      readonly lookbackMs?: number;
+    }
   | {
       readonly kind: 'anomalous';
       /** How far beyond the bound, 1 = just at it; comparable between breakers, finite. */
@@ -11,6 +17,7 @@ export type Verdict =
       readonly bound: number;
       /** One sentence with value, bound and reference. */
       readonly reason: string;
+      readonly lookbackMs?: number;
     }
   | {
       readonly kind: 'insufficient';

@@ -25,4 +25,5 @@ export const codes = {
   staleSamples: 'KV0159',
   looksAhead: 'KV0160',
   notCounts: 'KV0161',
+  longWindowShort: 'KV0165',
 } as const;

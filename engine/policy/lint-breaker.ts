@@ -8,7 +8,11 @@ import type { BreakerSpec } from './schema.ts';
 
 export function lintBreaker(breaker: Breaker, spec: BreakerSpec, policy: Policy, path: Path): readonly Finding[] {
   const { detector } = breaker;
-  const about = [...observedOnly(spec, policy, path), ...blindSide(detector, path)];
+  const about = [
+    ...observedOnly(spec, policy, path),
+    ...blindSide(detector, path),
+    ...notLonger(detector, [...path, detector.kind, 'longQuery']),
+  ];
   if (detector.kind === 'customService') return [...about, ...metricFieldsWithoutEffect(spec, path)];
   const queries = [
     ...queriesOf(detector).map(({ field, query }) => ({
@@ -26,7 +30,7 @@ export function lintBreaker(breaker: Breaker, spec: BreakerSpec, policy: Policy,
       const check = checkQuery(query);
       if (check.kind === 'faulty') return [];
       return [
-        // Once a breaker: the two windows of a ratio are the same.
+        // Once a breaker: the two windows of a ratio are the same, and a long one is there to be shared.
         ...(index === 0 ? sharedSamples(breaker, check.expr, path) : []),
         ...(isDetector ? staleSamples(breaker, check.expr, queryPath) : []),
         ...(isDetector ? notCounts(detector, check.expr, queryPath) : []),
@@ -96,6 +100,18 @@ function blindSide(detector: Detector, path: Path): readonly Finding[] {
   const message = `even a value of 0 deviates by 100 % only, so ${detector.maxDeviationPercent} % never finds a value too low`;
   const remedy = 'go below 100, or set direction: Above';
   return [warning(codes.blindSide, [...path, detector.kind, 'maxDeviationPercent'], message, remedy)];
+}
+
+/** Two windows are there because the long one forgets a blip that fills the short one. */
+function notLonger(detector: Detector, path: Path): readonly Finding[] {
+  if (detector.kind !== 'threshold' || detector.longQuery === undefined) return [];
+  const [short, long] = [detector.query, detector.longQuery].map((query) => {
+    const check = checkQuery(query);
+    return check.kind === 'faulty' ? 0 : windowMs(check.expr);
+  });
+  if (short === undefined || long === undefined || long > short) return [];
+  const message = `looks back ${formatDuration(long)}, query ${formatDuration(short)}: it is not the longer window`;
+  return [warning(codes.longWindowShort, path, message, 'lengthen its range, or leave longQuery out')];
 }
 
 function observedOnly(spec: BreakerSpec, policy: Policy, path: Path): readonly Finding[] {

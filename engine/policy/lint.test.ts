@@ -110,6 +110,11 @@ describe('a warning, with its place and remedy', () => {
       '9:54: warning KV0155 spec.breakers[0].continuousValueDeviation.maxDeviationPercent: even a value of 0 deviates by 100 % only, so 100 % never finds a value too low (go below 100, or set direction: Above)',
     ],
     [
+      'a long window that is not longer',
+      breaker(`    threshold: {query: 'rate(a[5m])', longQuery: 'rate(a[300s])', operator: '>', value: 1}\n`),
+      '9:39: warning KV0165 spec.breakers[0].threshold.longQuery: looks back 5m, query 5m: it is not the longer window (lengthen its range, or leave longQuery out)',
+    ],
+    [
       'a query that loses the backend',
       breaker(`    threshold: {query: 'sum by (code) (rate(a[1m]))', operator: '>', value: 1}\n`),
       '9:17: warning KV0158 spec.breakers[0].threshold.query: the result has no label "pod": no sample can be assigned to a backend (keep it: by (pod))',

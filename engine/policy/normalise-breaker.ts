@@ -3,7 +3,7 @@ import { decimal } from './decimal.ts';
 import { defaults } from './defaults.ts';
 import { durationMs } from './duration.ts';
 import { fingerprint } from './fingerprint.ts';
-import { type Breaker, type Detector, type Enforcement, queriesOf } from './policy.ts';
+import { type Breaker, type Detector, type DetectorQuery, type Enforcement, queriesOf } from './policy.ts';
 import { checkQuery, instantLookbackMs, lookbackMs } from './promql.ts';
 import type { BreakerSpec } from './schema.ts';
 
@@ -31,7 +31,7 @@ export function normaliseBreaker(spec: BreakerSpec, policyEnforcement: Enforceme
     confirm: { of, atLeast: spec.confirm?.atLeast ?? Math.min(fallback.confirm.atLeast, of) },
     onNoData: spec.onNoData ?? fallback.onNoData,
     ...measured,
-    lookbackMs: breakerLookbackMs(detector, activity?.query, evaluationPeriodMs),
+    ...lookbacks(detector, activity?.query, evaluationPeriodMs),
     fingerprint: fingerprint(measured),
   };
 }
@@ -94,12 +94,20 @@ function detectorOf(spec: BreakerSpec): Detector {
  * A bare selector may return a sample of five minutes ago. Where an activity query proves that the backend was active
  * in a window, it also updated its values in that window, and only that far back counts.
  */
-function breakerLookbackMs(detector: Detector, activity: string | undefined, evaluationPeriodMs: number): number {
+function lookbacks(
+  detector: Detector,
+  activity: string | undefined,
+  evaluationPeriodMs: number,
+): Pick<Breaker, 'lookbackMs' | 'suspectLookbackMs'> {
   // Such a service judges in its own way; one period is the least that it can be thought to have looked back.
-  if (detector.kind === 'customService') return evaluationPeriodMs;
+  if (detector.kind === 'customService') return { lookbackMs: evaluationPeriodMs };
   const activityMs = activity === undefined ? undefined : queryLookbackMs(activity, instantLookbackMs);
-  const asked = queriesOf(detector).map(({ query }) => queryLookbackMs(query, activityMs ?? instantLookbackMs));
-  return Math.max(...asked, activityMs ?? 0);
+  const lookback = (queries: readonly DetectorQuery[]): number =>
+    Math.max(...queries.map(({ query }) => queryLookbackMs(query, activityMs ?? instantLookbackMs)), activityMs ?? 0);
+  const queries = queriesOf(detector);
+  const lookbackMs = lookback(queries);
+  if (detector.kind !== 'threshold' || detector.longQuery === undefined) return { lookbackMs };
+  return { lookbackMs, suspectLookbackMs: lookback(queries.slice(0, 1)) };
 }
 
 function queryLookbackMs(query: string, instantMs: number): number {

@@ -172,6 +172,13 @@ describe('how far a breaker looks back', () => {
     expect(breakerOf(breaker).lookbackMs).toBe(lookbackMs);
   });
 
+  test('two windows: the longer one, but the short one for who is on its way back', () => {
+    const threshold = { query: 'rate(n[1m])', longQuery: 'rate(n[10m])', operator: '>' as const, value: 5 };
+    const { lookbackMs, suspectLookbackMs } = breakerOf({ threshold, activity: { query: 'n', min: 1 } });
+    expect([lookbackMs, suspectLookbackMs]).toEqual([600_000, 300_000]);
+    expect(breakerOf({ threshold }).suspectLookbackMs).toBe(60_000);
+  });
+
   test('a custom service: its evaluation period', () => {
     expect(policyOf({ breaker: { customService: 's:1', evaluationPeriod: '20s' } }).breakers[0]?.lookbackMs).toBe(
       20_000,

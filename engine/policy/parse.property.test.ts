@@ -15,6 +15,7 @@ const texts: Readonly<Record<string, readonly string[]>> = {
   query: ['rate(errors[1m])', 'sum by (pod, code) (increase(n[30s] offset 10s))', 'queue_depth'],
   bad: ['increase(requests_total{code=~"5.."}[1m])'],
   total: ['increase(requests_total[1m])'],
+  longQuery: ['rate(errors[10m])'],
   service: ['pricer', 'a', 'x'.repeat(63)],
   customService: ['judge:8080', 'j:65535'],
   key: ['code', '_x'],

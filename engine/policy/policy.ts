@@ -75,6 +75,8 @@ export interface Breaker {
    * speaks of a moment only if its evaluation time minus this lies after that moment.
    */
   readonly lookbackMs: number;
+  /** The same of what a probing or ramping backend is judged by; absent: it is judged by the same queries. */
+  readonly suspectLookbackMs?: number;
   /** Hash of what it measures: baseline and streaks survive edits that leave it alone. */
   readonly fingerprint: string;
 }
@@ -106,6 +108,8 @@ export type Detector =
   | {
       readonly kind: 'threshold';
       readonly query: string;
+      /** The same over a longer window: a serving backend is anomalous only if both values are. */
+      readonly longQuery?: string;
       /** The relation that is anomalous: `value > bound`. */
       readonly operator: '>' | '>=' | '<' | '<=' | '==' | '!=';
       readonly value: number;
@@ -131,25 +135,39 @@ export type Detector =
     }
   | { readonly kind: 'customService'; readonly service: string; readonly port: number };
 
-/** What a detector asks its source, by the field that says so: one query, or the two of a ratio. */
-export function queriesOf(detector: Exclude<Detector, { kind: 'customService' }>): readonly DetectorQuery[] {
-  if (detector.kind !== 'ratio') return [{ field: 'query', query: detector.query }];
+/** What a detector asks its source, by the field that says so: one query, or the two of a ratio or of two windows. */
+export function queriesOf(
+  detector: Exclude<Detector, { kind: 'customService' }>,
+): readonly [DetectorQuery, ...DetectorQuery[]] {
+  if (detector.kind === 'ratio') {
+    return [
+      { field: 'bad', query: detector.bad },
+      { field: 'total', query: detector.total },
+    ];
+  }
+  const { query } = detector;
+  if (detector.kind !== 'threshold' || detector.longQuery === undefined) return [{ field: 'query', query }];
   return [
-    { field: 'bad', query: detector.bad },
-    { field: 'total', query: detector.total },
+    { field: 'query', query },
+    { field: 'longQuery', query: detector.longQuery },
   ];
 }
 
 export interface DetectorQuery {
-  readonly field: 'query' | 'bad' | 'total';
+  readonly field: 'query' | 'bad' | 'total' | 'longQuery';
   readonly query: string;
 }
 
 /** The question in one line, for people, as they can ask it themselves: PromQL, or the service that is asked. */
 export function questionOf(detector: Detector): string {
-  return detector.kind === 'customService'
-    ? `${detector.service}:${detector.port}`
-    : detector.kind === 'ratio'
-      ? `(${detector.bad}) / (${detector.total})`
-      : detector.query;
+  switch (detector.kind) {
+    case 'customService':
+      return `${detector.service}:${detector.port}`;
+    case 'ratio':
+      return `(${detector.bad}) / (${detector.total})`;
+    case 'threshold':
+      return detector.longQuery === undefined ? detector.query : `(${detector.query}) and (${detector.longQuery})`;
+    default:
+      return detector.query;
+  }
 }

@@ -12,6 +12,7 @@ const queryFields: readonly Path[] = [
   ['continuousValueDeviation', 'query'],
   ['discreteValueOutOfList', 'query'],
   ['threshold', 'query'],
+  ['threshold', 'longQuery'],
   ['ratio', 'bad'],
   ['ratio', 'total'],
   ['outlier', 'query'],

@@ -89,7 +89,7 @@ function causeOf(state: ServiceState, track: TrackName, conviction: Conviction):
     bound: verdict.bound,
     reason: verdict.reason,
     ...(breaker.detector.kind === 'customService' ? {} : { query: questionOf(breaker.detector) }),
-    lookbackMs: breaker.lookbackMs,
+    lookbackMs: verdict.lookbackMs ?? breaker.lookbackMs,
     streak: kind === 'new' ? { anomalous: anomalousIn(streak), of: streak?.length ?? 0 } : { anomalous: 1, of: 1 },
     budget: describeBudget(budgetOfService(state), servingIn(state, track).length),
   };

@@ -23,5 +23,16 @@ export function verdictNow(
   judgement: LastJudgement,
   backend: BackendId,
 ): Verdict | undefined {
-  return judgement.windowStartMs >= evidenceFromMs(state, track, backend) ? judgement.verdicts.get(backend) : undefined;
+  const verdict = judgement.verdicts.get(backend);
+  const isPresent = verdict !== undefined && windowStartOf(judgement, verdict) >= evidenceFromMs(state, track, backend);
+  return isPresent ? verdict : undefined;
+}
+
+/** Since when the samples of a verdict are: a few verdicts look back less far than their breaker. */
+export function windowStartOf(
+  { evaluatedAtMs, windowStartMs }: Pick<LastJudgement, 'evaluatedAtMs' | 'windowStartMs'>,
+  verdict: Verdict,
+): EpochMs {
+  const lookbackMs = 'lookbackMs' in verdict ? verdict.lookbackMs : undefined;
+  return lookbackMs === undefined ? windowStartMs : evaluatedAtMs - lookbackMs;
 }

@@ -6,7 +6,7 @@ import { accusationsIn } from './accusations.ts';
 import { type Decision, isOut } from './decision.ts';
 import { ejectConfirmed } from './ejection.ts';
 import type { RotationEvent } from './event.ts';
-import { evidenceFromMs } from './evidence.ts';
+import { evidenceFromMs, windowStartOf } from './evidence.ts';
 import { isCorrelated, isYoungFleet } from './guards.ts';
 import { holdThese } from './hold.ts';
 import { rampByTime } from './ramp.ts';
@@ -53,20 +53,20 @@ function recordJudgement(
   const { judgement, evaluatedAtMs, baseline } = event;
   const before = state.breakers.get(breaker.name) ?? emptyBreaker(breaker.fingerprint);
   const windowStartMs = evaluatedAtMs - event.lookbackMs;
+  const window = { evaluatedAtMs, windowStartMs };
 
   const verdicts = new Map<BackendId, Verdict>();
   if (judgement.kind !== 'unusable') {
     for (const [backend, verdict] of judgement.verdicts) {
-      const isPresent = windowStartMs >= evidenceFromMs(state, track, backend);
+      const isPresent = windowStartOf(window, verdict) >= evidenceFromMs(state, track, backend);
       verdicts.set(backend, isPresent ? verdict : { kind: 'insufficient', reason: tooOld });
     }
   }
   const last: LastJudgement = {
     kind: judgement.kind,
     ...(judgement.kind === 'judged' ? {} : { reason: judgement.reason }),
-    evaluatedAtMs,
+    ...window,
     receivedAtMs: now,
-    windowStartMs,
     verdicts,
   };
   const servesSinceMs = (backend: BackendId): number | undefined =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { breakerOf, policyOf, type World, type WorldOptions, world } from '../../test/support/world.ts';
+import { breakerOf, evidenceOf, policyOf, type World, type WorldOptions, world } from '../../test/support/world.ts';
 import { type ActivatorPolicy } from '../policy/policy.ts';
 import { backendId } from '../model.ts';
 import { sentence, timeOutMs, unitHash } from './activator.ts';
@@ -24,6 +24,45 @@ function again(w: World, times: number): void {
     w.evaluate(w.bad('p1'));
   }
 }
+
+describe('with two windows', () => {
+  const detector = { kind: 'threshold', query: 'short', longQuery: 'long', operator: '>', value: 5 } as const;
+  const policy = policyOf({
+    breakers: [breakerOf({ detector, lookbackMs: 600_000, suspectLookbackMs: 5_000 })],
+  });
+  /** p1 is out, and probes while its long window is still full of what it went out for. */
+  const probing = (): World => {
+    const w = world({ policy });
+    const both = { ...evidenceOf(w.bad('p1')), long: evidenceOf(w.bad('p1')).samples };
+    w.evaluations(2, both);
+    w.pass(30_000);
+    return w;
+  };
+  it('it steps up by the short one: the long one would take ten minutes for each step', () => {
+    const w = probing();
+    w.evaluations(8, { ...evidenceOf(w.bad()), long: evidenceOf(w.bad('p1')).samples });
+    expect(w.stateOf('p1')).toBe('serving');
+  });
+  it('it goes out again by the short one alone', () => {
+    const w = probing();
+    w.evaluations(2, { ...evidenceOf(w.bad('p1')), long: evidenceOf(w.bad()).samples });
+    expect(w.decision('p1')).toMatchObject({ state: 'ejected', retries: 1, cause: { lookbackMs: 5_000 } });
+  });
+  it('samples of the short window from before the step are no evidence', () => {
+    const w = probing();
+    w.evaluateNow(w.bad('p1'));
+    expect(w.stateOf('p1')).toBe('probing');
+  });
+  it('once it serves, it is judged by both again, over samples from since then', () => {
+    const w = probing();
+    w.evaluations(8, w.bad());
+    const both = { ...evidenceOf(w.bad('p1')), long: evidenceOf(w.bad('p1')).samples };
+    w.evaluations(60, both);
+    expect(w.stateOf('p1')).toBe('serving');
+    w.evaluations(61, both);
+    expect(w.stateOf('p1')).toBe('ejected');
+  });
+});
 
 describe('time out', () => {
   const activator: ActivatorPolicy = policyOf().activator;

@@ -20,7 +20,8 @@ const depth = `threshold: {query: 'max_over_time(queue_depth{job="JOB"}[2s])', o
 
 /** Service, and the detector of its one breaker. */
 const detectors = {
-  depth,
+  // Both windows see real samples: a pod that is out and idle, or has just come back, must not stall on the long one.
+  depth: depth.replace('operator', `longQuery: 'max_over_time(queue_depth{job="JOB"}[4s])', operator`),
   codes: `discreteValueOutOfList:
       query: sum by (pod, namespace, code) (increase(responses_total{job="JOB"}[2s]))
       key: code

@@ -44,6 +44,7 @@ function many<const T>(item: T, times: number): readonly T[] {
 function drawBreaker(random: Random, name: string): Breaker {
   const of = random.int(1, 4);
   const edition = random.int(1, 3);
+  const isLong = name === 'errors' && random.chance(0.3);
   return breakerOf({
     name,
     enforcement: name === 'watch' ? 'Observe' : random.pick(['Enforce', 'Enforce', 'Enforce', 'Observe']),
@@ -53,8 +54,9 @@ function drawBreaker(random: Random, name: string): Breaker {
     detector:
       name === 'price'
         ? deviationOf({ maxDeviationPercent: random.pick([10, 50, 150]) })
-        : { kind: 'threshold', query: name, operator: '>', value: 150 },
-    lookbackMs: random.pick([0, 4_000, 30_000]),
-    fingerprint: `${name}-${edition}`,
+        : { kind: 'threshold', query: name, operator: '>', value: 150, ...(isLong ? { longQuery: name } : {}) },
+    lookbackMs: random.pick(isLong ? [4_000, 30_000, 600_000] : [0, 4_000, 30_000]),
+    ...(isLong ? { suspectLookbackMs: random.pick([0, 4_000]) } : {}),
+    fingerprint: `${name}-${edition}${isLong ? '-long' : ''}`,
   });
 }

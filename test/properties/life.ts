@@ -94,12 +94,15 @@ export function live(seed: number, events: number, observer: Observer): Life {
     return broken.has(name) ? random.int(200, 400) : random.int(95, 105);
   }
 
+  const seen = (): Extract<Evidence, { kind: 'samples' }> =>
+    evidenceOf(Object.fromEntries(backends.map(({ name }) => [name, measure(name)])));
+
   function evaluate(name: string): void {
     const evidence: Evidence = random.chance(0.1)
       ? { kind: 'unusable', reason: 'timeout' }
       : random.chance(0.05)
         ? evidenceOf({})
-        : evidenceOf(Object.fromEntries(backends.map((backend) => [backend.name, measure(backend.name)])));
+        : { ...seen(), long: seen().samples };
     const event = judgementOf(state, name, evidence, now, now - random.int(0, 2_000));
     if (event !== undefined) happen(event);
   }

@@ -79,6 +79,13 @@ const DiscreteValueOutOfList = Type.Object(
 const Threshold = Type.Object(
   {
     query: query({ description: 'One number per backend.' }),
+    longQuery: Type.Optional(
+      query({
+        description:
+          'The same over a longer window. With it a serving backend is anomalous only if both values are beyond the bound.',
+        whenAbsent: 'query alone decides',
+      }),
+    ),
     operator: choice(['>', '>=', '<', '<=', '==', '!='], {
       description: 'The relation of value to bound that is anomalous: with ">" a value above the bound is.',
     }),

@@ -28,8 +28,10 @@ function saidNow(
     old?.evidenceFromMs ?? 0,
     Math.min(context.now, sinceMs),
   ];
-  if (judgement.kind !== 'judged' || evaluatedAtMs - lookbackMs < Math.max(...fromMs)) return undefined;
-  return judgement.verdicts.get(backend);
+  if (judgement.kind !== 'judged') return undefined;
+  const verdict = judgement.verdicts.get(backend);
+  const itsLookbackMs = verdict !== undefined && 'lookbackMs' in verdict ? verdict.lookbackMs : undefined;
+  return evaluatedAtMs - (itsLookbackMs ?? lookbackMs) < Math.max(...fromMs) ? undefined : verdict;
 }
 
 /** Out on a breaker's word: it has spoken just now, of the present, of an anomaly, after settling, in its own track. */
