@@ -37,7 +37,7 @@ export function drawPolicy(random: Random): Policy {
   });
 }
 
-function many<const T>(item: T, times: number): readonly T[] {
+export function many<const T>(item: T, times: number): readonly T[] {
   return Array.from({ length: times }, () => item);
 }
 

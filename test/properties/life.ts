@@ -14,7 +14,8 @@ import { type Step, step } from '../../engine/rotation/step.ts';
 import { nextWakeMs } from '../../engine/rotation/time.ts';
 import { deepFreeze } from '../support/frozen.ts';
 import { randomFrom } from '../support/random.ts';
-import { drawPolicy } from './draw-policy.ts';
+import { drawPolicy, many } from './draw-policy.ts';
+import type { History } from './history.ts';
 import { backendOf, evidenceOf, fleetOf, judgementOf, type Value } from '../support/world.ts';
 
 /** One step, with everything it was given. */
@@ -33,20 +34,42 @@ export interface Observer {
 }
 
 export interface Life {
-  readonly moments: number;
-  readonly hours: number;
+  readonly livedMs: number;
+  /** Things that went wrong around it: outages, lost data, a store or a clock that fails, crashes. */
+  readonly faults: number;
   readonly state: ServiceState;
 }
 
 const startMs = Date.UTC(2026, 0, 1);
 const minute = 60_000;
 
-/** Lives through `events` random events, then through a quiet time in which nothing is wrong any more. */
-export function live(seed: number, events: number, observer: Observer): Life {
-  const random = randomFrom(seed);
+/** What happens, and how often of all that happens. */
+export const weights = [
+  ['nothing', 20],
+  ['evaluate', 600],
+  ['fleet', 120],
+  ['health', 100],
+  ['command', 40],
+  ['policy', 20],
+  ['store', 30],
+  ['velocity', 20],
+  ['suspension', 20],
+  ['clock', 15],
+  ['crash', 15],
+] as const;
+
+type What = (typeof weights)[number][0];
+
+export type LifeHistory = History<What>;
+
+const faultKinds: ReadonlySet<What> = new Set(['fleet', 'health', 'store', 'velocity', 'clock', 'crash']);
+
+/** Lives through the history, then through a quiet time in which nothing is wrong any more. */
+export function live(history: LifeHistory, observer: Observer, take = step): Life {
+  let random = randomFrom(history.chance);
   let now: EpochMs = startMs;
   let livedMs = 0;
-  let moments = 0;
+  let faults = 0;
   let state = initialState(fleetOf([]));
   let context: Omit<StepContext, 'now'> = {
     epoch: 1,
@@ -64,9 +87,8 @@ export function live(seed: number, events: number, observer: Observer): Life {
     const full = { ...context, now };
     deepFreeze([state, event, full]);
     const before = state;
-    const result = step(before, event, full);
+    const result = take(before, event, full);
     state = result.state;
-    moments += 1;
     observer.onMoment({ ...result, before, event, context: full, isAfterCrash });
     isAfterCrash = false;
   }
@@ -85,17 +107,17 @@ export function live(seed: number, events: number, observer: Observer): Life {
   }
 
   const seeFleet = (): void => happen({ kind: 'fleet', fleet: fleetOf(backends) });
-  const change = (name: string, part: Partial<Backend>): void => {
-    backends = backends.map((backend) => (backend.name === name ? { ...backend, ...part } : backend));
+  const change = (victim: string, part: Partial<Backend>): void => {
+    backends = backends.map((backend) => (backend.id === victim ? { ...backend, ...part } : backend));
   };
 
-  function measure(name: string): Value {
+  function measure(id: string): Value {
     if (random.chance(0.08)) return random.pick<Value>([undefined, 'NaN', '+Inf', 'histogram']);
-    return broken.has(name) ? random.int(200, 400) : random.int(95, 105);
+    return broken.has(id) ? random.int(200, 400) : random.int(95, 105);
   }
 
   const seen = (): Extract<Evidence, { kind: 'samples' }> =>
-    evidenceOf(Object.fromEntries(backends.map(({ name }) => [name, measure(name)])));
+    evidenceOf(Object.fromEntries(backends.map(({ id }) => [id, measure(id)])));
 
   function evaluate(name: string): void {
     const evidence: Evidence = random.chance(0.1)
@@ -119,18 +141,27 @@ export function live(seed: number, events: number, observer: Observer): Life {
   }
 
   function changeFleet(): void {
-    const victim = random.chance(0.9) && backends.length > 0 ? random.pick(backends).name : 'nobody';
+    const victim = random.chance(0.9) && backends.length > 0 ? random.pick(backends).id : 'nobody';
     switch (
-      random.pick(['add', 'add', 'remove', 'ready', 'ready', 'ready', 'terminate', 'restart', 'outage', 'rollout'])
+      random.pick([
+        ...many('add', 2),
+        'remove',
+        ...many('ready', 3),
+        'terminate',
+        'restart',
+        'replace',
+        'outage',
+        'rollout',
+      ])
     ) {
       case 'add':
         if (backends.length < 14) backends = [...backends, newborn()];
         break;
       case 'remove':
-        backends = backends.filter(({ name }) => name !== victim);
+        backends = backends.filter(({ id }) => id !== victim);
         break;
       case 'ready':
-        for (const backend of random.some(backends, 0.3)) change(backend.name, { ready: random.chance(0.6) });
+        for (const backend of random.some(backends, 0.3)) change(backend.id, { ready: random.chance(0.6) });
         break;
       case 'terminate':
         change(victim, { ready: false, serving: random.chance(0.5), terminating: true });
@@ -138,8 +169,11 @@ export function live(seed: number, events: number, observer: Observer): Life {
       case 'restart':
         change(victim, { incarnation: `i${random.int(0, 1_000_000)}` });
         break;
+      case 'replace':
+        backends = backends.map((backend) => (backend.id === victim ? successorOf(backend) : backend));
+        break;
       case 'outage':
-        for (const { name } of random.some(backends, 0.7)) change(name, { ready: false });
+        for (const { id } of random.some(backends, 0.7)) change(id, { ready: false });
         break;
       case 'rollout':
         backends = backends.map((backend) => (random.chance(0.5) ? newborn() : backend));
@@ -154,8 +188,15 @@ export function live(seed: number, events: number, observer: Observer): Life {
     return backendOf(`p${born}`, { incarnation: 'i0', zone: random.pick(['a', 'b']), ...age });
   }
 
+  /** As in a StatefulSet: another pod by the same name, at the same address. */
+  function successorOf(old: Backend): Backend {
+    born += 1;
+    const id = backendId(`${old.name}-${born}`);
+    return { ...old, id, podUid: id, ready: true, serving: true, terminating: false, incarnation: 'i0' };
+  }
+
   function changeHealth(): void {
-    const names = backends.map(({ name }) => name);
+    const names = backends.map(({ id }) => id);
     switch (random.pick(['one', 'one', 'some', 'most', 'all', 'none', 'none'])) {
       case 'one':
         broken = new Set([...broken, ...(names.length === 0 ? [] : [random.pick(names)])]);
@@ -176,7 +217,7 @@ export function live(seed: number, events: number, observer: Observer): Life {
 
   function command(): Command {
     const act = { actor: 'ana', reason: 'by chance' };
-    const backend = backendId(backends.length > 0 && random.chance(0.95) ? random.pick(backends).name : 'stranger');
+    const backend = backends.length > 0 && random.chance(0.95) ? random.pick(backends).id : backendId('stranger');
     const forMs = random.int(1, 30) * minute;
     if (state.suspension !== undefined && random.chance(0.5)) return { verb: 'resume', ...act };
     switch (random.int(0, 9)) {
@@ -209,19 +250,34 @@ export function live(seed: number, events: number, observer: Observer): Life {
     happen({ kind: 'policy', policy });
   }
 
-  function strike(): void {
-    const dice = random.next();
-    if (dice < 0.6) evaluateSome();
-    else if (dice < 0.72) changeFleet();
-    else if (dice < 0.82) changeHealth();
-    else if (dice < 0.86) happen({ kind: 'command', command: command() });
-    else if (dice < 0.88) setPolicy(random.pick([undefined, state.policy, drawPolicy(random), drawPolicy(random)]));
-    else if (dice < 0.91) context = { ...context, canReduce: random.chance(0.7) };
-    else if (dice < 0.93) context = { ...context, globalVelocity: random.pick([0, 1, 2, Number.POSITIVE_INFINITY]) };
-    else if (dice < 0.95) toggleSuspension(random.chance(0.2));
-    else if (dice < 0.965) now += random.pick([-3_600_000, -90_000, -5, 90_000, 3_600_000]);
-    else if (dice < 0.98) crash();
-    else happen({ kind: 'tick' });
+  function strike(what: What): void {
+    switch (what) {
+      case 'nothing':
+        return happen({ kind: 'tick' });
+      case 'evaluate':
+        return evaluateSome();
+      case 'fleet':
+        return changeFleet();
+      case 'health':
+        return changeHealth();
+      case 'command':
+        return happen({ kind: 'command', command: command() });
+      case 'policy':
+        return setPolicy(random.pick([undefined, state.policy, drawPolicy(random), drawPolicy(random)]));
+      case 'store':
+        context = { ...context, canReduce: random.chance(0.7) };
+        return;
+      case 'velocity':
+        context = { ...context, globalVelocity: random.pick([0, 1, 2, Number.POSITIVE_INFINITY]) };
+        return;
+      case 'suspension':
+        return toggleSuspension(random.chance(0.2));
+      case 'clock':
+        now += random.pick([-3_600_000, -90_000, -5, 90_000, 3_600_000]);
+        return;
+      case 'crash':
+        return crash();
+    }
   }
 
   function toggleSuspension(globallySuspended: boolean): void {
@@ -232,9 +288,11 @@ export function live(seed: number, events: number, observer: Observer): Life {
 
   seeFleet();
   setPolicy(drawPolicy(random));
-  for (let event = 0; event < events; event++) {
-    strike();
-    pass(random.chance(0.05) ? random.int(0, 20) * minute : random.int(0, 8_000));
+  for (const { what, chance } of history.acts) {
+    random = randomFrom(chance);
+    if (faultKinds.has(what)) faults += 1;
+    strike(what);
+    pass(random.chance(0.1) ? random.int(0, 20) * minute : random.int(0, 8_000));
   }
 
   /** Nothing is wrong any more; what is out has the time to come back. */
@@ -246,9 +304,9 @@ export function live(seed: number, events: number, observer: Observer): Life {
   for (let round = 0; round < 100; round++) {
     pass(minute);
     for (const { name } of state.policy?.breakers ?? []) {
-      const event = judgementOf(state, name, evidenceOf(Object.fromEntries(backends.map((b) => [b.name, 100]))), now);
+      const event = judgementOf(state, name, evidenceOf(Object.fromEntries(backends.map(({ id }) => [id, 100]))), now);
       if (event !== undefined) happen(event);
     }
   }
-  return { moments, hours: livedMs / 3_600_000, state };
+  return { livedMs, faults, state };
 }

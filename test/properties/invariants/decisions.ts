@@ -1,9 +1,10 @@
 /** What is decided, and by whom. */
-import { type BackendId, readyMembers } from '../../../engine/model.ts';
+import { type BackendId, type EpochMs, readyMembers } from '../../../engine/model.ts';
 import { type Decision, isOut, isReturning } from '../../../engine/rotation/decision.ts';
 import { weightOf } from '../../../engine/rotation/ramp.ts';
 import type { ServiceState } from '../../../engine/rotation/state.ts';
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
+import { isJudged } from '../../../engine/rotation/work.ts';
 import { canonical } from '../../support/frozen.ts';
 import type { Moment } from '../life.ts';
 import { must } from './must.ts';
@@ -14,23 +15,23 @@ export function decisionsExplain({ state, context }: Moment): void {
     const isReady = readyMembers(state.fleet).some(({ id }) => id === backend);
     if (!isReady || (status === 'HEALTHY' && weight === 100)) continue;
     const decision = state.enforced.decisions.get(backend);
-    must(decision !== undefined && isOut(decision), 'explained', backend);
+    must(decision !== undefined && isOut(decision), 'I4 explained', backend);
     const { cause, epoch, seq } = decision;
-    must(epoch <= context.epoch && seq <= state.seq, 'explained', decision);
+    must(epoch <= context.epoch && seq <= state.seq, 'I4 explained', decision);
     const isNamed = cause.kind === 'manual' ? cause.actor !== '' : cause.breaker !== '' && Number.isFinite(cause.value);
-    must(isNamed, 'explained', decision);
+    must(isNamed, 'I4 explained', decision);
   }
 }
 
 /** Seq never goes back, and grows with whatever is written. */
 export function seqGrows({ before, state }: Moment): void {
-  must(state.seq === before.seq || state.seq === before.seq + 1, 'seq', `${before.seq} to ${state.seq}`);
+  must(state.seq === before.seq || state.seq === before.seq + 1, 'I5 seq', `${before.seq} to ${state.seq}`);
   for (const track of tracks) {
     for (const decision of state[track].decisions.values()) {
-      must(decision.seq <= state.seq, 'seq', decision);
+      must(decision.seq <= state.seq, 'I5 seq', decision);
       const old = before[track].decisions.get(decision.backend);
       const isSame = old !== undefined && meaning(old) === meaning(decision);
-      must(isSame || decision.seq > before.seq, 'seq', [old, decision]);
+      must(isSame || decision.seq > before.seq, 'I5 seq', [old, decision]);
     }
   }
 }
@@ -53,11 +54,11 @@ export function nothingInherited({ before, state, event, isAfterCrash }: Moment)
   for (const { id } of state.fleet.backends) {
     if (known.has(id)) continue;
     for (const track of tracks) {
-      must(!state[track].decisions.has(id) && !state[track].held.has(id), 'inherited', id);
+      must(!state[track].decisions.has(id) && !state[track].held.has(id), 'I10 inherited', id);
     }
     must(
       [...state.breakers.values()].every(({ streaks }) => !streaks.has(id)),
-      'inherited',
+      'I10 inherited',
       id,
     );
   }
@@ -73,7 +74,32 @@ export function strikesAreEarned(moment: Moment): void {
         ({ backend, why }) =>
           backend === decision.backend && ['anomalous', 'anomalous-again', 'retries-exhausted'].includes(why),
       );
-      must(isTaken && decision.retries === old + 1, 'strikes', decision);
+      must(isTaken && decision.retries === old + 1, 'I11 strikes', decision);
+    }
+  }
+}
+
+/** Strikes are forgotten after enough judged health, or for a reason that is told; never by time alone. */
+export function strikesAreForgiven(moment: Moment): void {
+  const { before, state, event, context } = moment;
+  if (event.kind === 'policy' || context.globallySuspended) return;
+  const present = new Map(state.fleet.backends.map((backend) => [backend.id, backend] as const));
+  for (const track of tracks) {
+    // Where nobody judges nobody asks for strikes.
+    if (!isJudged(state, track)) continue;
+    for (const old of before[track].decisions.values()) {
+      const backend = present.get(old.backend);
+      const isFewer = (state[track].decisions.get(old.backend)?.retries ?? 0) < old.retries;
+      if (!isFewer || backend === undefined || backend.terminating) continue;
+      if (event.kind === 'fleet' && backend.incarnation !== old.incarnation) continue;
+      const isTold = transitions(moment, track).some(
+        (each) => each.backend === old.backend && each.why !== 'recovered',
+      );
+      if (isTold || event.kind === 'command') continue;
+      must(event.kind === 'judgement', 'I11 forgiven', [old, event]);
+      const breaker = before.policy?.breakers.find(({ name }) => name === event.breaker);
+      const healthyMs = old.healthyMs + (breaker?.evaluationPeriodMs ?? 0);
+      must(healthyMs >= guidanceOf(state).activator.resetAfterMs, 'I11 forgiven', [old, healthyMs]);
     }
   }
 }
@@ -87,7 +113,7 @@ export function rampsRise({ before, state }: Moment): void {
       const [from, to] = [old, decision].map((each, index) =>
         weightOf(each, guidanceOf(index === 0 ? before : state).activator.ramp),
       );
-      must((to ?? 0) >= (from ?? 0), 'weights', [old, decision]);
+      must((to ?? 0) >= (from ?? 0), 'I12 weights', [old, decision]);
     }
   }
 }
@@ -97,25 +123,57 @@ export function evictedOnce(moment: Moment): void {
   for (const effect of moment.effects) {
     if (effect.kind !== 'evict') continue;
     const { backend } = effect.decision;
-    must(moment.before.enforced.decisions.get(backend)?.state !== 'evicted', 'eviction', effect);
-    must(moment.state.enforced.decisions.get(backend)?.state === 'evicted', 'eviction', effect);
+    must(moment.before.enforced.decisions.get(backend)?.state !== 'evicted', 'I13 eviction', effect);
+    must(moment.state.enforced.decisions.get(backend)?.state === 'evicted', 'I13 eviction', effect);
   }
 }
 
-/** R15, R16: who may not act has nobody out. */
-export function whoMayNotActDoesNot({ state, context }: Moment): void {
+/** Suspended, for one policy or all: pending timers do not matter, nobody is out by a breaker. */
+export function suspensionHolds({ state, context }: Moment): void {
   const { policy, suspension, enforced, shadow } = state;
-  if (context.globallySuspended)
-    must(enforced.decisions.size + shadow.decisions.size === 0, 'suspension', enforced.decisions);
-  const byBreaker = [...enforced.decisions.values()].filter(({ cause }) => cause.kind === 'breaker');
-  if (suspension !== undefined) must(byBreaker.length === 0, 'suspension', byBreaker);
-  if (policy?.enforcement === 'Suspended') must(byBreaker.length === 0, 'suspension', byBreaker);
-  if (policy?.enforcement === 'Observe') must(byBreaker.length === 0, 'Observe', byBreaker);
-  const enforcing = new Set(policy?.breakers.filter((b) => b.enforcement === 'Enforce').map(({ name }) => name));
-  for (const decision of byBreaker) {
-    const isHis = decision.cause.kind === 'breaker' && enforcing.has(decision.cause.breaker);
-    must(isHis || decision.returning.kind === 'time', 'removed breaker', decision);
+  if (context.globallySuspended) {
+    must(enforced.decisions.size + shadow.decisions.size === 0, 'I20 suspension', enforced.decisions);
   }
+  const isSuspended = suspension !== undefined || policy?.enforcement === 'Suspended';
+  must(!isSuspended || takenByBreakers(state).length === 0, 'I20 suspension', enforced.decisions);
+}
+
+export function observersTakeNobodyOut({ state }: Moment): void {
+  if (state.policy?.enforcement !== 'Observe') return;
+  must(takenByBreakers(state).length === 0, 'I15 Observe', state.enforced.decisions);
+}
+
+/** Who accuses is there and may act, or its backends come back by time. */
+export function accusersAreThere({ state }: Moment): void {
+  const enforcing = new Set(state.policy?.breakers.filter((b) => b.enforcement === 'Enforce').map(({ name }) => name));
+  for (const decision of takenByBreakers(state)) {
+    const isHis = decision.cause.kind === 'breaker' && enforcing.has(decision.cause.breaker);
+    must(isHis || decision.returning.kind === 'time', 'I16 removed breaker', decision);
+  }
+}
+
+function takenByBreakers({ enforced }: ServiceState): readonly Decision[] {
+  return [...enforced.decisions.values()].filter(({ cause }) => cause.kind === 'breaker');
+}
+
+/** Without a policy whom a breaker took out ramps back by time, and then no trace of it is left. */
+export function deletionKeeper(): (moment: Moment) => void {
+  let goneSinceMs: EpochMs | undefined;
+  let lastMs = 0;
+  return ({ state, context: { now } }) => {
+    const { weights, stepPeriodMs } = guidanceOf(state).activator.ramp;
+    // A clock that was set: what it left out is not made up for in a burst.
+    const isJump = now < lastMs || now - lastMs > stepPeriodMs;
+    lastMs = now;
+    if (state.policy !== undefined) goneSinceMs = undefined;
+    else if (goneSinceMs === undefined || isJump) goneSinceMs = now;
+    if (goneSinceMs === undefined) return;
+    for (const decision of [...state.enforced.decisions.values(), ...state.shadow.decisions.values()]) {
+      if (decision.cause.kind !== 'breaker') continue;
+      must(decision.returning.kind === 'time', 'I16 deleted', decision);
+      must(now - goneSinceMs < weights.length * stepPeriodMs, 'I16 deleted', decision);
+    }
+  };
 }
 
 export function nothingIsLeftBehind({ state }: Moment): void {
@@ -123,7 +181,7 @@ export function nothingIsLeftBehind({ state }: Moment): void {
   for (const { decisions, held } of [state.enforced, state.shadow]) {
     must(
       [...decisions.keys(), ...held.keys()].every((id) => present.has(id)),
-      'left behind',
+      'I10 left behind',
       decisions,
     );
   }
@@ -138,6 +196,6 @@ export function nobodyIsStuck(state: ServiceState): void {
     [...state.breakers.values()].some(({ last }) => last?.verdicts.get(id)?.kind === 'normal');
   for (const decision of state.enforced.decisions.values()) {
     const mayWait = isReturning(decision) && !isAcquitted(decision.backend);
-    must(['serving', 'paused', 'evicted'].includes(decision.state) || mayWait, 'stuck', decision);
+    must(['serving', 'paused', 'evicted'].includes(decision.state) || mayWait, 'I9 stuck', decision);
   }
 }

@@ -40,12 +40,15 @@ export function convictedByFreshEvidence(moment: Moment): void {
     for (const transition of transitions(moment, track)) {
       if (!isConviction(transition)) continue;
       const { event, before } = moment;
-      must(event.kind === 'judgement', 'conviction', transition);
+      must(event.kind === 'judgement', 'I6 conviction', transition);
       const breaker = before.policy?.breakers.find(({ name }) => name === event.breaker);
-      must(breaker !== undefined && before.policy !== undefined, 'conviction', transition);
-      must(trackOf(before.policy, breaker) === track, 'conviction', transition);
-      must(saidNow(moment, event, track, transition.backend)?.kind === 'anomalous', 'conviction', [transition, event]);
-      must((before.breakers.get(breaker.name)?.evaluations ?? 0) >= before.policy.settle, 'settle', transition);
+      must(breaker !== undefined && before.policy !== undefined, 'I6 conviction', transition);
+      must(trackOf(before.policy, breaker) === track, 'I6 conviction', transition);
+      must(saidNow(moment, event, track, transition.backend)?.kind === 'anomalous', 'I6 conviction', [
+        transition,
+        event,
+      ]);
+      must((before.breakers.get(breaker.name)?.evaluations ?? 0) >= before.policy.settle, 'I6 settle', transition);
     }
   }
 }
@@ -64,15 +67,15 @@ export function stepsAreEarned(moment: Moment): void {
       const { why, backend, from } = transition;
       const isStep = why === 'step-up' || (why === 'recovered' && from !== 'serving');
       if (!isStep || !isJudged(state, track)) continue;
-      must(event.kind === 'judgement', 'step up', transition);
-      must(saidNow(moment, event, track, backend)?.kind === 'normal', 'step up', [transition, event]);
+      must(event.kind === 'judgement', 'I6 step up', transition);
+      must(saidNow(moment, event, track, backend)?.kind === 'normal', 'I6 step up', [transition, event]);
       const old = before[track].decisions.get(backend);
-      must(old !== undefined, 'step up', transition);
+      must(old !== undefined, 'I6 step up', transition);
       const isOver = context.now - old.sinceMs >= guidanceOf(before).activator.ramp.stepPeriodMs;
-      must(isOver || old.sinceMs > context.now, 'step up', [transition, old]);
+      must(isOver || old.sinceMs > context.now, 'I6 step up', [transition, old]);
       const { cause } = old;
       const accuser = before.policy?.breakers.find(({ name }) => cause.kind === 'breaker' && cause.breaker === name);
-      must(accuser === undefined || accuser.name === event.breaker, 'step up', [transition, event.breaker]);
+      must(accuser === undefined || accuser.name === event.breaker, 'I6 step up', [transition, event.breaker]);
     }
   }
 }
@@ -90,7 +93,7 @@ export function holdKeeper(): (moment: Moment) => void {
       const told = transitions(moment, track);
       const isHeld = event.kind === 'judgement' && share(moment, event, track, taken) > 1;
       const acts = told.filter((transition) => isConviction(transition) || transition.why === 'step-up');
-      must(!isHeld || !isJudged(state, track) || acts.length === 0, 'hold-above', acts);
+      must(!isHeld || !isJudged(state, track) || acts.length === 0, 'I7 hold-above', acts);
       for (const { backend } of told.filter(isConviction)) taken.set(`${track} ${backend}`, context.now);
     }
     for (const key of taken.keys()) {

@@ -6,7 +6,6 @@ import { budgetOfService, servingIn } from '../../../engine/rotation/capacity.ts
 import { isOut, type RotationState } from '../../../engine/rotation/decision.ts';
 import { servable } from '../../../engine/rotation/durable.ts';
 import type { ServiceState, TrackName } from '../../../engine/rotation/state.ts';
-import { step } from '../../../engine/rotation/step.ts';
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
 import type { Moment } from '../life.ts';
 import { must } from './must.ts';
@@ -31,7 +30,7 @@ export function floorKeeper(): (moment: Moment) => void {
     // How long it has lasted is not on record, and a clock that is set back begins it anew.
     belowSinceMs = isAfterCrash || belowSinceMs === undefined ? now : Math.min(belowSinceMs, now);
     const isExcused = now - belowSinceMs < timing.breachDelayMs || guidanceOf(state).budget.onBreach === 'Hold';
-    must(isExcused, 'floor', `${fullyServed(state)} served, floor ${floor}, for ${now - belowSinceMs} ms`);
+    must(isExcused, 'I1 floor', `${fullyServed(state)} served, floor ${floor}, for ${now - belowSinceMs} ms`);
   };
 }
 
@@ -43,39 +42,33 @@ export function budgetKept(moment: Moment): void {
     const budget = budgetOfService(moment.state);
     const serving = servingIn(moment.state, track).length;
     const byBreaker = taken.some(({ why }) => why !== 'manual');
-    must(!byBreaker || budget.base - serving <= budget.maxOut, 'budget', { budget, serving });
+    must(!byBreaker || budget.base - serving <= budget.maxOut, 'I1 budget', { budget, serving });
     const isReduction = taken.some(({ backend }) =>
       readyMembers(moment.before.fleet).some(({ id, ready }) => ready && id === backend),
     );
-    must(!isReduction || serving >= budget.floor, 'floor at the act', { budget, serving });
+    must(!isReduction || serving >= budget.floor, 'I1 floor at the act', { budget, serving });
   }
+}
+
+export function someoneIsServed({ state }: Moment): void {
+  const served = servedOf(state);
+  const isHealthy = served.some(({ status }) => status === 'HEALTHY');
+  must(isHealthy || readyMembers(state.fleet).length === 0, 'I1 nobody served', served);
+  must(state.fleet.backends.length === 0 || served.length > 0, 'I1 empty', 'a fleet that has backends');
 }
 
 export function onlyReadyServed({ state }: Moment): void {
   const ready = new Set(readyMembers(state.fleet).map(({ id }) => id));
-  const served = servedOf(state);
-  const healthy = served.filter(({ status }) => status === 'HEALTHY');
-  if (ready.size > 0) {
-    must(healthy.length > 0, 'R7', served);
-    must(
-      healthy.every(({ backend }) => ready.has(backend)),
-      'only ready ones',
-      served,
-    );
+  if (ready.size === 0) return;
+  for (const { backend, status } of servedOf(state)) {
+    must(status !== 'HEALTHY' || ready.has(backend), 'I2 only ready ones', backend);
   }
-  must(
-    served.every(({ weight }) => Number.isInteger(weight) && weight >= 1 && weight <= 100),
-    'weights',
-    served,
-  );
-  must(state.fleet.backends.length === 0 || served.length > 0, 'R2', 'empty');
 }
 
-/** What breakers and people do never changes what the budget counts from. */
-export function noRatchet({ before, event, state, context }: Moment): void {
-  if (event.kind !== 'judgement' && event.kind !== 'command') return;
-  const untouched = step(before, { kind: 'tick' }, context).state;
-  must(budgetOfService(state).base === budgetOfService(untouched).base, 'base', state.peaks);
+export function weightsAreWhole({ state }: Moment): void {
+  for (const { backend, weight } of servedOf(state)) {
+    must(Number.isInteger(weight) && weight >= 1 && weight <= 100, 'I12 weights', [backend, weight]);
+  }
 }
 
 /** New ejections per window. Counts by itself, not from what the engine remembers. */
@@ -98,8 +91,8 @@ export function velocityKeeper(): (moment: Moment) => void {
       if (fresh.length === 0 || isManual) continue;
       const used = taken.filter((each) => each.track === track).length;
       const limit = velocityLimit(budgetOfService(state).base, guidanceOf(state).budget);
-      must(used <= limit, 'velocity', `${used} of ${limit}`);
-      must(track === 'shadow' || fresh.length <= context.globalVelocity, 'R8', `${fresh.length}`);
+      must(used <= limit, 'I7 velocity', `${used} of ${limit}`);
+      must(track === 'shadow' || fresh.length <= context.globalVelocity, 'I7 all Services', `${fresh.length}`);
     }
   };
 }
@@ -109,16 +102,25 @@ export function nothingReducedUnwritten({ before, state, context, isAfterCrash }
   if (context.canReduce || isAfterCrash) return;
   const { ramp } = guidanceOf(state).activator;
   const { decisions } = state.enforced;
-  must(isDeepStrictEqual(servable(decisions, before.enforced.decisions, ramp), decisions), 'R9', decisions);
+  must(isDeepStrictEqual(servable(decisions, before.enforced.decisions, ramp), decisions), 'I4 unwritten', decisions);
 }
 
-/** The last clamp is for the day the engine fails: until then what is decided is what is served. */
-export function decidedIsServed({ state }: Moment): void {
-  const isGiven = (id: BackendId): boolean => !['ejected', 'paused', 'evicted'].includes(stateIn(state, id));
-  if (!readyMembers(state.fleet).some(({ id }) => isGiven(id))) return;
-  for (const { backend, status } of servedOf(state)) {
-    must(status !== 'HEALTHY' || isGiven(backend), 'clamp', [backend, state.clamp]);
-  }
+/**
+ * The last clamp is for the day the engine fails: until then what is decided is what is served. But one that was not ready
+ * while it was out was no loss to the budget; once it is ready again, the clamp may count one too many.
+ */
+export function clampKeeper(): (moment: Moment) => void {
+  let uncounted: ReadonlySet<BackendId> = new Set();
+  return ({ state }) => {
+    const ready = new Set(readyMembers(state.fleet).map(({ id }) => id));
+    const out = [...state.enforced.decisions.values()].filter(isOut).map(({ backend }) => backend);
+    uncounted = new Set(out.filter((id) => uncounted.has(id) || !ready.has(id)));
+    const isGiven = (id: BackendId): boolean => !['ejected', 'paused', 'evicted'].includes(stateIn(state, id));
+    if (uncounted.size > 0 || ![...ready].some(isGiven)) return;
+    for (const { backend, status } of servedOf(state)) {
+      must(status !== 'HEALTHY' || isGiven(backend), 'I4 clamp', [backend, state.clamp]);
+    }
+  };
 }
 
 function stateIn(state: ServiceState, id: BackendId): RotationState {
