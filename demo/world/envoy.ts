@@ -48,6 +48,8 @@ export interface HostStatus {
   readonly address: string;
   /** What EDS said: `HEALTHY`, `UNHEALTHY`, `DRAINING`, `DEGRADED`, `TIMEOUT`. */
   readonly edsHealth: string;
+  /** Its own outlier detection has ejected it. */
+  readonly isOutlier: boolean;
   readonly weight: number;
   readonly priority: number;
   readonly zone: string;
@@ -150,7 +152,7 @@ interface ClustersAnswer {
 
 interface HostAnswer {
   readonly address: SocketAddress;
-  readonly health_status?: { readonly eds_health_status?: string };
+  readonly health_status?: { readonly eds_health_status?: string; readonly failed_outlier_check?: boolean };
   readonly weight?: number;
   readonly priority?: number;
   readonly locality?: { readonly zone?: string };
@@ -160,6 +162,7 @@ function hostStatus(host: HostAnswer): HostStatus {
   return {
     address: socket(host.address),
     edsHealth: host.health_status?.eds_health_status ?? 'UNKNOWN',
+    isOutlier: host.health_status?.failed_outlier_check ?? false,
     weight: host.weight ?? 0,
     priority: host.priority ?? 0,
     zone: host.locality?.zone ?? '',

@@ -40,7 +40,7 @@ describeWith(['envoy'], 'a real Envoy', ({ envoy: executable }) => {
     });
     expect(await envoy.listener('inbound')).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(await envoy.clusters('pricer')).toEqual([
-      { address: '127.0.0.1:9', edsHealth: 'DRAINING', weight: 7, priority: 0, zone: 'a' },
+      { address: '127.0.0.1:9', edsHealth: 'DRAINING', isOutlier: false, weight: 7, priority: 0, zone: 'a' },
     ]);
     expect(await envoy.stats('cluster.pricer.membership_excluded')).toBe(1);
     expect(await envoy.listener('outbound')).toBeUndefined();
