@@ -61,12 +61,13 @@ export async function checkPolicies(
       clock,
       matched: (_, __, result) => ({ unmatched, unmatchedCount } = result),
     });
-    const { evidence } = await gather(breaker, fleet, clock.now(), signal);
+    const { evidence, evaluatedAtMs, lookbackMs } = await gather(breaker, fleet, clock.now(), signal);
 
     const backends = members(fleet);
     const subjects = backends.map(({ id, ready }): Subject => ({ id, role: ready ? 'reference' : 'excluded' }));
     // As if it had settled just now: what the fleet shows is taken for its level.
-    const { judgement } = judge({ breaker, subjects, baseline: noBaseline, settled: true }, evidence);
+    const window = { startMs: evaluatedAtMs - lookbackMs, endMs: evaluatedAtMs };
+    const { judgement } = judge({ breaker, subjects, baseline: noBaseline, settled: true, window }, evidence);
     const seen = evidence.kind === 'samples' ? evidence.samples.byBackend : new Map<string, readonly Sample[]>();
     const found = { series: sum(seen) + unmatchedCount, matched: seen.size, unmatched: unmatchedCount };
     const long = evidence.kind === 'samples' ? evidence.long?.byBackend.size : undefined;

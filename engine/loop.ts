@@ -25,7 +25,6 @@ import type { ServiceState } from './rotation/state.ts';
 import { step } from './rotation/step.ts';
 import { nextWakeMs } from './rotation/time.ts';
 import { guidanceOf, servedProximity } from './rotation/unguided.ts';
-import { trackOf } from './rotation/work.ts';
 import type { Runtime, Runtimes } from './runtime.ts';
 import { everyPeriod } from './schedule.ts';
 import type { Source } from './sources/source.ts';
@@ -98,14 +97,15 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
     const known = runtime.state.breakers.get(breaker.name);
     // While we waited the policy may have been edited: the answer belongs to a question nobody asks any more.
     if (policy === undefined || known?.fingerprint !== breaker.fingerprint || stopping.aborted) return;
-    const subjects = subjectsOf(runtime.state, policy, trackOf(policy, breaker) ?? 'shadow', clock.now());
+    const subjects = subjectsOf(runtime.state, policy, breaker, clock.now());
     const settled = known.evaluations + 1 >= policy.settle;
+    const { evidence, evaluatedAtMs, lookbackMs } = gathered;
+    const window = { startMs: evaluatedAtMs - lookbackMs, endMs: evaluatedAtMs };
     const { judgement, baseline } = judge(
-      { breaker, subjects, baseline: known.baseline ?? noBaseline, settled },
-      gathered.evidence,
+      { breaker, subjects, baseline: known.baseline ?? noBaseline, settled, window },
+      evidence,
     );
 
-    const { evaluatedAtMs, lookbackMs } = gathered;
     apply(runtime, { kind: 'judgement', breaker: breaker.name, judgement, baseline, evaluatedAtMs, lookbackMs });
     observer.evaluated(breaker, judgement, clock.now() - startedMs, runtime.state);
   }

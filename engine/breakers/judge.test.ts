@@ -9,6 +9,9 @@ import type { Verdict } from './verdict.ts';
 
 const samplesIn = (values: Values) => evidenceOf(values).samples;
 
+/** Nobody here is on its way back. */
+const window = { startMs: 0, endMs: 5_000 };
+
 function subjects(count: number, but: Readonly<Record<string, Role>> = {}): readonly Subject[] {
   return Array.from({ length: count }, (_, index) => {
     const name = `p${index + 1}`;
@@ -17,7 +20,7 @@ function subjects(count: number, but: Readonly<Record<string, Role>> = {}): read
 }
 
 function kindsOf(change: Partial<Breaker>, who: readonly Subject[], evidence: Evidence) {
-  const context = { breaker: breakerOf(change), subjects: who, baseline: noBaseline, settled: true };
+  const context = { breaker: breakerOf(change), subjects: who, baseline: noBaseline, settled: true, window };
   const { judgement } = judge(context, evidence);
   if (judgement.kind === 'unusable') return judgement;
   return Object.fromEntries([...judgement.verdicts].map(([id, verdict]) => [id, verdict.kind]));
@@ -26,7 +29,7 @@ function kindsOf(change: Partial<Breaker>, who: readonly Subject[], evidence: Ev
 describe('evidence that cannot be used', () => {
   it('judges nobody and leaves the baseline alone', () => {
     const baseline = { level: 7, agreements: 3 };
-    const context = { breaker: breakerOf(), subjects: subjects(3), baseline, settled: true };
+    const context = { breaker: breakerOf(), subjects: subjects(3), baseline, settled: true, window };
     expect(judge(context, { kind: 'unusable', reason: 'timeout' })).toEqual({
       judgement: { kind: 'unusable', reason: 'timeout' },
       baseline,
@@ -41,7 +44,7 @@ describe('a threshold in two windows', () => {
   });
   const judged = (who: readonly Subject[], short: Values, long?: Values) => {
     const evidence = { ...evidenceOf(short), ...(long === undefined ? {} : { long: samplesIn(long) }) };
-    const { judgement } = judge({ breaker, subjects: who, baseline: noBaseline, settled: true }, evidence);
+    const { judgement } = judge({ breaker, subjects: who, baseline: noBaseline, settled: true, window }, evidence);
     return judgement.kind === 'judged' ? judgement.verdicts.get(backendId('p1')) : undefined;
   };
   it.each([
@@ -165,7 +168,7 @@ describe('a custom service', () => {
 
 describe('onNoData', () => {
   const clears = (onNoData: Breaker['onNoData'], who: readonly Subject[], values: Values) => {
-    const context = { breaker: breakerOf({ onNoData }), subjects: who, baseline: noBaseline, settled: true };
+    const context = { breaker: breakerOf({ onNoData }), subjects: who, baseline: noBaseline, settled: true, window };
     const { judgement } = judge(context, evidenceOf(values));
     if (judgement.kind !== 'judged') throw new Error(judgement.kind);
     return [...judgement.verdicts].filter(([, verdict]) => 'clearsStreak' in verdict).map(([id]) => String(id));

@@ -7,10 +7,11 @@ import { type CountReading, ratioCounts } from './counts.ts';
 import { discreteCounts, judgeShare } from './discrete.ts';
 import { type MatchedSamples, singleReading } from './readings.ts';
 import { judgeOutlier } from './outlier.ts';
-import { judgeRatio, ratioDefaults } from './ratio.ts';
-import { human } from './statistics.ts';
+import { judgeRatio, ratioDefaults, type RatioSettings } from './ratio.ts';
+import { ascending, human, median } from './statistics.ts';
 import type { Reading, Role, Subject } from './subject.ts';
 import { judgeThreshold, judgeWindows } from './threshold.ts';
+import { type EvidenceWindow, judgeTrials, withEarlierWindows } from './trial.ts';
 import type { Judgement, Verdict } from './verdict.ts';
 
 export type Evidence =
@@ -33,6 +34,8 @@ export interface JudgeContext {
   readonly baseline: Baseline;
   /** This breaker has seen its `settle` evaluations, this one included. */
   readonly settled: boolean;
+  /** What the evidence speaks of. */
+  readonly window: EvidenceWindow;
 }
 
 type NoReading = Exclude<Reading, { kind: 'value' }>;
@@ -53,7 +56,32 @@ export function judge(context: JudgeContext, evidence: Evidence): Judged {
     evidence.kind === 'samples'
       ? judgeSamples(context, evidence)
       : { judgement: judgedVerdicts(context, evidence.verdicts), baseline: context.baseline };
-  return { ...judged, judgement: withSilence(context, judged.judgement) };
+  const sized = evidence.kind === 'samples' ? sizedByActivity(context, judged.judgement, evidence) : judged.judgement;
+  return { ...judged, judgement: withSilence(context, sized) };
+}
+
+/** Twice the least that counts: traffic is never even, and a probe that is often idle has no say. */
+const activityMargin = 2;
+
+/** Where a backend must have done something to have a say, its probe must be able to do that much. */
+function sizedByActivity(
+  { breaker: { activity }, subjects }: JudgeContext,
+  judgement: Judgement,
+  evidence: Extract<Evidence, { kind: 'samples' }>,
+): Judgement {
+  const { activity: did } = evidence;
+  if (activity === undefined || did === undefined || judgement.kind !== 'judged') return judgement;
+  const usual = median(
+    subjects
+      .flatMap(({ id, role }) => {
+        const reading = singleReading(did, id);
+        return role === 'reference' && reading.kind === 'value' ? [reading.value] : [];
+      })
+      .toSorted(ascending),
+  );
+  if (usual === undefined || usual <= 0) return judgement;
+  const probePercent = Math.max(judgement.probePercent ?? 0, ((activityMargin * activity.min) / usual) * 100);
+  return { ...judgement, probePercent };
 }
 
 function judgeSamples(context: JudgeContext, evidence: Extract<Evidence, { kind: 'samples' }>): Judged {
@@ -92,19 +120,28 @@ function judgeSamples(context: JudgeContext, evidence: Extract<Evidence, { kind:
       const counts = (id: BackendId): CountReading =>
         asCounts(idle(id)) ?? discreteCounts(detector, evidence.samples, id);
       if (tolerance === undefined) {
-        const settings = ratioDefaults(detector.minActivity);
-        return judgeRatio(settings, subjects, readEach(subjects, counts), baseline, settled);
+        return judgeCounts(context, ratioDefaults(detector.minActivity), counts);
       }
       return { judgement: judgeEach(subjects, (id) => judgeShare(detector, tolerance, counts(id))), baseline };
     }
     case 'ratio': {
       const counts = (id: BackendId): CountReading =>
         asCounts(idle(id)) ?? ratioCounts(evidence.samples, evidence.total, id);
-      return judgeRatio(detector, subjects, readEach(subjects, counts), baseline, settled);
+      return judgeCounts(context, detector, counts);
     }
     case 'customService':
       return { judgement: { kind: 'unusable', reason: 'a custom service gives verdicts, not samples' }, baseline };
   }
+}
+
+/** Peers say what is usual; who is on its way back is judged by what it did since then. */
+function judgeCounts(context: JudgeContext, settings: RatioSettings, read: (id: BackendId) => CountReading): Judged {
+  const { subjects, baseline, settled, window } = context;
+  const { minRequests } = settings;
+  const readings = readEach(subjects, read);
+  const longer = withEarlierWindows(readings, subjects, minRequests, window);
+  const judged = judgeRatio(settings, subjects, longer, baseline, settled);
+  return { ...judged, judgement: judgeTrials(judged.judgement, subjects, readings, minRequests, window) };
 }
 
 const notAsked: NoReading = { kind: 'missing', reason: 'not asked' };
@@ -156,7 +193,7 @@ function withSilence(context: JudgeContext, judgement: Judgement): Judgement {
     const verdict = verdicts.get(id);
     if (verdict?.kind === 'insufficient') verdicts.set(id, { ...verdict, clearsStreak: true });
   }
-  return { kind: 'judged', verdicts };
+  return { ...judgement, verdicts };
 }
 
 function isSeen(verdict: Verdict | undefined): boolean {

@@ -1,5 +1,6 @@
 /** Whom a breaker looks at, and in what role. */
 import type { BackendId } from '../model.ts';
+import type { Trial } from './trial.ts';
 
 export type Role =
   /** Serving, ready and warm: judged, and what the others are compared with. */
@@ -12,6 +13,8 @@ export type Role =
 export interface Subject {
   readonly id: BackendId;
   readonly role: Role;
+  /** Of a suspect: what was counted of it so far. */
+  readonly trial?: Trial;
 }
 
 /** One finite number per backend, or why there is none. */

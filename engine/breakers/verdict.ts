@@ -1,5 +1,6 @@
 /** What a breaker says. Only `anomalous` may take a backend out; everything else changes nothing. */
 import type { BackendId } from '../model.ts';
+import type { Trial } from './trial.ts';
 
 export type Verdict =
   | {
@@ -29,7 +30,14 @@ export type Verdict =
 
 /** The outcome of one evaluation of one breaker over a whole fleet. */
 export type Judgement =
-  | { readonly kind: 'judged'; readonly verdicts: ReadonlyMap<BackendId, Verdict> }
+  | {
+      readonly kind: 'judged';
+      readonly verdicts: ReadonlyMap<BackendId, Verdict>;
+      /** Of the suspects, this window included; absent: nothing could be counted. */
+      readonly trials?: ReadonlyMap<BackendId, Trial>;
+      /** Percent of the full weight at which a probe gets enough to be judged soon; absent: unknown. May be above 100. */
+      readonly probePercent?: number;
+    }
   /** The fleet as a whole moved: a dependency or the metric itself is wrong, not an endpoint. */
   | { readonly kind: 'fleet-wide'; readonly reason: string; readonly verdicts: ReadonlyMap<BackendId, Verdict> }
   /** Nothing could be judged: query failed, source warming. */

@@ -75,10 +75,13 @@ function recordJudgement(
   // While the fleet as a whole moves, nobody's streak means anything: it starts anew afterwards.
   const streaks =
     judgement.kind === 'judged' ? updateStreaks(before.streaks, verdicts, servesSinceMs, breaker, moment) : new Map();
+  // While the fleet as a whole moves, nothing can be counted either: who is good and who is bad then?
+  const { trials = before.trials, probePercent = before.probePercent } = judgement.kind === 'judged' ? judgement : {};
+  const counted = { trials, ...(probePercent === undefined ? {} : { probePercent }) };
   const next: BreakerState =
     judgement.kind === 'unusable'
       ? { ...before, last }
-      : { ...before, baseline, evaluations: before.evaluations + 1, last, usable: last, streaks };
+      : { ...before, ...counted, baseline, evaluations: before.evaluations + 1, last, usable: last, streaks };
   return { ...state, breakers: new Map(state.breakers).set(breaker.name, next) };
 }
 

@@ -1,12 +1,29 @@
 /** Whom a breaker of a track judges, and who is a reference. */
 import type { Role, Subject } from '../breakers/subject.ts';
-import { type Backend, type EpochMs, members } from '../model.ts';
-import type { Policy } from '../policy/policy.ts';
+import { beginTrial, type Trial } from '../breakers/trial.ts';
+import { type Backend, type BackendId, type EpochMs, members } from '../model.ts';
+import type { Breaker, Policy } from '../policy/policy.ts';
 import type { RotationState } from './decision.ts';
+import { evidenceFromMs } from './evidence.ts';
 import type { ServiceState, TrackName } from './state.ts';
+import { trackOf } from './work.ts';
 
-export function subjectsOf(state: ServiceState, policy: Policy, track: TrackName, now: EpochMs): readonly Subject[] {
-  return members(state.fleet).map((backend) => ({ id: backend.id, role: roleOf(state, policy, track, backend, now) }));
+export function subjectsOf(state: ServiceState, policy: Policy, breaker: Breaker, now: EpochMs): readonly Subject[] {
+  const track = trackOf(policy, breaker) ?? 'shadow';
+  return members(state.fleet).map((backend) => {
+    const { id } = backend;
+    const role = roleOf(state, policy, track, backend, now);
+    return role === 'suspect' ? { id, role, trial: trialOf(state, track, breaker, id) } : { id, role };
+  });
+}
+
+/** What was counted since its step began; at another step it begins anew, and so it does after a start of ours. */
+function trialOf(state: ServiceState, track: TrackName, breaker: Breaker, id: BackendId): Trial {
+  const known = state.breakers.get(breaker.name)?.trials.get(id);
+  const sinceMs = evidenceFromMs(state, track, id);
+  if (known?.sinceMs === sinceMs) return known;
+  const states = [state[track], state.enforced].map(({ decisions }) => decisions.get(id)?.state);
+  return beginTrial(states.includes('probing'), sinceMs);
 }
 
 function roleOf(state: ServiceState, policy: Policy, track: TrackName, backend: Backend, now: EpochMs): Role {

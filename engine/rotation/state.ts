@@ -1,5 +1,6 @@
 /** Everything the engine knows about one Service between two events. Plain, immutable data. */
 import { type Baseline, noBaseline } from '../breakers/baseline.ts';
+import type { Trial } from '../breakers/trial.ts';
 import type { Verdict } from '../breakers/verdict.ts';
 import type { Peak } from '../budget/base.ts';
 import type { HeldCause } from '../budget/held.ts';
@@ -82,6 +83,10 @@ export interface BreakerState {
   /** The last one that could be used: what is known until the next. */
   readonly usable?: LastJudgement;
   readonly streaks: ReadonlyMap<BackendId, readonly StreakEntry[]>;
+  /** Of those on their way back. Not on record: after a start of ours they are counted anew, which costs time only. */
+  readonly trials: ReadonlyMap<BackendId, Trial>;
+  /** Percent of the full weight at which a probe gets enough to be judged soon; absent: unknown. */
+  readonly probePercent?: number;
 }
 
 export interface LastJudgement {
@@ -105,7 +110,7 @@ export interface StreakEntry {
 export const emptyTrack: Track = { decisions: new Map(), ejections: [], held: new Map(), holding: new Map() };
 
 export function emptyBreaker(fingerprint: string): BreakerState {
-  return { fingerprint, evaluations: 0, baseline: noBaseline, streaks: new Map() };
+  return { fingerprint, evaluations: 0, baseline: noBaseline, streaks: new Map(), trials: new Map() };
 }
 
 export function initialState(fleet: Fleet): ServiceState {

@@ -142,3 +142,11 @@ export function evidenceOf(values: Values): Extract<Evidence, { kind: 'samples' 
   );
   return { kind: 'samples', samples: { byBackend, ambiguous: new Map() } };
 }
+
+/** Bad events and all events of each, as a ratio's two queries give them. */
+export function countsOf(
+  counts: Readonly<Record<string, readonly [bad: number, total: number]>>,
+): Extract<Evidence, { kind: 'samples' }> {
+  const part = (which: 0 | 1) => evidenceOf(Object.fromEntries(Object.entries(counts).map(([k, v]) => [k, v[which]])));
+  return { ...part(0), total: part(1).samples };
+}

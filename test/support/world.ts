@@ -16,7 +16,6 @@ import { type Held, initialState, type ServiceState, type TrackName } from '../.
 import { step } from '../../engine/rotation/step.ts';
 import { nextWakeMs } from '../../engine/rotation/time.ts';
 import { guidanceOf, servedProximity } from '../../engine/rotation/unguided.ts';
-import { trackOf } from '../../engine/rotation/work.ts';
 import { evidenceOf, fleetOf, policyOf, type Value, type Values } from './fixtures.ts';
 
 export * from './fixtures.ts';
@@ -49,9 +48,10 @@ export function judgementOf(
   const { judgement, baseline } = judge(
     {
       breaker,
-      subjects: subjectsOf(state, policy, trackOf(policy, breaker) ?? 'shadow', now),
+      subjects: subjectsOf(state, policy, breaker, now),
       baseline: known?.baseline ?? noBaseline,
       settled: (known?.evaluations ?? 0) + 1 >= policy.settle,
+      window: { startMs: evaluatedAtMs - breaker.lookbackMs, endMs: evaluatedAtMs },
     },
     evidence,
   );
