@@ -9,10 +9,12 @@ import { formatDuration } from '../policy/duration.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Timing } from '../rotation/context.ts';
 import { isCorrelated, isYoungFleet, velocityLeft } from '../rotation/guards.ts';
+import { shapeChangeOf } from '../rotation/shape.ts';
 import type { ServiceState } from '../rotation/state.ts';
 import { backendView } from './backend-view.ts';
 import { breakerView } from './breaker-view.ts';
 import type { BackendView, BreakerView, DecisionView, VerdictView, WhyResponse, WhyStep } from './messages.ts';
+import { toTime } from './time.ts';
 import { budgetView, suspensionOf, type ViewContext } from './view.ts';
 
 export interface WhyContext extends ViewContext {
@@ -105,7 +107,8 @@ function describeGuards(state: ServiceState, view: BackendView, context: WhyCont
   return texts.length === 0 ? ['none holds new ejections'] : texts;
 }
 
-function activeGuards(state: ServiceState, policy: Policy, { now, timing }: WhyContext): readonly string[] {
+function activeGuards(state: ServiceState, policy: Policy, context: WhyContext): readonly string[] {
+  const { now, timing } = context;
   const settling = policy.breakers.flatMap(({ name }) => {
     const evaluations = state.breakers.get(name)?.evaluations ?? 0;
     return evaluations > policy.settle ? [] : [`${name} still settles: ${evaluations} of ${policy.settle} evaluations`];
@@ -117,8 +120,18 @@ function activeGuards(state: ServiceState, policy: Policy, { now, timing }: WhyC
       ? [`${describeHeld('hold-above')} (holdAbovePercent ${holdAbovePercent})`]
       : []),
     ...(isYoungFleet(state, policy, now) ? [describeHeld('young-fleet')] : []),
+    ...describeShapeChange(state, context),
     ...(velocityLeft(state, policy, 'enforced', now, timing) === 0 ? [describeHeld('velocity')] : []),
   ];
+}
+
+function describeShapeChange(state: ServiceState, { now, timing }: WhyContext): readonly string[] {
+  const change = shapeChangeOf(state, now, timing);
+  if (change === undefined) return [];
+  const { cause, sinceMs, isOverdue } = change;
+  const text = `${describeHeld(cause)}, since ${toTime(sinceMs)}`;
+  const limit = formatDuration(timing.longestChangeMs);
+  return [isOverdue ? `${text}: longer than ${limit}, so it holds nobody any more` : text];
 }
 
 function describeBudgetThen(decision: DecisionView | undefined): readonly string[] {

@@ -15,6 +15,10 @@ export type HeldCause =
   | 'fleet-wide'
   /** More than 30 % of the fleet is in warm-up: there is no reference to trust. */
   | 'young-fleet'
+  /** A new version is taking the place of another: what stands out is the change. */
+  | 'rollout'
+  /** Many backends have just joined or left. */
+  | 'scale-event'
   /** The decision could not be written down; reductions are persisted before they are served. */
   | 'store-down'
   /** The record of this Service is full. */
@@ -32,6 +36,8 @@ const descriptions: Readonly<Record<HeldCause, string>> = {
   'hold-above': 'too much of the fleet is bad at once: correlated, not an outlier',
   'fleet-wide': 'the fleet as a whole moved',
   'young-fleet': 'too much of the fleet is warming up',
+  rollout: 'a rollout is in progress',
+  'scale-event': 'many backends have just joined or left the fleet',
   'store-down': 'the decision could not be persisted',
   'store-full': 'the record of decisions is full',
 };

@@ -25,6 +25,8 @@ export const configDefaults = {
     recentEjection: '5m',
     velocityWindow: '10m',
     maxOut: '30m',
+    fleetRest: '60s',
+    longestChange: '10m',
     confirmVanished: '1s',
     streamStall: '30s',
   },

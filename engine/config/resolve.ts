@@ -57,6 +57,8 @@ export function resolveConfig(given: ConfigFile, file: string): Resolved {
       recentEjectionMs: durationMs(timing.recentEjection),
       velocityWindowMs: durationMs(timing.velocityWindow),
       maxOutMs: durationMs(timing.maxOut),
+      fleetRestMs: durationMs(timing.fleetRest),
+      longestChangeMs: durationMs(timing.longestChange),
       confirmVanishedMs: durationMs(timing.confirmVanished),
       streamStallMs: durationMs(timing.streamStall),
     },

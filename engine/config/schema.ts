@@ -108,6 +108,8 @@ export const configSchema = object({
       recentEjection: duration(1000, 86_400_000, 'from 1s to 24h'),
       velocityWindow: duration(1000, 86_400_000, 'from 1s to 24h'),
       maxOut: duration(1000, 86_400_000, 'from 1s to 24h'),
+      fleetRest: duration(0, 3_600_000, 'from 0s to 1h'),
+      longestChange: duration(0, 86_400_000, 'from 0s to 24h'),
       confirmVanished: duration(0, 60_000, 'from 0s to 60s'),
       streamStall: duration(100, 3_600_000, 'from 100ms to 1h'),
     }),

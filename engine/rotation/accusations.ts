@@ -58,7 +58,11 @@ function accuse(
   // A suspect needs no confirmation. A fleet-wide judgement confirms nothing, but whom it concerns is shown as held.
   const isConfirmed = isSuspect || anomalousIn(breakerState.streaks.get(id)) >= breaker.confirm.atLeast;
   if (!isConfirmed && last.kind !== 'fleet-wide') return undefined;
-  const guard = guardAgainst(breakerState, policy.settle, isSuspect ? { ...facts, young: false } : facts);
+  const guard = guardAgainst(
+    breakerState,
+    policy.settle,
+    isSuspect ? { ...facts, young: false, changing: undefined } : facts,
+  );
   return { id, breaker: breaker.name, severity: verdict.severity, guard, verdict, by: breaker };
 }
 

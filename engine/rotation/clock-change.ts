@@ -5,6 +5,7 @@
  */
 import type { EpochMs } from '../model.ts';
 import type { Decision } from './decision.ts';
+import type { Shape } from './shape.ts';
 import type { BreakerState, LastJudgement, ServiceState, Track } from './state.ts';
 
 export function notLaterThan(now: EpochMs, state: ServiceState): ServiceState {
@@ -17,8 +18,16 @@ export function notLaterThan(now: EpochMs, state: ServiceState): ServiceState {
     shadow: trackUpTo(now, state.shadow),
     breakers: mapValues(state.breakers, (breaker) => breakerUpTo(now, breaker)),
     peaks: state.peaks.map((peak) => ({ ...peak, atMs: Math.min(now, peak.atMs) })),
+    shape: shapeUpTo(now, state.shape),
     evidenceFrom: mapValues(state.evidenceFrom, (atMs) => Math.min(now, atMs)),
     ...(belowFloorSinceMs === undefined ? {} : { belowFloorSinceMs: Math.min(now, belowFloorSinceMs) }),
+  };
+}
+
+function shapeUpTo(now: EpochMs, { moves, changingSinceMs }: Shape): Shape {
+  return {
+    moves: moves.map((move) => ({ ...move, atMs: Math.min(now, move.atMs) })),
+    ...(changingSinceMs === undefined ? {} : { changingSinceMs: Math.min(now, changingSinceMs) }),
   };
 }
 

@@ -9,6 +9,7 @@ import { type Decision, isOut } from './decision.ts';
 import type { Author, Command, CommandRefusal } from './event.ts';
 import { isCorrelated, isYoungFleet, velocityLeft } from './guards.ts';
 import { rampByTime, toServing } from './ramp.ts';
+import { shapeGuard } from './shape.ts';
 import { emptyBreaker, type ServiceState } from './state.ts';
 import { guidanceOf } from './unguided.ts';
 import { forget, put, remember, sortedDecisions, updateTrack, type Work } from './work.ts';
@@ -97,6 +98,8 @@ function refusalOf(
   if (policy === undefined) return undefined;
   if (isCorrelated(state, policy, 'enforced', now, timing)) return guard('hold-above', arithmetic);
   if (isYoungFleet(state, policy, now)) return guard('young-fleet', arithmetic);
+  const changing = shapeGuard(state, now, timing);
+  if (changing !== undefined) return guard(changing, arithmetic);
   return undefined;
 }
 

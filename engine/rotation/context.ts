@@ -26,6 +26,10 @@ export interface Timing {
   readonly velocityWindowMs: number;
   /** Longest time out by itself, however many retries; default 30 min. */
   readonly maxOutMs: number;
+  /** How long after a backend joined or left the fleet counts as changing its shape; default 60 s. */
+  readonly fleetRestMs: number;
+  /** How long a fleet that never rests holds new ejections; default 10 min. */
+  readonly longestChangeMs: number;
 }
 
 export const defaultTiming: Timing = {
@@ -34,6 +38,8 @@ export const defaultTiming: Timing = {
   recentEjectionMs: 300_000,
   velocityWindowMs: 600_000,
   maxOutMs: 1_800_000,
+  fleetRestMs: 60_000,
+  longestChangeMs: 600_000,
 };
 
 /** Decisions one Service may have on record; the same bound as the list in a policy's status. */

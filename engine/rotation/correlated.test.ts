@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { backendOf, breakerOf, deviationOf, policyOf, world } from '../../test/support/world.ts';
+import { defaultTiming } from './context.ts';
 
 const errors = breakerOf();
 const slow = breakerOf({ name: 'slow', detector: { kind: 'threshold', query: 'seconds', operator: '>', value: 5 } });
@@ -42,7 +43,8 @@ describe('holdAbovePercent', () => {
     expect(w.out()).toEqual(['p1', 'p2', 'p3', 'p6']);
   });
   it('does not count who has left', () => {
-    const w = world({ fleet: 8, policy: policyOf({ breakers: [errors, slow] }) });
+    const timing = { ...defaultTiming, fleetRestMs: 0 };
+    const w = world({ fleet: 8, policy: policyOf({ breakers: [errors, slow] }), context: { timing } });
     w.evaluateNow(w.bad('p1', 'p2', 'p3', 'p4'), 'slow');
     w.remove('p1', 'p2', 'p3', 'p4');
     w.evaluateNow(w.bad('p5'), 'errors');

@@ -2,17 +2,20 @@
 import { recordReady } from '../budget/base.ts';
 import { type BackendId, type Fleet, members, readyMembers } from '../model.ts';
 import type { Decision } from './decision.ts';
+import { shapeAfter } from './shape.ts';
 import type { ServiceState, Track } from './state.ts';
 import type { Work } from './work.ts';
 
 export function onFleet(before: ServiceState, fleet: Fleet, work: Work): ServiceState {
+  const { now, timing } = work.context;
   const present = new Set(members(fleet).map(({ id }) => id));
   const restarted = restartedIn(before, fleet);
   const evidenceFrom = new Map([...before.evidenceFrom].filter(([id]) => present.has(id)));
-  for (const id of restarted.keys()) evidenceFrom.set(id, work.context.now);
+  for (const id of restarted.keys()) evidenceFrom.set(id, now);
   return {
     ...before,
     fleet,
+    shape: shapeAfter(before, fleet, now, timing),
     evidenceFrom,
     enforced: trackOfThose(before.enforced, present, restarted, work),
     shadow: trackOfThose(before.shadow, present, restarted, work),

@@ -7,6 +7,7 @@ import { budgetOfService } from './capacity.ts';
 import type { Timing } from './context.ts';
 import { verdictNow } from './evidence.ts';
 import { isYoung } from './roles.ts';
+import type { ShapeCause } from './shape.ts';
 import type { BreakerState, LastJudgement, ServiceState, TrackName } from './state.ts';
 import { trackOf } from './work.ts';
 
@@ -89,6 +90,8 @@ export interface Circumstances {
   readonly correlated: boolean;
   /** Too much of the fleet is in warm-up: refuses new ejections only. */
   readonly young: boolean;
+  /** The fleet is changing its shape: refuses new ejections only. */
+  readonly changing?: ShapeCause | undefined;
   readonly canReduce: boolean;
 }
 
@@ -98,6 +101,7 @@ export function guardAgainst(breaker: BreakerState, settle: number, facts: Circu
   if (breaker.evaluations <= settle) return 'settling';
   if (facts.correlated) return 'hold-above';
   if (facts.young) return 'young-fleet';
+  if (facts.changing !== undefined) return facts.changing;
   if (!facts.canReduce) return 'store-down';
   return undefined;
 }

@@ -10,6 +10,7 @@ import { evidenceFromMs, windowStartOf } from './evidence.ts';
 import { isCorrelated, isYoungFleet } from './guards.ts';
 import { holdThese } from './hold.ts';
 import { rampByTime } from './ramp.ts';
+import { shapeGuard } from './shape.ts';
 import { type BreakerState, emptyBreaker, type LastJudgement, type ServiceState, type TrackName } from './state.ts';
 import { updateStreaks } from './streak.ts';
 import { forgiveStrikes, judgeSuspects } from './suspects.ts';
@@ -30,6 +31,7 @@ export function onJudgement(before: ServiceState, event: JudgementEvent, work: W
   const facts = {
     correlated: isCorrelated(judged, policy, track, now, timing),
     young: isYoungFleet(judged, policy, now),
+    changing: shapeGuard(judged, now, timing),
     canReduce: canReduce || track === 'shadow',
   };
   const accusations = accusationsIn(judged, track, policy, facts, now);

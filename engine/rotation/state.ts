@@ -7,6 +7,7 @@ import type { HeldCause } from '../budget/held.ts';
 import type { BackendId, EpochMs, Fleet, ServiceKey } from '../model.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Decision } from './decision.ts';
+import type { Shape } from './shape.ts';
 
 export interface ServiceState {
   readonly service: ServiceKey;
@@ -21,6 +22,7 @@ export interface ServiceState {
   /** A person suspended this policy: everyone a breaker took out is back. */
   readonly suspension?: Suspension;
   readonly peaks: readonly Peak[];
+  readonly shape: Shape;
   /**
    * Only samples that lie wholly after this moment speak about the backend: its container restarted then, or it was let
    * back in and its record forgotten. While there is a record, that says it too (Decision.evidenceFromMs).
@@ -121,6 +123,7 @@ export function initialState(fleet: Fleet): ServiceState {
     enforced: emptyTrack,
     shadow: emptyTrack,
     peaks: [],
+    shape: { moves: [] },
     evidenceFrom: new Map(),
     seq: 0,
   };

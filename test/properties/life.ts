@@ -79,7 +79,11 @@ export function live(history: LifeHistory, observer: Observer, take = step): Lif
     timing: defaultTiming,
   };
   let isAfterCrash = false;
-  let backends: readonly Backend[] = Array.from({ length: random.int(1, 12) }, (_, index) => backendOf(`p${index}`));
+  /** Of the pods that are made from now on; 0: the labels of pods are not known. */
+  let template = random.pick([0, 1]);
+  let backends: readonly Backend[] = Array.from({ length: random.int(1, 12) }, (_, index) =>
+    backendOf(`p${index}`, labelled()),
+  );
   let born = backends.length;
   let broken: ReadonlySet<string> = new Set();
 
@@ -176,6 +180,7 @@ export function live(history: LifeHistory, observer: Observer, take = step): Lif
         for (const { id } of random.some(backends, 0.7)) change(id, { ready: false });
         break;
       case 'rollout':
+        if (template > 0) template += 1;
         backends = backends.map((backend) => (random.chance(0.5) ? newborn() : backend));
         break;
     }
@@ -185,7 +190,11 @@ export function live(history: LifeHistory, observer: Observer, take = step): Lif
   function newborn(): Backend {
     born += 1;
     const age = random.chance(0.5) ? { readySinceMs: now } : {};
-    return backendOf(`p${born}`, { incarnation: 'i0', zone: random.pick(['a', 'b']), ...age });
+    return backendOf(`p${born}`, { incarnation: 'i0', zone: random.pick(['a', 'b']), ...labelled(), ...age });
+  }
+
+  function labelled(): Partial<Backend> {
+    return template === 0 ? {} : { labels: { 'pod-template-hash': `t${template}` } };
   }
 
   /** As in a StatefulSet: another pod by the same name, at the same address. */

@@ -4,7 +4,7 @@ import { type Decision, isOut, isReturning } from '../../../engine/rotation/deci
 import { weightOf } from '../../../engine/rotation/ramp.ts';
 import type { ServiceState } from '../../../engine/rotation/state.ts';
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
-import { isJudged } from '../../../engine/rotation/work.ts';
+import { isJudged, trackOf } from '../../../engine/rotation/work.ts';
 import { canonical } from '../../support/frozen.ts';
 import type { Moment } from '../life.ts';
 import { must } from './must.ts';
@@ -188,12 +188,14 @@ export function nothingIsLeftBehind({ state }: Moment): void {
 }
 
 /**
- * After a time without faults nobody is on the way any more. Only who gets no verdict may wait: no data is no
- * evidence.
+ * After a time without faults nobody is on the way any more. Only who gets no verdict from a breaker that may act may
+ * wait: no data is no evidence.
  */
 export function nobodyIsStuck(state: ServiceState): void {
+  const { policy, breakers } = state;
+  const acting = policy?.breakers.filter((breaker) => trackOf(policy, breaker) === 'enforced') ?? [];
   const isAcquitted = (id: BackendId): boolean =>
-    [...state.breakers.values()].some(({ last }) => last?.verdicts.get(id)?.kind === 'normal');
+    acting.some(({ name }) => breakers.get(name)?.last?.verdicts.get(id)?.kind === 'normal');
   for (const decision of state.enforced.decisions.values()) {
     const mayWait = isReturning(decision) && !isAcquitted(decision.backend);
     must(['serving', 'paused', 'evicted'].includes(decision.state) || mayWait, 'I9 stuck', decision);

@@ -7,6 +7,7 @@ import * as base from './base.ts';
 import * as choice from './choice.ts';
 import * as decisions from './decisions.ts';
 import * as evidence from './evidence.ts';
+import * as guards from './guards.ts';
 import * as served from './served.ts';
 import * as steps from './steps.ts';
 
@@ -56,8 +57,8 @@ export const invariants: readonly Invariant[] = [
   },
   {
     id: 'I7',
-    says: 'New ejections stay within the velocity of the Service and that of all together; while too much is bad at once nobody goes and nobody steps up',
-    ofSteps: [served.velocityKeeper, evidence.holdKeeper],
+    says: 'New ejections stay within the velocity of the Service and that of all together; while too much is bad at once nobody goes and nobody steps up; while the fleet changes its shape nobody new goes',
+    ofSteps: [served.velocityKeeper, evidence.holdKeeper, guards.shapeKeeper],
   },
   {
     id: 'I8',

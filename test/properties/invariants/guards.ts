@@ -1,0 +1,54 @@
+/** What holds new ejections, found by other means than the engine's. */
+import type { EpochMs } from '../../../engine/model.ts';
+import type { Moment } from '../life.ts';
+import { tracks, transitions } from './moment.ts';
+import { must } from './must.ts';
+
+interface Picture {
+  readonly atMs: EpochMs;
+  readonly members: ReadonlySet<string>;
+}
+
+/** By comparing the fleet with what it was a minute ago: while it has changed a lot since, nobody new goes. */
+export function shapeKeeper(): (moment: Moment) => void {
+  let pictures: readonly Picture[] = [];
+  let changingSinceMs: EpochMs | undefined;
+  return (moment) => {
+    const { before, event, state, context, isAfterCrash } = moment;
+    const { now, timing } = context;
+    if (isAfterCrash) [pictures, changingSinceMs] = [[], undefined];
+    pictures = pictures.map((picture) => ({ ...picture, atMs: Math.min(now, picture.atMs) }));
+    if (changingSinceMs !== undefined) changingSinceMs = Math.min(now, changingSinceMs);
+
+    /** As it was a minute ago, and after everything since. */
+    const lately = (): readonly Picture[] => {
+      const start = pictures.findLastIndex(({ atMs }) => now - atMs > timing.fleetRestMs);
+      return pictures.slice(Math.max(0, start));
+    };
+    const wasChanging = isMuch(lately());
+    if (event.kind === 'fleet') {
+      const members = new Set(state.fleet.backends.filter((b) => !b.terminating).map(({ id }) => id));
+      if (before.fleet.backends.length === 0) pictures = [];
+      pictures = [...lately(), { atMs: now, members }];
+      const isChanging = isMuch(lately());
+      changingSinceMs = isChanging ? (wasChanging ? (changingSinceMs ?? now) : now) : undefined;
+    }
+    if (!isMuch(lately()) || changingSinceMs === undefined) return;
+    if (now - changingSinceMs > timing.longestChangeMs) return;
+    for (const track of tracks) {
+      const taken = transitions(moment, track).filter(
+        ({ from, to, why }) => from === 'serving' && to !== 'serving' && why !== 'manual',
+      );
+      must(taken.length === 0, 'I7 shape', taken);
+    }
+  };
+}
+
+function isMuch(pictures: readonly Picture[]): boolean {
+  const [first, last] = [pictures.at(0), pictures.at(-1)];
+  if (first === undefined || last === undefined) return false;
+  const joined = [...last.members].filter((id) => !first.members.has(id)).length;
+  const left = [...first.members].filter((id) => !last.members.has(id)).length;
+  const isReplacement = joined === 1 && left === 1;
+  return !isReplacement && joined + left >= Math.max(2, last.members.size / 10);
+}
