@@ -52,7 +52,7 @@ describe('defaults', () => {
       warnings: [],
     } satisfies Config);
     expect(placesOf('')).toEqual(['1:1 KV0504 source']);
-    expect(placesOf('source: {}')).toEqual(['1:1 KV0504 source.files']);
+    expect(placesOf('source: {}')).toEqual(['1:1 KV0504 source']);
   });
 
   test('are written out in docs/serving-config.md, with every other key', async () => {
@@ -94,7 +94,7 @@ metricSources:
 `,
     file,
   );
-  expect(config.source.directory).toBe('/etc/policies');
+  expect(config.source).toEqual({ kind: 'files', directory: '/etc/policies' });
   expect(config.stateDirectory).toBe('/var/lib/kubervisor');
   expect(config.log.auditFile).toBe('/etc/kubervisor/audit.log');
   expect(config.http.auth).toEqual({ kind: 'bearer', file: '/etc/kubervisor/token' });
@@ -103,6 +103,17 @@ metricSources:
     tls: { caFile: '/etc/kubervisor/ca.pem' },
   });
   expect(config.metricSources.get('other')).toMatchObject({ auth: { kind: 'bearer', file: '/run/token' } });
+});
+
+test('a cluster: that of this pod, or one of a kubeconfig', () => {
+  expect(parseConfig('source: {kubernetes: {}}', file).source).toEqual({ kind: 'kubernetes', namespaces: [] });
+  const chosen = parseConfig('source: {kubernetes: {namespaces: [shop], kubeconfig: kube, context: test}}', file);
+  expect(chosen.source).toEqual({
+    kind: 'kubernetes',
+    namespaces: ['shop'],
+    kubeconfig: '/etc/kubervisor/kube',
+    context: 'test',
+  });
 });
 
 describe('who may act', () => {
@@ -152,7 +163,7 @@ describe('who may act', () => {
 });
 
 test('what this version cannot do is refused by name', () => {
-  expect(placesOf('source: {files: ., kubernetes: {}}')).toEqual(['1:20 KV0505 source.kubernetes']);
+  expect(placesOf('source: {files: ., kubernetes: {}}')).toEqual(['1:1 KV0504 source']);
 });
 
 describe('errors name the place and what was expected', () => {
@@ -228,8 +239,10 @@ describe('errors name the place and what was expected', () => {
     expect(problem?.file).toBe(file);
   });
 
-  test('the kubernetes source is not available in this version', () => {
-    expect(placesOf('source: {kubernetes: {namespaces: [shop]}}')).toEqual(['1:10 KV0505 source.kubernetes']);
+  test('a namespace that is none', () => {
+    expect(placesOf('source: {kubernetes: {namespaces: [Shop]}}')).toEqual([
+      '1:36 KV0503 source.kubernetes.namespaces[0]',
+    ]);
   });
 
   test('all of them at once, in the order of the file', () => {

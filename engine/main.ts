@@ -12,7 +12,7 @@ import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
 import { loadAdminProto } from './admin/proto.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { loadConfig, type XdsListener, type XdsTls } from './config.ts';
+import { type Config, loadConfig, type XdsListener, type XdsTls } from './config.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createGather } from './evidence.ts';
 import { createCustomServices, readyAddresses, type ServiceAddresses } from './metrics/custom-service.ts';
@@ -22,10 +22,13 @@ import type { ServiceKey } from './model.ts';
 import { announcing, createNotifier } from './notify.ts';
 import type { Problem } from './problem.ts';
 import { createFilesSource } from './sources/files/source.ts';
+import { connect } from './sources/kubernetes/connect.ts';
+import { createKubernetesSource } from './sources/kubernetes/source.ts';
+import type { Source } from './sources/source.ts';
 import { createFileStore } from './store/file.ts';
 import { createAccessLog } from './telemetry/access-log.ts';
 import { createAudit, manualActRecord } from './telemetry/audit.ts';
-import { createLog } from './telemetry/log.ts';
+import { createLog, type Log } from './telemetry/log.ts';
 import { measureStore } from './telemetry/measured-store.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observer.ts';
@@ -69,13 +72,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     const metrics = createMetricSources({ sources: config.metricSources, clock, random: Math.random });
     undo.add(() => metrics.close());
     const store = measureStore(createFileStore({ directory: config.stateDirectory }), telemetry.store, clock);
-    const source = createFilesSource({
-      directory: config.source.directory,
-      clock,
-      log,
-      defaultEnforcement: config.defaultEnforcement,
-      confirmAfterMs: config.timing.confirmVanishedMs,
-    });
+    const source = await createSource(config, clock, log);
     const customServices = createCustomServices({
       clock,
       resolve: (service, port) => resolveService(engine, service, port),
@@ -168,6 +165,28 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
   } finally {
     await undo.run((problem) => log.problem(problem));
   }
+}
+
+async function createSource({ source, ...config }: Config, clock: Clock, log: Log): Promise<Source> {
+  const { defaultEnforcement } = config;
+  const { confirmVanishedMs: confirmAfterMs } = config.timing;
+  if (source.kind === 'files') {
+    return createFilesSource({ directory: source.directory, clock, log, defaultEnforcement, confirmAfterMs });
+  }
+  const { namespaces } = source;
+  const client = await connect(source, clock);
+  const onProblem = (problem: Problem): void => log.problem(problem);
+  const { random } = Math;
+  return createKubernetesSource({
+    client,
+    clock,
+    random,
+    namespaces,
+    log,
+    defaultEnforcement,
+    confirmAfterMs,
+    onProblem,
+  });
 }
 
 /** R17: only pods that Kubernetes itself put behind a Service of the policy's namespace are ever called. */

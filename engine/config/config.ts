@@ -13,7 +13,7 @@ export interface Config {
   readonly http: AdminListener;
   /** Its auth is that of `http` unless it has its own. */
   readonly grpcAdmin: AdminListener;
-  readonly source: { readonly kind: 'files'; readonly directory: string };
+  readonly source: SourceConfig;
   readonly metricSources: ReadonlyMap<string, PrometheusSettings>;
   readonly stateDirectory: string;
   readonly defaultEnforcement: 'Enforce' | 'Observe';
@@ -27,6 +27,16 @@ export interface Config {
   /** What is odd but possible. */
   readonly warnings: readonly Problem[];
 }
+
+export type SourceConfig =
+  | { readonly kind: 'files'; readonly directory: string }
+  | {
+      readonly kind: 'kubernetes';
+      /** Empty: all of them. */
+      readonly namespaces: readonly string[];
+      readonly kubeconfig?: string;
+      readonly context?: string;
+    };
 
 /** In plain text it is not reachable from other machines, unless the config says that this is meant. */
 export interface XdsListener {

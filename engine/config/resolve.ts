@@ -5,7 +5,7 @@ import { prometheusSettings } from '../metrics/settings.ts';
 import { durationMs } from '../policy/duration.ts';
 import type { Path } from '../policy/finding.ts';
 import type { Problem } from '../problem.ts';
-import type { AdminAuth, AdminListener, Config, XdsListener } from './config.ts';
+import type { AdminAuth, AdminListener, Config, SourceConfig, XdsListener } from './config.ts';
 import { configDefaults as defaults } from './defaults.ts';
 import { anonymityFlaws, identityRules, plainTextFlaws, xdsTls } from './xds-access.ts';
 import { formatListen, isLoopback, type ListenAddress, parseListen } from './listen.ts';
@@ -30,22 +30,13 @@ export function resolveConfig(given: ConfigFile, file: string): Resolved {
   const { settings, problems } = metricSources(given.metricSources ?? defaults.metricSources, absolute);
   const log = { ...defaults.log, ...given.log };
   const timing = { ...defaults.timing, ...given.timing };
-  const directory = given.source.files;
-  if (directory === undefined) {
-    flaws.push({
-      code: 'KV0504',
-      path: ['source', 'files'],
-      at: 'key',
-      message: 'is required and missing',
-      remedy: 'source.files is a directory of Kubernetes YAML: Services, EndpointSlices, KubervisorServices',
-    });
-  }
+  const source = sourceOf(given.source, flaws, absolute);
   const config: Config = {
     file,
     xds,
     http,
     grpcAdmin,
-    source: { kind: 'files', directory: absolute(directory ?? '.') },
+    source,
     metricSources: settings,
     stateDirectory: absolute(given.state ?? defaults.state),
     defaultEnforcement: given.defaultEnforcement ?? defaults.defaultEnforcement,
@@ -65,6 +56,30 @@ export function resolveConfig(given: ConfigFile, file: string): Resolved {
     warnings: [],
   };
   return { config, flaws, problems };
+}
+
+function sourceOf(
+  { files, kubernetes }: ConfigFile['source'],
+  flaws: Flaw[],
+  absolute: (path: string) => string,
+): SourceConfig {
+  if ((files === undefined) === (kubernetes === undefined)) {
+    flaws.push({
+      code: 'KV0504',
+      path: ['source'],
+      at: 'key',
+      message: 'must have exactly one of files and kubernetes',
+      remedy: 'source.files is a directory of Kubernetes YAML; source.kubernetes is a cluster, {} for that of this pod',
+    });
+  }
+  if (kubernetes === undefined) return { kind: 'files', directory: absolute(files ?? '.') };
+  const { namespaces = [], kubeconfig, context } = kubernetes;
+  return {
+    kind: 'kubernetes',
+    namespaces,
+    ...(kubeconfig === undefined ? {} : { kubeconfig: absolute(kubeconfig) }),
+    ...(context === undefined ? {} : { context }),
+  };
 }
 
 type AdminFields = NonNullable<ConfigFile['http']>;

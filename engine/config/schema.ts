@@ -13,8 +13,6 @@ export interface Words {
   readonly expected?: string;
   /** Bounds of a duration. */
   readonly durationMs?: { readonly min: number; readonly max: number };
-  /** Known, but not available in this version: refused by name. */
-  readonly unavailable?: true;
 }
 
 function object<Properties extends Record<string, TSchema>>(properties: Properties) {
@@ -51,7 +49,7 @@ function choice<const Value extends string>(...values: readonly Value[]) {
   return Type.Unsafe<Value>({ type: 'string', enum: [...values], expected: `one of ${values.join(', ')}` });
 }
 
-const unavailable = optional(Type.Unsafe<never>({ unavailable: true } satisfies Words));
+const dnsLabelPattern = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 const listen = optional(
   Type.String({ expected: 'host:port, such as 127.0.0.1:18080 or [::1]:18080; port 0 is any free one' }),
 );
@@ -95,7 +93,21 @@ export const configSchema = object({
   ),
   http: optional(object({ listen, auth: optional(auth) })),
   grpcAdmin: optional(object({ listen, auth: optional(auth) })),
-  source: object({ files: optional(path()), kubernetes: unavailable }),
+  source: object({
+    files: optional(path()),
+    kubernetes: optional(
+      object({
+        namespaces: optional(
+          list(
+            Type.String({ pattern: dnsLabelPattern, maxLength: 63, expected: 'a namespace' }),
+            'a list of namespaces',
+          ),
+        ),
+        kubeconfig: optional(path()),
+        context: optional(Type.String({ minLength: 1, maxLength: 253, expected: 'the name of a context' })),
+      }),
+    ),
+  }),
   metricSources: optional(metricSourcesConfigSchema),
   state: optional(path()),
   defaultEnforcement: optional(choice('Enforce', 'Observe')),

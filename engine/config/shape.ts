@@ -28,7 +28,6 @@ export function checkShape(config: unknown): readonly Flaw[] {
       return ms === undefined || (ms >= min && ms <= max);
     },
   });
-  ajv.addKeyword({ keyword: 'unavailable', validate: () => false });
   const validate = ajv.compile(withoutOtherNames(configSchema));
   if (validate(config)) return [];
   const flaws = new Map<string, Flaw>();
@@ -74,8 +73,6 @@ function toFlaw(error: ErrorObject): Flaw {
     }
     case 'additionalProperties':
       return unknownName(String(error.params['additionalProperty']), path, schema);
-    case 'unavailable':
-      return { code: 'KV0505', path, at: 'key', message: 'is not available in this version', remedy: 'leave it out' };
     default:
       return badValue(path, schema, error.data);
   }
@@ -87,7 +84,7 @@ function unknownName(name: string, path: Path, { properties, patternProperties }
     const [pattern = ''] = Object.keys(patternProperties ?? {});
     return { ...flaw, code: 'KV0503', message: 'is not a possible name here', remedy: `names must match ${pattern}` };
   }
-  const known = Object.keys(properties).filter((each) => properties[each]?.unavailable === undefined);
+  const known = Object.keys(properties);
   const near = nearest(name, known);
   const remedy = near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
   return { ...flaw, code: 'KV0502', message: 'is not a known field', remedy };

@@ -15,10 +15,10 @@ export interface ControlPlane {
   readonly url: string;
   /** PEM of the authority that signed its certificate. */
   readonly ca: string;
-  /** Of a member of `system:masters`. */
-  readonly token: string;
-  /** The API, as that member. */
+  /** The API, as a member of `system:masters`. */
   readonly api: KubeApi;
+  /** A kubeconfig of that member, or of the user `kubervisor`, who may do what a test binds to it. */
+  kubeconfig(user: 'administrator' | 'kubervisor', url?: string): string;
   readonly apiServer: RunningProcess;
   readonly etcd: RunningProcess;
   stop(): Promise<void>;
@@ -30,7 +30,9 @@ export interface ControlPlaneOptions {
   readonly timeoutMs?: number;
 }
 
-const token = 'the-administrator';
+const tokens = { administrator: 'token-of-the-administrator', kubervisor: 'token-of-kubervisor' };
+
+const tokenFile = `${tokens.administrator},administrator,1,"system:masters"\n${tokens.kubervisor},kubervisor,2\n`;
 
 /** Resolves when the API server says that it is ready. */
 export function startControlPlane({ executables, timeoutMs = 60_000 }: ControlPlaneOptions): Promise<ControlPlane> {
@@ -40,7 +42,7 @@ export function startControlPlane({ executables, timeoutMs = 60_000 }: ControlPl
       const plane = await startApiServer(executables['kube-apiserver'], etcd.url, folder, timeoutMs);
       return {
         ...plane,
-        token,
+        kubeconfig: (user, url = plane.url) => kubeconfigOf(tokens[user], plane.ca, url),
         etcd: etcd.process,
         async stop() {
           // The API server first: without its etcd it would wait for it.
@@ -111,7 +113,7 @@ async function startApiServer(
       '--service-cluster-ip-range=10.96.0.0/16',
       `--tls-cert-file=${await file('tls.crt', own.cert)}`,
       `--tls-private-key-file=${await file('tls.key', own.key)}`,
-      `--token-auth-file=${await file('tokens.csv', `${token},administrator,administrator,"system:masters"\n`)}`,
+      `--token-auth-file=${await file('tokens.csv', tokenFile)}`,
       '--authorization-mode=RBAC',
       '--service-account-issuer=https://kubernetes.default.svc',
       `--service-account-signing-key-file=${accountKey}`,
@@ -123,8 +125,25 @@ async function startApiServer(
   const ca = authority.cert;
   const agent = new Agent({ ca, keepAlive: true });
   const api = kubeApi(
-    axios.create({ baseURL: url, httpsAgent: agent, proxy: false, headers: { authorization: `Bearer ${token}` } }),
+    axios.create({
+      baseURL: url,
+      httpsAgent: agent,
+      proxy: false,
+      headers: { authorization: `Bearer ${tokens.administrator}` },
+    }),
   );
   await untilReady(apiServer, async () => (await api.get('/readyz')).status === 200, { timeoutMs });
   return { url, ca, api, apiServer };
+}
+
+/** JSON is YAML. */
+function kubeconfigOf(token: string, ca: string, server: string): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'test', cluster: { server, 'certificate-authority-data': Buffer.from(ca).toString('base64') } }],
+    users: [{ name: 'test', user: { token } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+    'current-context': 'test',
+  });
 }

@@ -2,14 +2,12 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { eventually } from '../../demo/world/wait.ts';
 import { describeWith } from '../support/parts.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { crdsPath, installCrd } from './crd.ts';
 import type { Answer } from './kube-api.ts';
 
-const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const policies = '/apis/breaker.kubervisor.io/v1/namespaces/default/kubervisorservices';
-const crdFile = new URL('../../manifests/crds/kubervisorservices.yaml', import.meta.url);
 const examplesFolder = new URL('../../examples/', import.meta.url);
 
 const threshold = { query: 'rate(errors[1m])', operator: '>', value: 5 };
@@ -32,12 +30,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the CRD in an API server', (executable
 
   beforeAll(async () => {
     plane = await startControlPlane({ executables });
-    const answer = await plane.api.post(crds, parse(readFileSync(crdFile, 'utf8')));
-    if (answer.status !== 201 || answer.warnings.length > 0) throw new Error(JSON.stringify(answer));
-    await eventually(async () => (await plane.api.get(policies)).status === 200, {
-      what: 'the API server serves policies',
-      timeoutMs: 20_000,
-    });
+    await installCrd(plane.api);
   }, 120_000);
 
   afterAll(() => plane?.stop());
@@ -47,7 +40,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the CRD in an API server', (executable
     plane.api.post(`${policies}?dryRun=All&fieldValidation=Strict`, object);
 
   it('is established, structural, and without a complaint', async () => {
-    const { body } = await plane.api.get(`${crds}/kubervisorservices.breaker.kubervisor.io`);
+    const { body } = await plane.api.get(`${crdsPath}/kubervisorservices.breaker.kubervisor.io`);
     const { conditions } = (body as { status: { conditions: { type: string; status: string }[] } }).status;
     const said = Object.fromEntries(conditions.map(({ type, status }) => [type, status]));
     expect(said).toMatchObject({ NamesAccepted: 'True', Established: 'True' });

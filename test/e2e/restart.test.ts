@@ -5,7 +5,7 @@ import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { eventually } from '../../demo/world/wait.ts';
 import { describeWith } from '../support/parts.ts';
 import { usePrograms } from '../support/programs.ts';
-import { act, freePorts, startObeyingEnvoy, startServing, writeInput } from '../support/serving.ts';
+import { act, freePorts, isConnected, startObeyingEnvoy, startServing, writeInput } from '../support/serving.ts';
 
 const ejected = '127.0.0.13:8080';
 
@@ -49,10 +49,3 @@ describeWith(['envoy'], 'kubervisor serve and a real Envoy', ({ envoy: executabl
     });
   });
 });
-
-async function isConnected(url: string): Promise<boolean> {
-  const { proxies = [] } = (await (await fetch(`${url}/api/v1/proxies`)).json()) as {
-    readonly proxies?: readonly object[];
-  };
-  return proxies.length > 0;
-}

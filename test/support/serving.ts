@@ -53,3 +53,11 @@ export async function act(url: string, verb: string, backend: string, more: obje
   });
   if (!response.ok) throw new Error(`${verb} answered ${response.status}: ${await response.text()}`);
 }
+
+/** Whether any Envoy is. */
+export async function isConnected(url: string): Promise<boolean> {
+  const { proxies = [] } = (await (await fetch(`${url}/api/v1/proxies`)).json()) as {
+    readonly proxies?: readonly object[];
+  };
+  return proxies.length > 0;
+}

@@ -3,13 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EpochMs } from '../../model.ts';
 import type { Problem } from '../../problem.ts';
 import { ProblemError } from '../../problem.ts';
+import type { PoliciesState } from '../policies.ts';
+import { policyChanges, updatePolicies } from '../policies.ts';
 import type { SourceChange } from '../source.ts';
 import type { FleetsState } from './fleets.ts';
 import { doubtFleetsAnew, updateFleets } from './fleets.ts';
 import type { Inventory, InventoryOptions } from './inventory.ts';
 import { absentSince, doubtAnew, emptyInventory, hasContent, takeInventory } from './inventory.ts';
-import type { PoliciesState } from './policies.ts';
-import { updatePolicies } from './policies.ts';
 import type { DirectoryReading } from './read.ts';
 
 /** What the readings so far have left in force. */
@@ -52,7 +52,8 @@ export function reload(previous: FilesState | undefined, reading: DirectoryReadi
   const objects = known.map(({ object }) => object);
   const remembered = new Set(known.filter(({ isCurrent }) => !isCurrent).map(({ object }) => object));
   const fleets = updateFleets(previous?.fleets, { objects, remembered, confirmedAbsent, ...options });
-  const policies = updatePolicies(previous?.policies, objects, fleets.fleets);
+  const claims = objects.filter((object) => object.kind === 'KubervisorService');
+  const policies = updatePolicies(previous?.policies, claims, fleets.fleets, 'the directory');
   const state = { inventory, fleets, policies };
   return { state, changes: changesBetween(previous, state) };
 }
@@ -101,12 +102,7 @@ function changesBetween(before: FilesState | undefined, after: FilesState): read
   for (const [service, fleet] of after.fleets.fleets) {
     if (!isDeepStrictEqual(before?.fleets.fleets.get(service), fleet)) changes.push({ kind: 'fleet', fleet });
   }
-  for (const [service, change] of after.policies.inForce) {
-    if (!isDeepStrictEqual(before?.policies.inForce.get(service), change)) changes.push(change);
-  }
-  for (const service of before?.policies.inForce.keys() ?? []) {
-    if (!after.policies.inForce.has(service)) changes.push({ kind: 'policy-gone', service });
-  }
+  changes.push(...policyChanges(before?.policies, after.policies));
   for (const service of before?.fleets.fleets.keys() ?? []) {
     if (!after.fleets.fleets.has(service)) changes.push({ kind: 'fleet-gone', service });
   }

@@ -3,20 +3,21 @@ import type { Clock } from '../../clock.ts';
 import type { PolicyParserOptions } from '../../policy/parse.ts';
 import { createPolicyParser } from '../../policy/parse.ts';
 import type { Problem } from '../../problem.ts';
-import { formatProblem } from '../../problem.ts';
+import { createAlarm } from '../alarm.ts';
+import { logDifference, type SourceLog } from '../log-difference.ts';
 import type { Source } from '../source.ts';
 import { isComplete } from './inventory.ts';
 import { parseFile } from './parse-file.ts';
 import { readDirectory } from './read.ts';
 import type { FilesState } from './reload.ts';
 import { confirmAtMs, problemsOf, reload } from './reload.ts';
-import { createAlarm, createDirectoryWatch, createSerial, createSettler } from './watch.ts';
+import { createDirectoryWatch, createSerial, createSettler } from './watch.ts';
 
 export interface FilesSourceOptions {
   /** Files `*.yaml`, `*.yml` and `*.json` directly in it are read, 1 MiB each at most. */
   readonly directory: string;
   readonly clock: Clock;
-  readonly log?: FilesSourceLog;
+  readonly log?: SourceLog;
   /** For policies that do not say. Default Enforce. */
   readonly defaultEnforcement?: PolicyParserOptions['defaultEnforcement'];
   /** How long an unexplained absence must last before it is believed, in milliseconds. Default 1000. */
@@ -25,13 +26,6 @@ export interface FilesSourceOptions {
   readonly quietMs?: number;
   /** How often it is read without being told, because notifications can be lost, in milliseconds. Default 10000. */
   readonly rereadEveryMs?: number;
-}
-
-/** A pino logger is one. */
-export interface FilesSourceLog {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-  error(details: object, message: string): void;
 }
 
 /** How soon a directory that cannot be read, or not be watched, is tried again, in milliseconds. */
@@ -115,23 +109,6 @@ export function createFilesSource(options: FilesSourceOptions): Source {
       }
     },
   };
-}
-
-function logDifference(log: FilesSourceLog | undefined, before: readonly Problem[], now: readonly Problem[]): void {
-  if (log === undefined) return;
-  const known = new Set(before.map(formatProblem));
-  const current = new Set(now.map(formatProblem));
-  for (const problem of now) {
-    if (known.has(formatProblem(problem))) continue;
-    const { message, severity, ...fields } = problem;
-    if (severity === 'error') log.error(fields, message);
-    else log.warn(fields, message);
-  }
-  for (const problem of before) {
-    // It may have been mended, or what was doubted may have been confirmed: either way it does not stand any more.
-    const { message, severity: _, ...fields } = problem;
-    if (!current.has(formatProblem(problem))) log.info(fields, `no longer: ${message}`);
-  }
 }
 
 function notWatched(directory: string): Problem {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createManualClock, settle } from '../../../test/support/manual-clock.ts';
-import { createAlarm, createSerial, createSettler } from './watch.ts';
+import { createSerial, createSettler } from './watch.ts';
 
 test('a burst becomes one call, once it is quiet', async () => {
   const clock = createManualClock();
@@ -29,24 +29,6 @@ test('a burst that never ends is cut after ten times the quiet', async () => {
     await clock.advance(10);
   }
   expect(times).toEqual([500, 1000]);
-});
-
-test('an alarm that is set again rings once, and one that is cancelled not at all', async () => {
-  const clock = createManualClock();
-  let rings = 0;
-  const alarm = createAlarm(clock, () => {
-    rings += 1;
-  });
-  alarm.set(clock.now() + 10);
-  alarm.set(clock.now() + 20);
-  await clock.advance(15);
-  expect(rings).toBe(0);
-  await clock.advance(5);
-  expect(rings).toBe(1);
-  alarm.set(clock.now() + 10);
-  alarm.cancel();
-  await clock.advance(10);
-  expect(rings).toBe(1);
 });
 
 test('runs never overlap, and being asked during a run makes exactly one more', async () => {

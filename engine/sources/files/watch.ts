@@ -2,6 +2,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import type { Clock } from '../../clock.ts';
 import type { EpochMs } from '../../model.ts';
+import { createAlarm } from '../alarm.ts';
 
 export interface DirectoryWatch {
   /**
@@ -32,23 +33,6 @@ export function createDirectoryWatch(directory: string, onEvent: () => void): Di
       watcher?.close();
       watcher = undefined;
     },
-  };
-}
-
-/** One wake-up call; setting it again replaces it. */
-export interface Alarm {
-  set(atMs: EpochMs): void;
-  cancel(): void;
-}
-
-export function createAlarm(clock: Clock, ring: () => void): Alarm {
-  let cancel = (): void => {};
-  return {
-    set(atMs) {
-      cancel();
-      cancel = clock.at(atMs, ring);
-    },
-    cancel: () => cancel(),
   };
 }
 

@@ -1,0 +1,46 @@
+/** How the API server is reached: by a kubeconfig, or by what a pod is given. */
+import type { KubeConfig } from '@kubernetes/client-node';
+import type { Clock } from '../../clock.ts';
+import { ProblemError } from '../../problem.ts';
+import { createHttpClient } from './http-client.ts';
+import type { KubeClient } from './kube-client.ts';
+
+export interface Connection {
+  /** A kubeconfig; absent: `$KUBECONFIG`, else `~/.kube/config`, else the ServiceAccount of this pod. */
+  readonly kubeconfig?: string;
+  /** A context of it; absent: its current one. */
+  readonly context?: string;
+}
+
+/** @throws ProblemError when the configuration cannot be used; whether anybody answers shows later. */
+export async function connect({ kubeconfig, context }: Connection, clock: Clock): Promise<KubeClient> {
+  // Hundreds of modules, which who reads files need not wait for.
+  const { KubeConfig: Configuration } = await import('@kubernetes/client-node');
+  const config: KubeConfig = new Configuration();
+  const name = kubeconfig ?? 'the default kubeconfig';
+  try {
+    if (kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(kubeconfig);
+  } catch (error) {
+    throw unusable(name, error instanceof Error ? error.message : String(error));
+  }
+  if (context !== undefined) {
+    if (config.getContextObject(context) === null) {
+      const known = config.contexts.map((each) => each.name).join(', ');
+      throw unusable(name, `there is no context ${context}; there are ${known || 'none'}`);
+    }
+    config.setCurrentContext(context);
+  }
+  if (config.getCurrentCluster() === null) throw unusable(name, 'its current context names no cluster');
+  return createHttpClient({ config, clock });
+}
+
+function unusable(name: string, why: string): ProblemError {
+  return new ProblemError({
+    code: 'KV0804',
+    severity: 'error',
+    file: name,
+    message: `cannot be used to reach an API server: ${why}`,
+    remedy: 'check it with: kubectl --kubeconfig FILE get services',
+  });
+}

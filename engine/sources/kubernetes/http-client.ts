@@ -1,0 +1,149 @@
+/** The API server over HTTPS, by the configuration that kubectl and pods have. */
+import { Agent, type RequestOptions } from 'node:https';
+import type { Readable } from 'node:stream';
+import type { KubeConfig } from '@kubernetes/client-node';
+import type { AxiosResponse } from 'axios';
+import type { Clock } from '../../clock.ts';
+import { createDeadline } from '../../metrics/deadline.ts';
+import { isRecord } from '../../metrics/json.ts';
+import { type KubeClient, KubeError, type Query } from './kube-client.ts';
+import { createLines } from './lines.ts';
+
+export interface HttpClientOptions {
+  readonly config: KubeConfig;
+  readonly clock: Clock;
+  /** For one question; a watch has none. Default 30 s. */
+  readonly timeoutMs?: number;
+}
+
+/** A page of 500 of the largest objects there are would be more; real pages are around a megabyte. */
+const maxAnswerBytes = 128 * 1024 * 1024;
+/** etcd takes no object of more than 1.5 MiB. */
+const maxEventBytes = 4 * 1024 * 1024;
+
+export async function createHttpClient({ config, clock, timeoutMs = 30_000 }: HttpClientOptions): Promise<KubeClient> {
+  const { default: axios } = await import('axios');
+  const server = config.getCurrentCluster()?.server.replace(/\/+$/, '') ?? '';
+  let kept: { readonly identity: string; readonly agent: Agent } | undefined;
+
+  /** Credentials are asked for each time, because tokens rotate; connections are kept while certificates stay the same. */
+  async function access(): Promise<{ readonly agent: Agent; readonly headers: Record<string, string> }> {
+    const options: RequestOptions & { servername?: string } = {};
+    await config.applyToHTTPSOptions(options);
+    const { ca, cert, key, servername, rejectUnauthorized } = options;
+    const identity = [ca, cert, key, servername, rejectUnauthorized].map(String).join('\n');
+    if (kept?.identity !== identity) {
+      // The library's own agent makes a connection for each request; that to a proxy is the only one it is needed for.
+      const isProxied = config.getCurrentCluster()?.proxyUrl !== undefined;
+      const tls = { ca, cert, key, servername, rejectUnauthorized };
+      const given = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
+      kept = { identity, agent: isProxied ? (options.agent as Agent) : new Agent({ ...given, keepAlive: true }) };
+    }
+    return { agent: kept.agent, headers: headersOf(options.headers, options.auth) };
+  }
+
+  async function request<Body>(
+    path: string,
+    query: Query,
+    responseType: 'text' | 'stream',
+    signal: AbortSignal,
+  ): Promise<AxiosResponse<Body>> {
+    const { agent: httpsAgent, headers } = await access();
+    try {
+      return await axios.request<Body>({
+        method: 'GET',
+        url: `${server}${path}`,
+        params: query,
+        headers: { ...headers, accept: 'application/json' },
+        httpsAgent,
+        httpAgent: httpsAgent,
+        responseType,
+        signal,
+        proxy: false,
+        maxRedirects: 0,
+        maxContentLength: responseType === 'stream' ? -1 : maxAnswerBytes,
+        transformResponse: [(data: unknown) => data],
+        validateStatus: () => true,
+      });
+    } catch (error) {
+      throw new KubeError(`no connection to ${server}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  return {
+    async get(path, query, signal) {
+      const deadline = createDeadline(clock, timeoutMs, signal);
+      try {
+        const answer = await request<string>(path, query, 'text', deadline.signal);
+        if (answer.status !== 200) throw refusal(answer, answer.data);
+        return decode(answer.data);
+      } catch (error) {
+        throw deadline.expired() ? new KubeError(`no answer within ${timeoutMs / 1000} s from ${server}`) : error;
+      } finally {
+        deadline.dispose();
+      }
+    },
+    async watch(path, query, observer, signal) {
+      const answer = await request<Readable>(path, query, 'stream', signal);
+      const body = answer.data;
+      if (answer.status !== 200) throw refusal(answer, await textOf(body));
+      observer.opened();
+      const lines = createLines(maxEventBytes, (line) => observer.event(decode(line)));
+      try {
+        for await (const chunk of body) lines.push(chunk as Buffer);
+        // What is left was cut off in the middle: the watch did not end in good order.
+        if (lines.rest() > 0) throw new KubeError('the watch broke off in the middle of an event');
+      } catch (error) {
+        if (error instanceof KubeError) throw error;
+        throw new KubeError(`the watch broke off: ${error instanceof Error ? error.message : String(error)}`);
+      } finally {
+        body.destroy();
+      }
+    },
+  };
+}
+
+function headersOf(given: unknown, basic: string | null | undefined): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (isRecord(given)) for (const [name, value] of Object.entries(given)) headers[name] = String(value);
+  if (basic) headers['authorization'] = `Basic ${Buffer.from(basic).toString('base64')}`;
+  return headers;
+}
+
+function decode(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new KubeError('the answer is no JSON');
+  }
+}
+
+async function textOf(body: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += (chunk as Buffer).length;
+    // A refusal says why in a few lines; whatever says more is not our API server.
+    if (bytes > 65_536) break;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The server's own sentence, where it has one: it names the verb and the resource that RBAC does not allow. */
+function refusal({ status, headers }: AxiosResponse, text: string): KubeError {
+  const seconds = Number(headers['retry-after']);
+  return new KubeError(messageIn(text) ?? `HTTP ${status}`, {
+    status,
+    ...(Number.isFinite(seconds) && seconds > 0 ? { retryAfterMs: seconds * 1000 } : {}),
+  });
+}
+
+function messageIn(text: string): string | undefined {
+  try {
+    const status: unknown = JSON.parse(text);
+    return isRecord(status) && typeof status['message'] === 'string' ? status['message'] : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,39 @@
+/** The port to an API server: one question, or one watch, over whatever connection and credentials. */
+
+export type Query = Readonly<Record<string, string | number | boolean>>;
+
+export interface KubeClient {
+  /** The decoded JSON of the answer. @throws KubeError */
+  get(path: string, query: Query, signal: AbortSignal): Promise<unknown>;
+  /**
+   * Hands over each event as it comes, in order, and resolves when the server ends the watch in good order.
+   * @throws KubeError when it is refused, breaks off, or is no JSON; and whatever `event` throws
+   */
+  watch(path: string, query: Query, observer: WatchObserver, signal: AbortSignal): Promise<void>;
+}
+
+export interface WatchObserver {
+  /** The server has agreed: from now on silence means that nothing happens. */
+  opened(): void;
+  event(event: unknown): void;
+}
+
+/** What an API server, or the way to it, has against a request. */
+export class KubeError extends Error {
+  /** HTTP status; undefined when there was no answer. */
+  readonly status: number | undefined;
+  /** How long the server asks to be left alone. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, facts: { readonly status?: number; readonly retryAfterMs?: number } = {}) {
+    super(message);
+    this.name = 'KubeError';
+    this.status = facts.status;
+    this.retryAfterMs = facts.retryAfterMs;
+  }
+}
+
+/** What was remembered is too old to go on from: everything has to be read again. */
+export function isExpired(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 410;
+}

@@ -1,0 +1,88 @@
+/** Policies as the cluster has them. Each is read once a generation: a status that is written changes nothing about it. */
+import type { PolicyOutcome, PolicyParser } from '../../policy/parse.ts';
+import { isRecord } from '../../metrics/json.ts';
+import type { PolicyClaim } from '../policies.ts';
+import type { Change } from './reflector.ts';
+
+/** What is kept of a policy. */
+export interface PolicyObject {
+  readonly namespace: string;
+  readonly name: string;
+  /** UID and generation: the same for the same spec of the same object. */
+  readonly edition: string;
+  readonly object: Readonly<Record<string, unknown>>;
+}
+
+export interface PolicyBook {
+  follow(change: Change<PolicyObject>): void;
+  /** @returns whether there are other policies, or other specs, than at the last call. */
+  hasChanged(): boolean;
+  claims(): readonly PolicyClaim[];
+}
+
+export function keepPolicy(raw: Readonly<Record<string, unknown>>): PolicyObject {
+  const metadata = isRecord(raw['metadata']) ? raw['metadata'] : {};
+  const { name, namespace, uid, generation, creationTimestamp } = metadata;
+  return {
+    namespace: String(namespace),
+    name: String(name),
+    edition: `${String(uid)} ${String(generation)}`,
+    // A list does not say for each of its objects what all of them are.
+    object: {
+      apiVersion: raw['apiVersion'] ?? 'breaker.kubervisor.io/v1',
+      kind: raw['kind'] ?? 'KubervisorService',
+      metadata: { name, namespace, creationTimestamp },
+      spec: raw['spec'],
+    },
+  };
+}
+
+interface Entry extends PolicyClaim {
+  readonly edition: string;
+}
+
+export function createPolicyBook(parser: PolicyParser): PolicyBook {
+  const entries = new Map<string, Entry>();
+  let changed = true;
+
+  function put(key: string, { namespace, name, edition, object }: PolicyObject): void {
+    if (entries.get(key)?.edition === edition) return;
+    const place = { file: `KubervisorService ${namespace}/${name}` };
+    entries.set(key, {
+      namespace,
+      name,
+      edition,
+      servicePlace: place,
+      outcome: placed(parser.parseObject(object), place),
+    });
+    changed = true;
+  }
+
+  function drop(key: string): void {
+    changed = entries.delete(key) || changed;
+  }
+
+  return {
+    follow(change) {
+      if (change.kind === 'listed') {
+        // What is gone may be there again, as another object of the same name.
+        for (const key of change.gone.keys()) if (!change.items.has(key)) drop(key);
+        for (const [key, object] of change.items) put(key, object);
+      } else if (change.kind === 'changed') put(change.key, change.object);
+      else drop(change.key);
+    },
+    hasChanged() {
+      const had = changed;
+      changed = false;
+      return had;
+    },
+    claims: () => [...entries.values()],
+  };
+}
+
+/** An object has no file and no line: its name is the place. */
+function placed(outcome: PolicyOutcome, place: { readonly file: string }): PolicyOutcome {
+  return outcome.kind === 'accepted'
+    ? { ...outcome, warnings: outcome.warnings.map((problem) => ({ ...problem, ...place })) }
+    : { ...outcome, problems: outcome.problems.map((problem) => ({ ...problem, ...place })) };
+}

@@ -1,0 +1,331 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createFakeKube, type FakeKube, fakeObject } from '../../../test/support/fake-kube.ts';
+import { createManualClock, type ManualClock, settle } from '../../../test/support/manual-clock.ts';
+import { KubeError } from './kube-client.ts';
+import { type Change, createReflector, type Reflector } from './reflector.ts';
+
+interface Bench {
+  readonly kube: FakeKube;
+  readonly clock: ManualClock;
+  readonly reflector: Reflector<string>;
+  /** What was told, as `listed(gone...)`, `changed name`, `gone name`. */
+  readonly told: string[];
+  readonly problems: string[];
+}
+
+let stopping = new AbortController();
+afterEach(() => {
+  stopping.abort();
+  stopping = new AbortController();
+});
+
+async function start(prepare: (kube: FakeKube) => void = () => {}): Promise<Bench> {
+  const kube = createFakeKube();
+  kube.objects = [fakeObject('a', 3), fakeObject('b', 4)];
+  kube.version = 10;
+  prepare(kube);
+  const clock = createManualClock();
+  const told: string[] = [];
+  const problems: string[] = [];
+  const reflector = createReflector<string>({
+    path: '/api/v1/pods',
+    client: kube,
+    clock,
+    random: () => 0.5,
+    keep: (object) => (object['metadata'] as { resourceVersion: string }).resourceVersion,
+    onChange: (change) => told.push(inWords(change)),
+    onProblem: ({ message }) => problems.push(message),
+  });
+  void reflector.run(stopping.signal);
+  await settle();
+  return { kube, clock, reflector, told, problems };
+}
+
+function inWords(change: Change<string>): string {
+  return change.kind === 'listed' ? `listed(${[...change.gone.keys()].join()})` : `${change.kind} ${change.key}`;
+}
+
+function event(type: string, name: string, version: number, uid?: string): unknown {
+  return { type, object: fakeObject(name, version, uid) };
+}
+
+function bookmark(version: number): unknown {
+  return { type: 'BOOKMARK', object: { metadata: { resourceVersion: `${version}` } } };
+}
+
+describe('in good order', () => {
+  it('lists once, then watches from there, with bookmarks and an end', async () => {
+    const { kube, reflector, told } = await start();
+    await reflector.synced;
+    expect(kube.log).toEqual(['list', 'watch 10']);
+    expect(kube.watching).toMatchObject({ watch: true, allowWatchBookmarks: true, timeoutSeconds: 37 });
+    expect([...reflector.items()]).toEqual([
+      ['shop/a', '3'],
+      ['shop/b', '4'],
+    ]);
+    expect(told).toEqual(['listed()']);
+  });
+
+  it('follows what comes, changes, is replaced and goes', async () => {
+    const { kube, reflector, told } = await start();
+    kube.send(event('ADDED', 'c', 11));
+    kube.send(event('MODIFIED', 'a', 12));
+    kube.send(event('DELETED', 'b', 13));
+    kube.send(event('ADDED', 'b', 14, 'another'));
+    expect(told.slice(1)).toEqual(['changed shop/c', 'changed shop/a', 'gone shop/b', 'changed shop/b']);
+    expect(Object.fromEntries(reflector.items())).toEqual({ 'shop/a': '12', 'shop/b': '14', 'shop/c': '11' });
+  });
+
+  it('goes on from the last bookmark when a watch ends, without a list', async () => {
+    const { kube, clock } = await start();
+    await clock.advance(37_000);
+    kube.send(bookmark(90));
+    kube.end();
+    await settle();
+    expect(kube.log).toEqual(['list', 'watch 10', 'watch 90']);
+  });
+
+  it('reads ten thousand objects page by page', async () => {
+    const { kube, reflector } = await start((fake) => {
+      fake.objects = Array.from({ length: 10_000 }, (_, index) => fakeObject(`pod-${index}`, 1));
+    });
+    await reflector.synced;
+    expect(kube.log.filter((request) => request === 'list')).toHaveLength(20);
+    expect(reflector.items().size).toBe(10_000);
+  });
+});
+
+describe('what goes wrong', () => {
+  it('410, answered or sent as an event: lists anew, and tells what went unseen', async () => {
+    const { kube, clock, told } = await start();
+    kube.send(event('MODIFIED', 'a', 12));
+    kube.objects = [fakeObject('a', 12), fakeObject('b', 40, 'another'), fakeObject('c', 41)];
+    kube.version = 50;
+    kube.send({ type: 'ERROR', object: { kind: 'Status', code: 410, message: 'too old resource version' } });
+    await settle();
+    // Not at once: all replicas are told at the same moment.
+    expect(kube.log).toEqual(['list', 'watch 10']);
+    await clock.advance(800);
+    expect(kube.log).toEqual(['list', 'watch 10', 'list', 'watch 50']);
+    expect(told.at(-1)).toBe('listed(shop/b)');
+
+    kube.failures.push(new KubeError('gone', { status: 410 }));
+    await clock.advance(37_000);
+    kube.end();
+    await settle();
+    await clock.advance(1_600);
+    expect(kube.log.slice(-3)).toEqual(['watch 50', 'list', 'watch 50']);
+  });
+
+  it('a watch that breaks off goes on from where it was', async () => {
+    const { kube, clock, reflector, told } = await start();
+    kube.send(event('ADDED', 'c', 11));
+    kube.end(new KubeError('socket hang up'));
+    await settle();
+    expect(reflector.health().error?.message).toBe('socket hang up');
+    await clock.advance(800);
+    expect(kube.log).toEqual(['list', 'watch 10', 'watch 11']);
+    expect(told).toEqual(['listed()', 'changed shop/c']);
+    // Nothing has happened since, and yet all is well: a quiet kind of object must not look like a broken server.
+    expect(reflector.health().error).toBeUndefined();
+  });
+
+  it('a server that is away is asked less and less often, and never given up', async () => {
+    const { kube, clock, reflector } = await start();
+    kube.failures.push(...Array.from({ length: 100 }, () => new KubeError('ECONNREFUSED')));
+    kube.end(new KubeError('socket hang up'));
+    await clock.advance(600_000);
+    // 0.6, 1.2, 2.4 .. 22.5 s: ten minutes of it are some thirty tries.
+    const tries = kube.log.length - 2;
+    expect(tries).toBeGreaterThan(20);
+    expect(tries).toBeLessThan(40);
+    expect([...reflector.items().keys()]).toEqual(['shop/a', 'shop/b']);
+    kube.failures.length = 0;
+    await clock.advance(30_000);
+    expect(kube.watching).toBeDefined();
+  });
+
+  it('Retry-After is obeyed', async () => {
+    const { kube, clock } = await start();
+    kube.end(new KubeError('too many requests', { status: 429, retryAfterMs: 20_000 }));
+    await clock.advance(19_000);
+    expect(kube.watching).toBeUndefined();
+    await clock.advance(2_000);
+    expect(kube.watching).toBeDefined();
+  });
+
+  it('a watch that went silent is given up within a minute', async () => {
+    const { kube, clock, reflector } = await start();
+    await clock.advance(60_000);
+    expect(kube.log).toEqual(['list', 'watch 10', 'watch 10']);
+    expect(reflector.health()).toMatchObject({ watches: 2, failures: 1 });
+  });
+
+  it('a watch that ends as soon as it begins is not asked for again without a pause', async () => {
+    const { kube, clock } = await start();
+    for (let turn = 0; turn < 200; turn++) {
+      if (kube.watching !== undefined) kube.end();
+      await clock.advance(100);
+    }
+    expect(kube.log.length).toBeLessThan(12);
+  });
+
+  it('an answer that is no list takes nothing away', async () => {
+    const { kube, clock, reflector } = await start();
+    kube.get = async () => ({ kind: 'Status', metadata: {} });
+    kube.end(new KubeError('gone', { status: 410 }));
+    await clock.advance(60_000);
+    expect(reflector.items().size).toBe(2);
+    expect(reflector.health().error?.message).toBe('the answer is no list of Kubernetes objects');
+  });
+
+  it.each([['junk'], [{ type: 'ADDED' }], [{ type: 'ADDED', object: { metadata: { resourceVersion: '11' } } }]])(
+    'an event that is none (%j) ends the watch, and it begins anew',
+    async (junk) => {
+      const { kube, clock, reflector } = await start();
+      kube.send(junk);
+      await clock.advance(800);
+      expect(kube.log).toEqual(['list', 'watch 10', 'watch 10']);
+      expect(reflector.items().size).toBe(2);
+    },
+  );
+
+  it('a receiver that throws is reported, and the copy goes on', async () => {
+    const kube = createFakeKube();
+    const problems: string[] = [];
+    const reflector = createReflector<number>({
+      path: '/api/v1/pods',
+      client: kube,
+      clock: createManualClock(),
+      random: () => 0.5,
+      keep: () => 1,
+      onChange: () => {
+        throw new Error('boom');
+      },
+      onProblem: ({ message }) => problems.push(message),
+    });
+    void reflector.run(stopping.signal);
+    await reflector.synced;
+    await settle();
+    kube.send(event('ADDED', 'a', 2));
+    expect(problems).toHaveLength(2);
+    expect(reflector.items().size).toBe(1);
+  });
+});
+
+describe('a list that lacks much of what is known', () => {
+  it('is believed when a second one says so too', async () => {
+    const { kube, clock, reflector, told } = await start();
+    kube.objects = [];
+    kube.version = 50;
+    kube.end(new KubeError('gone', { status: 410 }));
+    await clock.advance(800);
+    expect(reflector.items().size).toBe(2);
+    await clock.advance(1_000);
+    expect(kube.log.slice(2)).toEqual(['list', 'list', 'watch 50']);
+    expect(told.at(-1)).toBe('listed(shop/a,shop/b)');
+  });
+
+  it('and forgotten when it does not', async () => {
+    const { kube, clock, reflector, told } = await start();
+    const objects = kube.objects;
+    kube.objects = [];
+    kube.version = 50;
+    kube.end(new KubeError('gone', { status: 410 }));
+    await clock.advance(800);
+    kube.objects = objects;
+    await clock.advance(1_000);
+    expect(reflector.items().size).toBe(2);
+    expect(told.at(-1)).toBe('listed()');
+  });
+});
+
+describe('time travel', () => {
+  it('an object that is older than what is known is not believed', async () => {
+    const { kube, reflector, told } = await start();
+    kube.send(event('MODIFIED', 'a', 20));
+    kube.send(event('MODIFIED', 'a', 9));
+    expect(reflector.items().get('shop/a')).toBe('20');
+    expect(told).toEqual(['listed()', 'changed shop/a']);
+    expect(reflector.health().stale).toBe(1);
+  });
+
+  it('nor is a list; one newer than that is, as soon as it is there', async () => {
+    const { kube, clock, reflector } = await start();
+    kube.send(bookmark(90));
+    kube.objects = [];
+    kube.version = 80;
+    kube.end(new KubeError('gone', { status: 410 }));
+    await clock.advance(20_000);
+    expect(reflector.items().size).toBe(2);
+    expect(reflector.health().stale).toBeGreaterThan(1);
+    kube.objects = [fakeObject('a', 3)];
+    kube.version = 91;
+    await clock.advance(30_000);
+    expect([...reflector.items().keys()]).toEqual(['shop/a']);
+  });
+
+  it('a cluster that was restored from a backup is believed after a minute of it', async () => {
+    const { kube, clock, reflector } = await start();
+    kube.objects = [fakeObject('a', 1), fakeObject('old', 1)];
+    kube.version = 5;
+    kube.end(new KubeError('gone', { status: 410 }));
+    await clock.advance(50_000);
+    expect(reflector.items().size).toBe(2);
+    await clock.advance(60_000);
+    expect([...reflector.items().keys()]).toEqual(['shop/a', 'shop/old']);
+    expect(kube.log.at(-1)).toBe('watch 5');
+  });
+});
+
+describe('the check every ten minutes', () => {
+  /** Ends watches as a server does, with a bookmark of where it is, for so long. */
+  async function pass({ kube, clock }: Bench, minutes: number): Promise<void> {
+    for (let elapsed = 0; elapsed < minutes * 60_000; elapsed += 37_000) {
+      await clock.advance(37_000);
+      kube.send(bookmark(kube.version));
+      await settle();
+      if (kube.watching !== undefined) kube.end();
+      await settle();
+    }
+  }
+
+  it('finds nothing where nothing was lost, and lists no more than that', async () => {
+    const bench = await start();
+    await pass(bench, 25);
+    expect(bench.reflector.health()).toMatchObject({ misses: 0, lists: 1 });
+    expect(bench.kube.log.filter((request) => request === 'list')).toHaveLength(3);
+    expect(bench.told).toEqual(['listed()']);
+  });
+
+  it('counts an event that was lost, whatever it was, and mends it', async () => {
+    const bench = await start();
+    bench.kube.objects = [fakeObject('a', 30), fakeObject('c', 31)];
+    bench.kube.version = 40;
+    await pass(bench, 12);
+    expect(bench.reflector.health().misses).toBe(3);
+    expect(Object.fromEntries(bench.reflector.items())).toEqual({ 'shop/a': '30', 'shop/c': '31' });
+    expect(bench.told.at(-1)).toBe('listed(shop/b)');
+  });
+
+  it('what happens between list and watch is no loss', async () => {
+    const bench = await start();
+    const { kube, clock, reflector } = bench;
+    await pass(bench, 9.9);
+    await clock.advance(37_000);
+    kube.send(bookmark(40));
+    // Seen by the check's list, not yet by the watch.
+    kube.objects = [fakeObject('a', 50), fakeObject('c', 51)];
+    kube.version = 60;
+    kube.end();
+    await settle();
+    kube.send(event('MODIFIED', 'a', 50));
+    kube.send(event('ADDED', 'c', 51));
+    kube.send(event('DELETED', 'b', 52));
+    // And this is newer than the list.
+    kube.send(event('DELETED', 'c', 70));
+    kube.send(bookmark(71));
+    expect(kube.log.filter((request) => request === 'list')).toHaveLength(2);
+    expect(reflector.health()).toMatchObject({ misses: 0, lists: 1 });
+  });
+});

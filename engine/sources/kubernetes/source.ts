@@ -1,0 +1,159 @@
+/** A cluster as the input: Services, EndpointSlices, Pods and policies, each listed once and watched from there. */
+import type { Clock } from '../../clock.ts';
+import { createPolicyParser, type PolicyParserOptions } from '../../policy/parse.ts';
+import type { Problem } from '../../problem.ts';
+import { createAlarm } from '../alarm.ts';
+import { logDifference, type SourceLog } from '../log-difference.ts';
+import { type PoliciesState, policyChanges, updatePolicies } from '../policies.ts';
+import type { Source, SourceChange } from '../source.ts';
+import { createCluster } from './cluster.ts';
+import type { KubeClient } from './kube-client.ts';
+import { keepPod, keepService, keepSlice } from './objects.ts';
+import { createPolicyBook, keepPolicy } from './policy-book.ts';
+import { reflectorProblem } from './problems.ts';
+import { type Change, createReflector, type Reflector, type ReflectorHealth } from './reflector.ts';
+
+export interface KubernetesSourceOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Namespaces to look into; empty: all of them. */
+  readonly namespaces: readonly string[];
+  /** For policies that do not say. Default Enforce. */
+  readonly defaultEnforcement?: PolicyParserOptions['defaultEnforcement'];
+  /** How soon endpoints that vanished from a list are looked for again, in milliseconds. Default 1000. */
+  readonly confirmAfterMs?: number;
+  readonly log?: SourceLog;
+  /** Told of defects; what is wrong outside is in `problems()`. */
+  readonly onProblem: (problem: Problem) => void;
+}
+
+export interface KubernetesSource extends Source {
+  /** One for each kind of object and namespace. */
+  health(): readonly ReflectorHealth[];
+}
+
+type Followed = Pick<Reflector<unknown>, 'run' | 'synced' | 'relist' | 'health'>;
+
+/** Events that come together become one batch: a rollout changes a slice and its pods within a few milliseconds. */
+const gatherMs = 5;
+
+/**
+ * `start` resolves when everything was listed, however long that takes: until then nothing is served, and `problems()`
+ * says what it waits for. Afterwards nothing that happens to the API server takes away what was read before.
+ */
+export function createKubernetesSource(options: KubernetesSourceOptions): KubernetesSource {
+  const { client, clock, random, log, onProblem, defaultEnforcement, confirmAfterMs = 1000 } = options;
+  // An object written for a newer version of the same API must not lose its protection.
+  const parser = createPolicyParser({
+    unknownFields: 'warning',
+    ...(defaultEnforcement === undefined ? {} : { defaultEnforcement }),
+  });
+  const cluster = createCluster();
+  const book = createPolicyBook(parser);
+  const scopes = options.namespaces.length === 0 ? [undefined] : options.namespaces;
+  const slices: Followed[] = [];
+  const others: Followed[] = [];
+  let reported: readonly Problem[] = [];
+  let policies: PoliciesState | undefined;
+  let hand: ((changes: readonly SourceChange[]) => void) | undefined;
+
+  const gathering = createAlarm(clock, settle);
+  const doubting = createAlarm(clock, () => {
+    for (const reflector of slices) reflector.relist();
+    gather();
+  });
+  let isGathering = false;
+
+  function gather(): void {
+    if (isGathering || hand === undefined) return;
+    isGathering = true;
+    gathering.set(clock.now() + gatherMs);
+  }
+
+  function settle(): void {
+    isGathering = false;
+    const fleetChanges = cluster.settle(clock.now());
+    const before = policies;
+    // A policy also has to know whether its Service is there.
+    if (book.hasChanged() || fleetChanges.length > 0 || before === undefined) {
+      policies = updatePolicies(before, book.claims(), cluster.fleets(), 'the cluster');
+    }
+    // Fleets come before the policies that judge them, and go after them.
+    const changes = [
+      ...fleetChanges.filter(({ kind }) => kind === 'fleet'),
+      ...(policies === undefined || policies === before ? [] : policyChanges(before, policies)),
+      ...fleetChanges.filter(({ kind }) => kind !== 'fleet'),
+    ];
+    if (cluster.isDoubting()) doubting.set(clock.now() + confirmAfterMs);
+    else doubting.cancel();
+    if (changes.length > 0 || before === undefined) hand?.(changes);
+    report();
+  }
+
+  function problems(): readonly Problem[] {
+    return [
+      ...reflectors.flatMap((reflector) => reflectorProblem(reflector.health()) ?? []),
+      ...cluster.problems(),
+      ...(policies?.problems ?? []),
+    ];
+  }
+
+  function report(): void {
+    const found = problems();
+    logDifference(log, reported, found);
+    reported = found;
+  }
+
+  for (const namespace of scopes) {
+    const reflect = <T>(
+      api: string,
+      resource: string,
+      keep: (raw: Readonly<Record<string, unknown>>) => T,
+      obey: (change: Change<T>) => void,
+    ): Followed =>
+      createReflector<T>({
+        path: `${api}${namespace === undefined ? '' : `/namespaces/${namespace}`}/${resource}`,
+        client,
+        clock,
+        random,
+        keep,
+        onProblem,
+        onHealth: report,
+        onChange(change) {
+          obey(change);
+          gather();
+        },
+      });
+    slices.push(
+      reflect('/apis/discovery.k8s.io/v1', 'endpointslices', keepSlice, (change) => cluster.slices(change, namespace)),
+    );
+    others.push(
+      reflect('/api/v1', 'services', keepService, cluster.services),
+      reflect('/api/v1', 'pods', keepPod, cluster.pods),
+      reflect('/apis/breaker.kubervisor.io/v1', 'kubervisorservices', keepPolicy, book.follow),
+    );
+  }
+  const reflectors = [...slices, ...others];
+
+  return {
+    health: () => reflectors.map((reflector) => reflector.health()),
+    problems,
+    async start(onChanges, signal) {
+      signal.throwIfAborted();
+      const stopped = Promise.withResolvers<void>();
+      signal.addEventListener('abort', stop, { once: true });
+      for (const reflector of reflectors) void reflector.run(signal);
+      await Promise.race([stopped.promise, Promise.all(reflectors.map(({ synced }) => synced))]);
+      signal.throwIfAborted();
+      hand = onChanges;
+      settle();
+
+      function stop(): void {
+        gathering.cancel();
+        doubting.cancel();
+        stopped.resolve();
+      }
+    },
+  };
+}

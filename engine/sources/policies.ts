@@ -1,0 +1,111 @@
+/** Which policy is in force for each Service, among all that claim one. Every source of policies asks here. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Fleet, ServiceKey } from '../model.ts';
+import { pickWinner } from '../policy/conflicts.ts';
+import type { PolicyOutcome } from '../policy/parse.ts';
+import type { Problem } from '../problem.ts';
+import type { SourceChange } from './source.ts';
+
+/** A policy, acceptable or not, as a source has it. */
+export interface PolicyClaim {
+  readonly namespace: string;
+  readonly name: string;
+  /** Where its `spec.service` is, for people. */
+  readonly servicePlace: Pick<Problem, 'file' | 'line' | 'column'>;
+  readonly outcome: PolicyOutcome;
+}
+
+type InForce = Extract<SourceChange, { kind: 'policy' | 'policy-invalid' }>;
+
+export interface PoliciesState {
+  readonly inForce: ReadonlyMap<ServiceKey, InForce>;
+  /** `namespace/name` of the policy that decides about each Service. */
+  readonly owners: ReadonlyMap<ServiceKey, string>;
+  readonly problems: readonly Problem[];
+}
+
+export function updatePolicies(
+  previous: PoliciesState | undefined,
+  policies: readonly PolicyClaim[],
+  fleets: ReadonlyMap<ServiceKey, Fleet>,
+  where: 'the directory' | 'the cluster',
+): PoliciesState {
+  const problems = policies.flatMap(({ outcome }) =>
+    outcome.kind === 'accepted' ? outcome.warnings : outcome.problems,
+  );
+  const inForce = new Map<ServiceKey, InForce>();
+  const owners = new Map<ServiceKey, string>();
+  for (const [service, claims] of Map.groupBy(policies, (policy) => serviceOf(policy, previous))) {
+    if (service === undefined) continue;
+    const { owner, change, losers } = decide(service, claims, previous?.owners.get(service));
+    inForce.set(service, change);
+    owners.set(service, owner);
+    problems.push(...losers);
+    if (!fleets.has(service)) problems.push(...claims.map((claim) => unknownService(service, claim, where)));
+  }
+  return { inForce, owners, problems };
+}
+
+/** What a receiver has to be told to come from one to the other. */
+export function policyChanges(before: PoliciesState | undefined, after: PoliciesState): readonly SourceChange[] {
+  const changes: SourceChange[] = [];
+  for (const [service, change] of after.inForce) {
+    if (!isDeepStrictEqual(before?.inForce.get(service), change)) changes.push(change);
+  }
+  for (const service of before?.inForce.keys() ?? []) {
+    if (!after.inForce.has(service)) changes.push({ kind: 'policy-gone', service });
+  }
+  return changes;
+}
+
+/**
+ * What a refused policy says about its Service is as doubtful as the rest of it (the name may be half-written), so the
+ * Service it decided about comes first.
+ */
+function serviceOf(policy: PolicyClaim, previous: PoliciesState | undefined): ServiceKey | undefined {
+  const { outcome } = policy;
+  if (outcome.kind === 'accepted') return outcome.policy.service;
+  const owned = [...(previous?.owners ?? [])].find(([, owner]) => owner === keyOf(policy))?.[0];
+  return owned ?? outcome.service;
+}
+
+interface Decision {
+  readonly owner: string;
+  readonly change: InForce;
+  readonly losers: readonly Problem[];
+}
+
+/** A policy that was in force and broke freezes its Service, even if another one stands by: a typo is no handover. */
+function decide(service: ServiceKey, claims: readonly PolicyClaim[], owner: string | undefined): Decision {
+  const [broken] = claims
+    .filter(({ outcome }) => outcome.kind === 'refused')
+    .sort((a, b) => Number(keyOf(b) === owner) - Number(keyOf(a) === owner));
+  const accepted = claims.flatMap(({ outcome }) => (outcome.kind === 'accepted' ? [outcome.policy] : []));
+  const [first, ...others] = accepted;
+  if (first === undefined || (broken !== undefined && keyOf(broken) === owner)) {
+    const problems = broken?.outcome.kind === 'refused' ? broken.outcome.problems : [];
+    const name = broken === undefined ? '' : keyOf(broken);
+    return { owner: name, change: { kind: 'policy-invalid', service, problems }, losers: [] };
+  }
+  const { winner, losers } = pickWinner([first, ...others]);
+  const placed = losers.map(({ policy, problem }) => {
+    const claim = claims.find((candidate) => keyOf(candidate) === keyOf(policy));
+    return { ...problem, ...claim?.servicePlace };
+  });
+  return { owner: keyOf(winner), change: { kind: 'policy', policy: winner }, losers: placed };
+}
+
+function keyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return `${namespace}/${name}`;
+}
+
+function unknownService(service: ServiceKey, { servicePlace }: PolicyClaim, where: string): Problem {
+  return {
+    code: 'KV0216',
+    severity: 'error',
+    ...servicePlace,
+    field: 'spec.service',
+    message: `there is no Service ${service} in ${where}; the policy judges nobody`,
+    remedy: 'correct the name, or add the Service',
+  };
+}

@@ -1,0 +1,68 @@
+/** `kubervisor serve` on a real API server, with a real Envoy that obeys it. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { servingConfigYaml } from '../../demo/files.ts';
+import type { HostStatus } from '../../demo/world/envoy.ts';
+import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
+import { eventually } from '../../demo/world/wait.ts';
+import { describeWith } from '../support/parts.ts';
+import { usePrograms } from '../support/programs.ts';
+import { act, freePorts, isConnected, startObeyingEnvoy, startServing } from '../support/serving.ts';
+import { startControlPlane } from './control-plane.ts';
+import { installCrd } from './crd.ts';
+import { createShop, type PodSpec } from './shop.ts';
+import { startWire } from './wire.ts';
+
+const pods: readonly PodSpec[] = [1, 2, 3, 4].map((n) => ({ name: `pricer-${n}`, ip: `10.1.0.${n}` }));
+const soon = { timeoutMs: 20_000 };
+
+describeWith(['kube-apiserver', 'etcd', 'envoy'], 'serve on a cluster', (executables) => {
+  const programs = usePrograms();
+
+  it('what the cluster has is served; neither the end of serve nor that of the API server changes it', async () => {
+    await inTemporaryFolder('cluster', async (folder) => {
+      programs.keep({ stop: () => removeFolder(folder) });
+      const plane = programs.keep(await startControlPlane({ executables }));
+      const wire = await startWire(plane.url);
+      programs.keep({ stop: () => wire.close() });
+      await installCrd(plane.api);
+      const shop = await createShop(plane.api, 'shop');
+      await shop.service('pricer');
+      for (const pod of pods) await shop.pod('pricer', pod);
+      await shop.slice('pricer', pods);
+
+      const ports = await freePorts();
+      const config = servingConfigYaml(ports).replace('{files: ./config}', '{kubernetes: {kubeconfig: ./kube.yaml}}');
+      await writeFile(join(folder, 'kubervisor.yaml'), config);
+      await writeFile(join(folder, 'kube.yaml'), plane.kubeconfig('administrator', wire.url));
+      const first = programs.keep((await startServing(folder, ports)).process);
+      const url = `http://127.0.0.1:${ports.http}`;
+      const envoy = programs.keep(await startObeyingEnvoy(executables.envoy, ports));
+      const health = async (address: string): Promise<HostStatus['edsHealth'] | undefined> =>
+        (await envoy.clusters('pricer')).find((host) => host.address === `${address}:8080`)?.edsHealth;
+      await eventually(async () => (await envoy.clusters('pricer')).length === pods.length, soon);
+
+      await act(url, 'eject', 'pricer-3', { forSeconds: 600 });
+      await eventually(async () => (await health('10.1.0.3')) === 'DRAINING', soon);
+      const before = await envoy.clusters('pricer');
+
+      wire.cut();
+      first.kill('SIGKILL');
+      await first.exited;
+      const second = startServing(folder, ports);
+      await eventually(async () => (await fetch(`${url}/readyz`)).status === 503, soon);
+      // It knows nothing yet, and so it says nothing.
+      expect(await envoy.clusters('pricer')).toEqual(before);
+      wire.mend();
+      programs.keep((await second).process);
+      // Envoy's own backoff may have come as far as 30 s.
+      await eventually(() => isConnected(url), { timeoutMs: 40_000 });
+      expect(await envoy.clusters('pricer')).toEqual(before);
+
+      await shop.slice('pricer', pods.slice(0, 3));
+      await eventually(async () => (await envoy.clusters('pricer')).length === 3, soon);
+      expect(await health('10.1.0.3')).toBe('DRAINING');
+    });
+  }, 120_000);
+});

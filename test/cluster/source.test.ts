@@ -1,0 +1,258 @@
+/** The Kubernetes source against a real API server, over a wire that can be cut. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { eventually } from '../../demo/world/wait.ts';
+import { systemClock } from '../../engine/clock.ts';
+import { type Fleet, type ServiceKey, serviceKey } from '../../engine/model.ts';
+import { formatProblem } from '../../engine/problem.ts';
+import { connect } from '../../engine/sources/kubernetes/connect.ts';
+import { createKubernetesSource, type KubernetesSource } from '../../engine/sources/kubernetes/source.ts';
+import type { SourceChange } from '../../engine/sources/source.ts';
+import { describeWith } from '../support/parts.ts';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { crdsPath, installCrd } from './crd.ts';
+import { createShop, done, type PodSpec, type Shop } from './shop.ts';
+import { startWire, type Wire } from './wire.ts';
+
+const pods: readonly PodSpec[] = [1, 2, 3, 4].map((n) => ({
+  name: `pricer-${n}`,
+  ip: `10.1.0.${n}`,
+  zone: n % 2 === 0 ? 'east' : 'west',
+  labels: { 'pod-template-hash': 'abc' },
+}));
+const spec = { service: 'pricer', breakers: [{ name: 'a', threshold: { query: 'x', operator: '>', value: 1 } }] };
+
+/** A source, and what it has told so far. */
+interface Seen {
+  readonly source: KubernetesSource;
+  readonly started: Promise<void>;
+  readonly changes: readonly SourceChange[];
+  fleet(service: ServiceKey): Fleet | undefined;
+  names(): readonly string[];
+}
+
+describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) => {
+  let plane: ControlPlane;
+  let wire: Wire;
+  let folder: string;
+  let shop: Shop;
+  let count = 0;
+  let stopping: AbortController;
+
+  beforeAll(async () => {
+    plane = await startControlPlane({ executables });
+    wire = await startWire(plane.url);
+    folder = await mkdtemp(join(tmpdir(), 'kubervisor-source-'));
+    await installCrd(plane.api);
+  }, 120_000);
+
+  afterAll(async () => {
+    await wire?.close();
+    await plane?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  beforeEach(async () => {
+    stopping = new AbortController();
+    shop = await createShop(plane.api, `shop-${(count += 1)}`);
+    await shop.service('pricer');
+    for (const pod of pods) await shop.pod('pricer', pod);
+    await shop.slice('pricer', pods);
+  });
+
+  afterEach(() => stopping.abort());
+
+  async function watch(user: 'administrator' | 'kubervisor' = 'administrator', namespaces = [shop.namespace]) {
+    const kubeconfig = join(folder, `${user}.yaml`);
+    await writeFile(kubeconfig, plane.kubeconfig(user, wire.url));
+    const changes: SourceChange[] = [];
+    const fleets = new Map<ServiceKey, Fleet>();
+    const source = createKubernetesSource({
+      client: await connect({ kubeconfig }, systemClock),
+      clock: systemClock,
+      random: Math.random,
+      namespaces,
+      onProblem: (problem) => {
+        throw new Error(formatProblem(problem));
+      },
+    });
+    const started = source.start((batch) => {
+      changes.push(...batch);
+      for (const change of batch) {
+        if (change.kind === 'fleet') fleets.set(change.fleet.service, change.fleet);
+        if (change.kind === 'fleet-gone') fleets.delete(change.service);
+      }
+    }, stopping.signal);
+    // A test that ends before the first list is no failure.
+    started.catch(() => undefined);
+    const fleet = (service: ServiceKey): Fleet | undefined => fleets.get(service);
+    const seen: Seen = {
+      source,
+      started,
+      changes,
+      fleet,
+      names: () => (fleet(pricer()) ?? { backends: [] }).backends.map(({ name }) => name).toSorted(),
+    };
+    return seen;
+  }
+
+  const pricer = (): ServiceKey => serviceKey(shop.namespace, 'pricer');
+  const soon = { timeoutMs: 20_000 };
+
+  it('reads fleet and policy as they are: labels, zone, age, identity', async () => {
+    await done(shop.policy('p', spec));
+    const seen = await watch();
+    await seen.started;
+    expect(seen.source.problems().filter(({ severity }) => severity === 'error')).toEqual([]);
+    expect(seen.changes.map(({ kind }) => kind)).toEqual(['fleet', 'policy']);
+    expect(seen.fleet(pricer())).toMatchObject({
+      hasSelector: true,
+      ports: [{ name: 'http', number: 80 }],
+    });
+    const backend = seen.fleet(pricer())?.backends.find(({ name }) => name === 'pricer-2');
+    expect(backend).toMatchObject({
+      podName: 'pricer-2',
+      podUid: backend?.id,
+      ready: true,
+      zone: 'east',
+      labels: { app: 'pricer', 'pod-template-hash': 'abc' },
+      readySinceMs: Date.parse('2026-01-02T03:04:05Z'),
+      endpoints: [{ portName: 'http', address: '10.1.0.2', port: 8080 }],
+    });
+  });
+
+  it('follows: an endpoint that is not ready, a pod that goes, a policy that is edited and deleted, a Service that goes', async () => {
+    await done(shop.policy('p', spec));
+    const seen = await watch();
+    await seen.started;
+
+    await shop.slice('pricer', [{ ...(pods[0] as PodSpec), ready: false }, ...pods.slice(1)]);
+    await eventually(() => seen.fleet(pricer())?.backends.some(({ ready }) => !ready), soon);
+
+    await shop.deletePod('pricer-4');
+    await shop.slice('pricer', pods.slice(0, 3));
+    await eventually(() => seen.names().length === 3, soon);
+
+    await done(shop.policy('p', { ...spec, settle: 3 }));
+    await eventually(() => seen.changes.some((each) => each.kind === 'policy' && each.policy.settle === 3), soon);
+
+    await shop.delete('kubervisorservices/p');
+    await eventually(() => seen.changes.some(({ kind }) => kind === 'policy-gone'), soon);
+    await shop.delete('services/pricer');
+    await eventually(() => seen.fleet(pricer()) === undefined, soon);
+  });
+
+  it('a status that is written is no change of the policy', async () => {
+    await done(shop.policy('p', spec));
+    const seen = await watch();
+    await seen.started;
+    const path = `/apis/breaker.kubervisor.io/v1/namespaces/${shop.namespace}/kubervisorservices/p`;
+    const { body } = await plane.api.get(path);
+    await done(plane.api.put(`${path}/status`, { ...(body as object), status: { serving: '4/4' } }));
+    await shop.slice('pricer', pods.slice(0, 3));
+    await eventually(() => seen.names().length === 3, soon);
+    expect(seen.changes.filter(({ kind }) => kind === 'policy')).toHaveLength(1);
+  });
+
+  it('while the API server is away everything stays; afterwards it follows what happened meanwhile', async () => {
+    const seen = await watch();
+    await seen.started;
+    wire.cut();
+    try {
+      await eventually(() => seen.source.problems().some(({ code }) => code === 'KV0801'), soon);
+      await shop.slice('pricer', pods.slice(0, 3));
+      expect(seen.names()).toHaveLength(4);
+    } finally {
+      wire.mend();
+    }
+    await eventually(() => seen.names().length === 3, soon);
+    await eventually(() => seen.source.problems().length === 0, soon);
+    // It went on from where it was.
+    expect(seen.source.health().map(({ lists }) => lists)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('starts when the API server is not there yet, and is not ready before it was', async () => {
+    wire.cut();
+    const seen = await watch();
+    let isStarted = false;
+    void seen.started.then(() => {
+      isStarted = true;
+    });
+    try {
+      await eventually(() => seen.source.problems().length === 4, soon);
+      expect(seen.source.problems()[0]?.message).toContain('nothing was read yet');
+      expect(isStarted).toBe(false);
+    } finally {
+      wire.mend();
+    }
+    await seen.started;
+    expect(seen.names()).toHaveLength(4);
+  });
+
+  it('a right that is missing is named, and used as soon as it is given', async () => {
+    const role = (resources: readonly [group: string, ...names: string[]][]) =>
+      plane.api.apply(`/apis/rbac.authorization.k8s.io/v1/namespaces/${shop.namespace}/roles/reader`, {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'Role',
+        metadata: { name: 'reader' },
+        rules: resources.map(([group, ...names]) => ({
+          apiGroups: [group],
+          resources: names,
+          verbs: ['list', 'watch'],
+        })),
+      });
+    const others = [
+      ['discovery.k8s.io', 'endpointslices'],
+      ['breaker.kubervisor.io', 'kubervisorservices'],
+    ] as const satisfies readonly [string, ...string[]][];
+    await done(role([['', 'services'], ...others]));
+    await done(
+      plane.api.post(`/apis/rbac.authorization.k8s.io/v1/namespaces/${shop.namespace}/rolebindings`, {
+        metadata: { name: 'reader' },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' },
+        subjects: [{ kind: 'User', name: 'kubervisor' }],
+      }),
+    );
+    const seen = await watch('kubervisor');
+    const problem = await eventually(() => seen.source.problems().find(({ code }) => code === 'KV0802'), soon);
+    expect(formatProblem(problem)).toContain('cannot list resource "pods" in API group ""');
+    await done(role([['', 'services', 'pods'], ...others]));
+    await seen.started;
+    expect(seen.names()).toHaveLength(4);
+  });
+
+  it('an object that an older CRD let in is told, and does not come into force', async () => {
+    const { body } = await plane.api.get(`${crdsPath}/kubervisorservices.breaker.kubervisor.io`);
+    const crd = body as { spec: { versions: [{ schema: object }] } };
+    const loose = structuredClone(crd);
+    loose.spec.versions[0].schema = {
+      openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+    };
+    const put = async (object: object): Promise<void> => {
+      const { body: current } = await plane.api.get(`${crdsPath}/kubervisorservices.breaker.kubervisor.io`);
+      const { metadata } = current as { metadata: object };
+      await done(plane.api.put(`${crdsPath}/kubervisorservices.breaker.kubervisor.io`, { ...object, metadata }));
+    };
+    await put(loose);
+    try {
+      await eventually(async () => (await shop.policy('p', { ...spec, settle: 'often' })).status < 300, soon);
+    } finally {
+      await put(crd);
+    }
+    const seen = await watch();
+    await seen.started;
+    expect(seen.changes.map(({ kind }) => kind)).toEqual(['fleet', 'policy-invalid']);
+    expect(seen.source.problems().map(formatProblem)).toEqual([
+      expect.stringMatching(/^KubervisorService shop-\d+\/p: error KV0104 spec\.settle: must be an integer/),
+    ]);
+  });
+
+  it('all namespaces at once, when none is named', async () => {
+    const seen = await watch('administrator', []);
+    await seen.started;
+    expect(seen.names()).toHaveLength(4);
+    expect(seen.fleet(serviceKey('default', 'kubernetes'))).toMatchObject({ backends: [] });
+  });
+});

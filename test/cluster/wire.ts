@@ -1,0 +1,73 @@
+/** A TCP proxy on loopback that can be cut, as a network between us and the API server can. */
+import { connect, createServer, type Socket } from 'node:net';
+import { once } from 'node:events';
+
+export interface Wire {
+  /** `https://127.0.0.1:PORT`: the server behind it has a certificate for this address. */
+  readonly url: string;
+  /** Ends all connections and refuses new ones. */
+  cut(): void;
+  /** Keeps connections, and lets nothing through any more: half open. */
+  silence(): void;
+  /** New connections work again. Those that were silenced stay so. */
+  mend(): void;
+  close(): Promise<void>;
+}
+
+export async function startWire(targetUrl: string): Promise<Wire> {
+  const target = new URL(targetUrl);
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let isCut = false;
+  let isSilent = false;
+
+  const server = createServer((client) => {
+    if (isCut) {
+      client.destroy();
+      return;
+    }
+    const upstream = connect(Number(target.port), target.hostname);
+    const pair = [client, upstream] as const;
+    pairs.add(pair);
+    for (const [from, to] of [pair, [upstream, client] as const]) {
+      from.on('data', (chunk) => {
+        if (!isSilent) to.write(chunk);
+      });
+      from.on('error', () => undefined);
+      from.on('close', () => {
+        to.destroy();
+        pairs.delete(pair);
+      });
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('a TCP listener has no port');
+
+  function endAll(): void {
+    for (const [client, upstream] of pairs) {
+      client.destroy();
+      upstream.destroy();
+    }
+  }
+
+  return {
+    url: `https://127.0.0.1:${address.port}`,
+    cut() {
+      isCut = true;
+      endAll();
+    },
+    silence() {
+      isSilent = true;
+    },
+    mend() {
+      isCut = false;
+      isSilent = false;
+    },
+    async close() {
+      endAll();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
