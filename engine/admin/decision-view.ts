@@ -1,13 +1,12 @@
 /** The record of a backend that is out or has strikes, and what has to happen for it to get further. */
 import type { EpochMs } from '../model.ts';
 import { formatDuration } from '../policy/duration.ts';
-import type { Breaker } from '../policy/policy.ts';
 import type { Decision } from '../rotation/decision.ts';
 import type { Held, ServiceState, TrackName } from '../rotation/state.ts';
 import { describeHeld } from '../budget/held.ts';
 import { endOf } from '../rotation/time.ts';
 import { guidanceOf } from '../rotation/unguided.ts';
-import { trackOf } from '../rotation/work.ts';
+import { acquittersOf } from '../rotation/suspects.ts';
 import type { DecisionView, HeldView } from './messages.ts';
 import { toTime } from './time.ts';
 
@@ -45,18 +44,27 @@ type CauseView = Pick<
   | 'budget'
   | 'verb'
   | 'actor'
+  | 'agreed'
 >;
 
 function causeView({ cause }: Decision): CauseView {
   if (cause.kind === 'manual') {
     const { verb, actor, reason } = cause;
-    const nothing = { breaker: '', query: '', windowSeconds: 0, streakAnomalous: 0, streakOf: 0, budget: '' };
+    const nothing = {
+      breaker: '',
+      query: '',
+      windowSeconds: 0,
+      streakAnomalous: 0,
+      streakOf: 0,
+      budget: '',
+      agreed: [],
+    };
     return { cause: 'manual', ...nothing, verb, actor, reason };
   }
-  const { breaker, value, bound, severity, reason, query, lookbackMs, streak, budget } = cause;
+  const { breaker, value, bound, severity, reason, query, lookbackMs, streak, budget, agreed = [] } = cause;
   return {
     cause: 'breaker',
-    ...{ breaker, value, bound, severity, reason, budget },
+    ...{ breaker, value, bound, severity, reason, budget, agreed },
     query: query ?? '',
     windowSeconds: lookbackMs / 1000,
     streakAnomalous: streak.anomalous,
@@ -102,7 +110,7 @@ function nextStep(state: ServiceState, track: TrackName, decision: Decision): Ne
   const weight = ramp.weights[decision.step + 1] ?? 100;
   const goesTo = weight >= 100 ? 'goes to full weight' : `goes to ${weight} % of its weight`;
   const stepEndMs = decision.sinceMs + ramp.stepPeriodMs;
-  const judges = judgesOf(state, track, decision);
+  const judges = state.policy === undefined ? [] : acquittersOf(decision, state.policy, track);
   if (decision.returning.kind === 'time' || judges.length === 0) return { next: `${goesTo} by time`, atMs: stepEndMs };
 
   // A verdict speaks of this step only if everything it looks back on lies after the step began.
@@ -112,13 +120,4 @@ function nextStep(state: ServiceState, track: TrackName, decision: Decision): Ne
     next: `${goesTo} when ${names} finds it normal over samples from after this step began, and no breaker finds it anomalous`,
     atMs: Math.max(stepEndMs, decision.evidenceFromMs + lookbackMs),
   };
-}
-
-/** Whose acquittal counts: its accuser's, or, of one a person took out, any of the track's. */
-function judgesOf(state: ServiceState, track: TrackName, { cause }: Decision): readonly Breaker[] {
-  const { policy } = state;
-  if (policy === undefined) return [];
-  const acting = policy.breakers.filter((breaker) => trackOf(policy, breaker) === track);
-  const accusers = acting.filter(({ name }) => cause.kind === 'breaker' && name === cause.breaker);
-  return accusers.length > 0 ? accusers : acting;
 }

@@ -122,6 +122,11 @@ describe('responses', () => {
     for (const backend of ['p1', 'p3', 'p4', 'p6', 'p8']) {
       note('WhyResponse', handlers.why({ backend, namespace: '', name: '' }));
     }
+    const agreed = world({
+      policy: policyOf({ combine: 'All', breakers: [breakerOf(), breakerOf({ name: 'slow' })] }),
+    });
+    for (const name of ['errors', 'slow']) agreed.evaluations(2, agreed.bad('p1'), name);
+    note('WhyResponse', adminOf(agreed).handlers.why({ backend: 'p1', namespace: '', name: '' }));
     const takeOut = { ...act, backend: 'p7', forSeconds: 60, force: true };
     note('EjectResponse', await handlers.eject(takeOut, {}));
     note('PauseResponse', await handlers.pause(takeOut, {}));

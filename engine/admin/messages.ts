@@ -245,6 +245,15 @@ export interface DecisionView {
   readonly closed: boolean;
   readonly epoch: number;
   readonly seq: number;
+  readonly agreed: readonly AgreementView[];
+}
+
+export interface AgreementView {
+  readonly breaker: string;
+  readonly severity: number;
+  readonly value: number;
+  readonly bound: number;
+  readonly reason: string;
 }
 
 export interface HeldView {

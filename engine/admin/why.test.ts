@@ -158,6 +158,24 @@ describe('why a backend is not out', () => {
     expect(linesOf(everything, 'suspension')).toEqual([`everything is suspended since ${at} by bo: outage`]);
   });
 
+  it('because not every breaker finds it anomalous, with combine: All', () => {
+    const w = world({ policy: policyOf({ combine: 'All', breakers: [breakerOf(), breakerOf({ name: 'slow' })] }) });
+    w.evaluations(3, w.bad('p1'), 'errors');
+    w.evaluate(w.bad(), 'slow');
+    expect(why(w, 'p1').conclusion).toBe(
+      'p1 is serving: errors finds it anomalous, slow does not (normal), and it takes all of them',
+    );
+    expect(linesOf(why(w, 'p1'), 'next')).toEqual([
+      'goes out when all of errors (2 of 3), slow (2 of 3) find it anomalous and the budget allows it',
+    ]);
+    w.evaluations(2, w.bad('p1'), 'slow');
+    w.evaluate(w.bad('p1'), 'errors');
+    expect(linesOf(why(w, 'p1'), 'rotation')[0]).toContain(': value 9 > 5, and by slow: value 9 > 5; retry 0');
+    expect(linesOf(why(w, 'p1'), 'policy')).toEqual([
+      'shop/pricer: Enforce, all its breakers have to agree (combine: All)',
+    ]);
+  });
+
   it('because nothing could be judged', () => {
     const w = world();
     w.evaluate({ kind: 'unusable', reason: 'prometheus is down' });

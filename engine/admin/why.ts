@@ -35,7 +35,7 @@ export function explain(state: ServiceState, backend: Backend, context: WhyConte
     ['budget', [budget.text, ...describeBudgetThen(view.decision)]],
     ['shadow', describeShadow(view)],
     ['rotation', [describeRotation(view)]],
-    ['next', describeNext(view, breakers)],
+    ['next', describeNext(view, breakers, state)],
   ];
   return {
     service: state.service,
@@ -56,7 +56,8 @@ function describeBackend({ service }: ServiceState, view: BackendView): string {
 
 function describePolicy({ policy }: ServiceState): string {
   if (policy === undefined) return 'no policy: no breaker judges it, only people take something out';
-  return `${policy.namespace}/${policy.name}: ${policy.enforcement}`;
+  const all = policy.combine === 'All' ? ', all its breakers have to agree (combine: All)' : '';
+  return `${policy.namespace}/${policy.name}: ${policy.enforcement}${all}`;
 }
 
 function describeSuspension(state: ServiceState, context: ViewContext): readonly string[] {
@@ -153,7 +154,7 @@ function describeDecision(decision: DecisionView): string {
   const by =
     cause === 'manual'
       ? `by ${actor} (${verb}): ${reason}`
-      : `by breaker ${breaker}, ${decision.streakAnomalous} of ${decision.streakOf} anomalous over ${formatDuration(decision.windowSeconds * 1000)}: ${reason}`;
+      : `by breaker ${breaker}, ${decision.streakAnomalous} of ${decision.streakOf} anomalous over ${formatDuration(decision.windowSeconds * 1000)}: ${reason}${describeAgreed(decision)}`;
   const strikes = cause === 'manual' ? '' : `; retry ${retries}, at most ${maxRetries}`;
   const blameless = returning === 'evidence' ? '' : `; returning by time alone (${returning})`;
   const closed = decision.closed ? '; no longer listed' : '';
@@ -161,13 +162,25 @@ function describeDecision(decision: DecisionView): string {
   return `${was} since ${state === 'serving' ? decision.outSinceTime : decision.sinceTime} ${by}${strikes}${blameless}${closed}`;
 }
 
-function describeNext({ decision, held }: BackendView, breakers: readonly BreakerView[]): readonly string[] {
+function describeAgreed({ agreed }: DecisionView): string {
+  return agreed.map(({ breaker, reason }) => `, and by ${breaker}: ${reason}`).join('');
+}
+
+function describeNext(
+  { decision, held }: BackendView,
+  breakers: readonly BreakerView[],
+  { policy }: ServiceState,
+): readonly string[] {
   if (decision !== undefined) {
     const at = decision.nextTime === undefined ? '' : `, not before ${decision.nextTime}`;
     return [`${decision.next}${at}`];
   }
   if (held !== undefined) return [`goes out as soon as nothing holds it any more (${held.text})`];
   const acting = breakers.filter(({ enforcement }) => enforcement === 'Enforce');
+  if (policy?.combine === 'All' && acting.length > 1) {
+    const each = acting.map(({ name, confirmAtLeast, confirmOf }) => `${name} (${confirmAtLeast} of ${confirmOf})`);
+    return [`goes out when all of ${each.join(', ')} find it anomalous and the budget allows it`];
+  }
   return acting.map(
     ({ name, confirmAtLeast, confirmOf }) =>
       `goes out when ${name} finds it anomalous in ${confirmAtLeast} of ${confirmOf} evaluations and the budget allows it`,
@@ -191,19 +204,31 @@ function conclude(
   if (held !== undefined) return `${name} is serving although anomalous, held by ${held.cause}: ${held.text}`;
   const index = verdicts.findIndex(({ kind }) => kind === 'anomalous');
   const [verdict, breaker] = [verdicts[index], breakers[index]];
+  const dissenter =
+    state.policy?.combine === 'All'
+      ? verdicts.find(({ kind }, at) => kind !== 'anomalous' && breakers[at]?.enforcement === breaker?.enforcement)
+      : undefined;
   if (verdict !== undefined && breaker !== undefined)
-    return `${name} is serving: ${notConfirmed(view, verdict, breaker)}`;
+    return `${name} is serving: ${notConfirmed(view, verdict, breaker, dissenter)}`;
   if (verdicts.every(({ kind }) => kind === 'normal')) return `${name} is serving: every breaker finds it normal`;
   const silent = verdicts.find(({ kind }) => kind !== 'normal');
   return `${name} is serving: no breaker finds it anomalous (${silent?.breaker ?? ''}: ${silent?.reason ?? ''})`;
 }
 
-function notConfirmed({ shadowDecision }: BackendView, verdict: VerdictView, breaker: BreakerView): string {
+function notConfirmed(
+  { shadowDecision }: BackendView,
+  verdict: VerdictView,
+  breaker: BreakerView,
+  dissenter: VerdictView | undefined,
+): string {
   if (breaker.outcome === 'fleet-wide')
     return `${breaker.name} sees the fleet as a whole moved, so it takes nobody out`;
   if (breaker.enforcement === 'Observe') {
     const state = shadowDecision?.state ?? 'serving';
     return `${breaker.name} finds it anomalous but only observes; it would be ${state}`;
+  }
+  if (dissenter !== undefined) {
+    return `${breaker.name} finds it anomalous, ${dissenter.breaker} does not (${dissenter.kind}), and it takes all of them`;
   }
   return `${breaker.name} finds it anomalous in ${verdict.streakAnomalous} of ${verdict.streakOf} evaluations, it takes ${breaker.confirmAtLeast} of ${breaker.confirmOf}`;
 }

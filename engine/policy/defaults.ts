@@ -8,6 +8,7 @@ export const defaults = {
   settle: 10,
   proximity: 'None',
   warmUp: '2m',
+  combine: 'Any',
   eject: { how: 'Drain', thenAfterClose: 'Remove' },
   budget: {
     minAvailableCount: 1,

@@ -110,6 +110,11 @@ describe('a warning, with its place and remedy', () => {
       '9:54: warning KV0155 spec.breakers[0].continuousValueDeviation.maxDeviationPercent: even a value of 0 deviates by 100 % only, so 100 % never finds a value too low (go below 100, or set direction: Above)',
     ],
     [
+      'agreement among one',
+      `${errors}  - name: slow\n    enforcement: Observe\n    evaluationPeriod: 1m\n    threshold: {query: 'rate(s[1m])', operator: '>', value: 5}\n  combine: All\n`,
+      '14:3: warning KV0151 spec.combine: has no effect with one breaker: those that only observe are not asked to agree with those that enforce (leave it out, or add a breaker)',
+    ],
+    [
       'a long window that is not longer',
       breaker(`    threshold: {query: 'rate(a[5m])', longQuery: 'rate(a[300s])', operator: '>', value: 1}\n`),
       '9:39: warning KV0165 spec.breakers[0].threshold.longQuery: looks back 5m, query 5m: it is not the longer window (lengthen its range, or leave longQuery out)',

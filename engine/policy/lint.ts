@@ -23,6 +23,7 @@ export function lint(policy: Policy, spec: PolicySpec, members?: readonly Backen
     ...activatorWithoutEffect(policy, spec),
     ...noRamp(policy),
     ...nothingToClose(policy, spec),
+    ...nothingToCombine(policy),
     ...breakers,
     ...(members === undefined ? [] : lintFleetSize(policy, members.length)),
     ...(members === undefined ? [] : everybodyIsNear(policy, members)),
@@ -121,6 +122,14 @@ function nothingToClose({ eject }: Policy, spec: PolicySpec): readonly Finding[]
   if (eject.how !== 'Remove' || eject.then !== 'Remove') return [];
   const message = `nothing is left to remove ${after}: how is Remove already`;
   return [warning(codes.nothingToClose, path, message, 'set how: Drain, or then: Evict')];
+}
+
+function nothingToCombine({ combine, breakers }: Policy): readonly Finding[] {
+  const enforcing = breakers.filter(({ enforcement }) => enforcement === 'Enforce').length;
+  if (combine !== 'All' || enforcing > 1 || breakers.length - enforcing > 1) return [];
+  const message =
+    'has no effect with one breaker: those that only observe are not asked to agree with those that enforce';
+  return [warning(codes.noEffect, ['spec', 'combine'], message, 'leave it out, or add a breaker')];
 }
 
 function backends(count: number): string {

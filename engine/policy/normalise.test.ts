@@ -43,6 +43,7 @@ test('a policy that says nothing has every default', () => {
     },
     proximity: 'None',
     warmUpMs: 120_000,
+    combine: 'Any',
     activator: {
       mode: 'periodic',
       periodMs: 30_000,

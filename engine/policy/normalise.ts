@@ -28,6 +28,7 @@ export function normalise(object: PolicyObject, options: NormaliseOptions): Poli
     proximity: spec.proximity ?? defaults.proximity,
     warmUpMs: durationMs(spec.warmUp ?? defaults.warmUp),
     breakers: breakerSpecs(spec).map((breaker) => normaliseBreaker(breaker, enforcement)),
+    combine: spec.combine ?? defaults.combine,
     activator: activatorOf(spec),
   };
   const { creationTimestamp } = metadata;

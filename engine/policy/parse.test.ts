@@ -465,7 +465,7 @@ describe('an object from an API server', () => {
           field: 'spec.newField',
           message: 'is not a known field',
           remedy:
-            'known here: service, enforcement, settle, eject, budget, proximity, warmUp, breaker, breakers, activator',
+            'known here: service, enforcement, settle, eject, budget, proximity, warmUp, breaker, breakers, combine, activator',
         },
       ],
     });

@@ -21,6 +21,8 @@ export interface Policy {
   /** Age from Ready under which a backend is neither judged nor a reference. */
   readonly warmUpMs: number;
   readonly breakers: readonly Breaker[];
+  /** How many breakers of a track it takes to accuse: any of them, or all; absent in records from before there was a choice. */
+  readonly combine?: 'Any' | 'All';
   readonly activator: ActivatorPolicy;
   /** Hash of the spec's meaning: a changed one settles anew. */
   readonly fingerprint: string;

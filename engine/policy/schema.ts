@@ -91,6 +91,14 @@ const Spec = Type.Object(
         expected: 'a list of 1 to 8 breakers',
       }),
     ),
+    combine: Type.Optional(
+      choice(['Any', 'All'], {
+        description:
+          'How many of the breakers it takes to take a backend out: Any one of them, or All that enforce, each confirmed ' +
+          'by itself. With All a backend comes back as soon as one of them finds it normal.',
+        default: defaults.combine,
+      }),
+    ),
     activator: Type.Optional(Activator),
   },
   {

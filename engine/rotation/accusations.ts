@@ -1,4 +1,4 @@
-/** Whom the breakers of a track find anomalous, and whether they may act on it. */
+/** Whom the breakers of a track find anomalous, alone or all together, and whether they may act on it. */
 import type { Verdict } from '../breakers/verdict.ts';
 import type { Candidate } from '../budget/plan.ts';
 import { type BackendId, members } from '../model.ts';
@@ -9,10 +9,13 @@ import { type Circumstances, type CurrentJudgement, currentJudgements, guardAgai
 import type { Refusal } from './hold.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { anomalousIn } from './streak.ts';
+import { breakersOf } from './work.ts';
 
 export interface Accusation extends Candidate {
   readonly by: Breaker;
   readonly verdict: Extract<Verdict, { kind: 'anomalous' }>;
+  /** With `combine: All` the accusations of all other breakers of the track, in the order of the policy; else empty. */
+  readonly agreed: readonly Accusation[];
 }
 
 export type Accusations = ReadonlyMap<BackendId, Accusation>;
@@ -20,7 +23,8 @@ export type Accusations = ReadonlyMap<BackendId, Accusation>;
 /**
  * The accusation that counts against each backend, over all breakers of the track, whichever has just spoken: so that a
  * mild fault seen a moment earlier does not take the place that a severe one needs. The worst of those that may act,
- * else the worst of those that may not: a breaker that is held back does not shield from another that is not.
+ * else the worst of those that may not: a breaker that is held back does not shield from another that is not. With
+ * `combine: All` there is an accusation only where all of them accuse, and what holds one of them back holds all.
  */
 export function accusationsIn(
   state: ServiceState,
@@ -30,17 +34,30 @@ export function accusationsIn(
   now: number,
 ): Accusations {
   const accusations = new Map<BackendId, Accusation>();
-  for (const judgement of currentJudgements(state, policy, track, now)) {
-    for (const { id, ready } of members(state.fleet)) {
-      if (!ready) continue;
-      const accusation = accuse(state, track, policy, judgement, id, facts);
-      const known = accusations.get(id);
-      if (accusation !== undefined && (known === undefined || outweighs(accusation, known))) {
-        accusations.set(id, accusation);
-      }
-    }
+  const judgements = currentJudgements(state, policy, track, now);
+  const needed = policy.combine === 'All' ? breakersOf(policy, track).length : 1;
+  for (const { id, ready } of members(state.fleet)) {
+    if (!ready) continue;
+    const found = judgements.flatMap((judgement) => accuse(state, track, policy, judgement, id, facts) ?? []);
+    if (found.length === 0 || found.length < needed) continue;
+    accusations.set(id, policy.combine === 'All' ? together(found) : worstOf(found));
   }
   return accusations;
+}
+
+function worstOf(found: readonly Accusation[]): Accusation {
+  return found.reduce((worst, each) => (outweighs(each, worst) ? each : worst));
+}
+
+function together(found: readonly Accusation[]): Accusation {
+  const worst = found.reduce((known, each) => (each.severity > known.severity ? each : known));
+  const guard = found.find((each) => each.guard !== undefined)?.guard;
+  return { ...worst, guard, agreed: found.filter((each) => each !== worst) };
+}
+
+/** Whether the breaker has a part in it: what others said a moment ago is acted upon when one of them speaks. */
+export function isAccuser({ by, agreed }: Accusation, speaker: Breaker): boolean {
+  return [by, ...agreed.map((each) => each.by)].some(({ name }) => name === speaker.name);
 }
 
 function accuse(
@@ -63,7 +80,7 @@ function accuse(
     policy.settle,
     isSuspect ? { ...facts, young: false, changing: undefined } : facts,
   );
-  return { id, breaker: breaker.name, severity: verdict.severity, guard, verdict, by: breaker };
+  return { id, breaker: breaker.name, severity: verdict.severity, guard, verdict, by: breaker, agreed: [] };
 }
 
 function outweighs(a: Accusation, b: Accusation): boolean {

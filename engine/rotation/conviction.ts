@@ -3,9 +3,10 @@ import type { Verdict } from '../breakers/verdict.ts';
 import { describeBudget } from '../budget/arithmetic.ts';
 import type { BackendId } from '../model.ts';
 import { type Breaker, type Policy, questionOf } from '../policy/policy.ts';
+import type { Accusation } from './accusations.ts';
 import { sentence, surplusPaused, timeOutMs } from './activator.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
-import type { Decision, DecisionCause } from './decision.ts';
+import type { Agreement, Decision, DecisionCause } from './decision.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { anomalousIn } from './streak.ts';
 import { put, remember, updateTrack, type Work } from './work.ts';
@@ -17,6 +18,8 @@ export interface Conviction {
   /** `new` from serving, confirmed and within the budget; `repeated` from probing or ramping. */
   readonly kind: 'new' | 'repeated';
   readonly retries: number;
+  /** Who else had to say so. */
+  readonly agreed: readonly Pick<Accusation, 'by' | 'verdict'>[];
 }
 
 export function convict(
@@ -79,7 +82,7 @@ function askForEviction(track: TrackName, decision: Decision, work: Work): void 
 }
 
 function causeOf(state: ServiceState, track: TrackName, conviction: Conviction): DecisionCause {
-  const { breaker, verdict, kind, backend } = conviction;
+  const { breaker, verdict, kind, backend, agreed } = conviction;
   const streak = state.breakers.get(breaker.name)?.streaks.get(backend);
   return {
     kind: 'breaker',
@@ -92,5 +95,11 @@ function causeOf(state: ServiceState, track: TrackName, conviction: Conviction):
     lookbackMs: verdict.lookbackMs ?? breaker.lookbackMs,
     streak: kind === 'new' ? { anomalous: anomalousIn(streak), of: streak?.length ?? 0 } : { anomalous: 1, of: 1 },
     budget: describeBudget(budgetOfService(state), servingIn(state, track).length),
+    ...(agreed.length === 0 ? {} : { agreed: agreed.map(agreement) }),
   };
+}
+
+function agreement({ by, verdict }: Pick<Accusation, 'by' | 'verdict'>): Agreement {
+  const { severity, value, bound, reason } = verdict;
+  return { breaker: by.name, severity, value, bound, reason };
 }

@@ -53,8 +53,24 @@ export type DecisionCause =
       readonly streak: { readonly anomalous: number; readonly of: number };
       /** The budget's arithmetic at that moment. */
       readonly budget: string;
+      /** What the other breakers said that had to agree (`combine: All`); absent: it took none. */
+      readonly agreed?: readonly Agreement[];
     }
   | { readonly kind: 'manual'; readonly verb: 'eject' | 'pause'; readonly actor: string; readonly reason: string };
+
+export interface Agreement {
+  readonly breaker: string;
+  readonly severity: number;
+  readonly value: number;
+  readonly bound: number;
+  readonly reason: string;
+}
+
+/** Names of the breakers that took it out; none where a person did. */
+export function accusersOf(cause: DecisionCause): readonly string[] {
+  if (cause.kind === 'manual') return [];
+  return [cause.breaker, ...(cause.agreed ?? []).map(({ breaker }) => breaker)];
+}
 
 /** How a backend comes back. */
 export type Returning =

@@ -1,7 +1,7 @@
 /** Serving backends that are accused: confirmed anomalies go to the one budget. */
 import { plan } from '../budget/plan.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
-import { type Accusations, refusalOf } from './accusations.ts';
+import { type Accusations, isAccuser, refusalOf } from './accusations.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import { maxDecisions } from './context.ts';
 import { convict } from './conviction.ts';
@@ -36,10 +36,10 @@ export function ejectConfirmed(
   let state = before;
   const refusals = held.map(({ candidate, cause }): Refusal => refusalOf(candidate, cause));
   for (const accusation of granted) {
-    const { id: backend, by: breaker, verdict } = accusation;
-    if (breaker.name === speaker.name) {
+    const { id: backend, by: breaker, verdict, agreed } = accusation;
+    if (isAccuser(accusation, speaker)) {
       const retries = strikesOf(before[track].decisions.get(backend));
-      state = convict(state, track, policy, { backend, breaker, verdict, kind: 'new', retries }, work);
+      state = convict(state, track, policy, { backend, breaker, verdict, kind: 'new', retries, agreed }, work);
       continue;
     }
     const cause = before[track].held.get(backend)?.cause;

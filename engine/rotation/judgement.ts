@@ -3,7 +3,7 @@ import type { Verdict } from '../breakers/verdict.ts';
 import type { BackendId } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { accusationsIn } from './accusations.ts';
-import { type Decision, isOut } from './decision.ts';
+import { accusersOf, type Decision, isOut } from './decision.ts';
 import { ejectConfirmed } from './ejection.ts';
 import type { RotationEvent } from './event.ts';
 import { evidenceFromMs, windowStartOf } from './evidence.ts';
@@ -106,8 +106,7 @@ function countHolding(
   const victims = [...state[track].decisions.values()].filter((decision) => isRecentVictim(decision, work));
   const isInvolved =
     kinds.includes('anomalous') ||
-    (kinds.includes('normal') &&
-      victims.some(({ cause }) => cause.kind === 'breaker' && cause.breaker === breaker.name));
+    (kinds.includes('normal') && victims.some(({ cause }) => accusersOf(cause).includes(breaker.name)));
   if (!isInvolved) return state;
   const count = (holding.get(breaker.name) ?? 0) + 1;
   return updateTrack(state, track, { holding: new Map(holding).set(breaker.name, count) });

@@ -1,6 +1,6 @@
 /** A new, edited or removed policy. */
 import type { Breaker, Policy } from '../policy/policy.ts';
-import { type Decision, isReturning } from './decision.ts';
+import { accusersOf, type Decision, isReturning } from './decision.ts';
 import { rampByTime, weightOf } from './ramp.ts';
 import { type BreakerState, emptyBreaker, type ServiceState, type TrackName } from './state.ts';
 import { guidanceOf } from './unguided.ts';
@@ -64,8 +64,9 @@ function withoutAccuser(before: ServiceState, track: TrackName, decision: Decisi
       ? forget(state, track, decision, 'breaker-removed', work)
       : state;
   }
-  const accuser = state.policy?.breakers.find(({ name }) => name === cause.breaker);
-  if (isActing(state, track, accuser)) return state;
+  // Of several that had to agree one is enough: it still says so, and can acquit.
+  const names = accusersOf(cause);
+  if (state.policy?.breakers.some((each) => names.includes(each.name) && isActing(state, track, each))) return state;
   // Nothing of the shadow is served, and a policy that only observes or is suspended must not shape traffic at all.
   if (track === 'shadow') return forget(state, track, decision, 'breaker-removed', work);
   if (state.policy?.enforcement === 'Suspended') return forget(state, track, decision, 'suspended', work);
@@ -76,6 +77,6 @@ function withoutAccuser(before: ServiceState, track: TrackName, decision: Decisi
   return put(state, track, { ...returning, state: 'ramping' }, 'breaker-removed', work);
 }
 
-function isActing(state: ServiceState, track: TrackName, accuser: Breaker | undefined): boolean {
-  return accuser !== undefined && state.policy !== undefined && trackOf(state.policy, accuser) === track;
+function isActing({ policy }: ServiceState, track: TrackName, accuser: Breaker): boolean {
+  return policy !== undefined && trackOf(policy, accuser) === track;
 }

@@ -1,18 +1,20 @@
 /** Probing and ramping backends under judgement, and what becomes of their strikes. */
+import type { BackendId, EpochMs } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
-import { type Accusations, refusalOf } from './accusations.ts';
+import { type Accusations, isAccuser, refusalOf } from './accusations.ts';
 import { convict } from './conviction.ts';
-import { awaitsEvidence, type Decision } from './decision.ts';
+import { accusersOf, awaitsEvidence, type Decision } from './decision.ts';
 import { verdictNow } from './evidence.ts';
-import type { Circumstances } from './guards.ts';
+import { type Circumstances, currentJudgements } from './guards.ts';
 import type { Refusal } from './hold.ts';
 import { stepIsOver, stepUp } from './ramp.ts';
 import type { ServiceState, TrackName } from './state.ts';
-import { forget, sortedDecisions, trackOf, updateTrack, type Work } from './work.ts';
+import { breakersOf, forget, sortedDecisions, updateTrack, type Work } from './work.ts';
 
 /**
  * One fresh anomaly sends a suspect out again, without budget or velocity: its place was never given back. One fresh
- * normal verdict of its accuser, while nobody accuses it, allows a step up.
+ * normal verdict of its accuser, while nobody accuses it, allows a step up. With `combine: All` the breakers judge as one
+ * here too: out again when all find it anomalous, up when one finds it normal.
  */
 export function judgeSuspects(
   before: ServiceState,
@@ -33,19 +35,14 @@ export function judgeSuspects(
     const accusation = accusations.get(backend);
     if (accusation?.guard !== undefined) {
       refusals.push(refusalOf(accusation, accusation.guard));
-    } else if (accusation?.by.name === speaker.name) {
-      const { verdict } = accusation;
-      const conviction = {
-        backend,
-        breaker: speaker,
-        verdict,
-        kind: 'repeated',
-        retries: decision.retries + 1,
-      } as const;
+    } else if (accusation !== undefined && isAccuser(accusation, speaker)) {
+      const { by: breaker, verdict, agreed } = accusation;
+      const retries = decision.retries + 1;
+      const conviction = { backend, breaker, verdict, kind: 'repeated', retries, agreed } as const;
       state = convict(state, track, policy, conviction, work);
     } else if (accusation === undefined && judgement.kind === 'judged' && !facts.correlated) {
       const isNormal = verdictNow(before, track, judgement, backend)?.kind === 'normal';
-      const mayAcquit = (accuserOf(decision, policy, track) ?? speaker).name === speaker.name;
+      const mayAcquit = acquittersOf(decision, policy, track).includes(speaker);
       if (isNormal && mayAcquit && stepIsOver(decision, ramp, work.context.now)) {
         state = stepUp(state, track, decision, ramp, work);
       }
@@ -54,14 +51,18 @@ export function judgeSuspects(
   return { state, refusals };
 }
 
-/** The breaker whose acquittal is needed; `undefined`: any of the track will do, a person took it out. */
-function accuserOf({ cause }: Decision, policy: Policy, track: TrackName): Breaker | undefined {
-  if (cause.kind === 'manual') return undefined;
-  return breakersOf(policy, track).find(({ name }) => name === cause.breaker);
+/** Whose acquittal counts: its accuser's; that of any of the track if a person took it out, or with `combine: All`. */
+export function acquittersOf({ cause }: Decision, policy: Policy, track: TrackName): readonly Breaker[] {
+  const acting = breakersOf(policy, track);
+  const accusers = acting.filter(({ name }) => accusersOf(cause).includes(name));
+  return policy.combine === 'All' || accusers.length === 0 ? acting : accusers;
 }
 
-function breakersOf(policy: Policy, track: TrackName): readonly Breaker[] {
-  return policy.breakers.filter((breaker) => trackOf(policy, breaker) === track);
+/** With `combine: All` one breaker that finds it normal speaks for it, whatever the others say. */
+function isDefended(state: ServiceState, track: TrackName, policy: Policy, backend: BackendId, now: EpochMs): boolean {
+  if (policy.combine !== 'All') return false;
+  const judgements = currentJudgements(state, policy, track, now);
+  return judgements.some(({ last }) => verdictNow(state, track, last, backend)?.kind === 'normal');
 }
 
 /**
@@ -81,10 +82,14 @@ export function forgiveStrikes(
   for (const decision of sortedDecisions(before[track])) {
     if (decision.state !== 'serving') continue;
     const verdict = verdictNow(before, track, judgement, decision.backend);
-    const healer = accuserOf(decision, policy, track) ?? breakersOf(policy, track)[0];
+    const isHealer = acquittersOf(decision, policy, track)[0] === speaker;
     let { healthyMs } = decision;
-    if (verdict?.kind === 'anomalous') healthyMs = 0;
-    else if (verdict?.kind === 'normal' && healer?.name === speaker.name) healthyMs += speaker.evaluationPeriodMs;
+    const isIll =
+      verdict?.kind === 'anomalous' && !isDefended(before, track, policy, decision.backend, work.context.now);
+    if (isIll) healthyMs = 0;
+    else if (isHealer && (verdict?.kind === 'normal' || verdict?.kind === 'anomalous')) {
+      healthyMs += speaker.evaluationPeriodMs;
+    }
     if (healthyMs === decision.healthyMs) continue;
     state =
       healthyMs >= policy.activator.resetAfterMs

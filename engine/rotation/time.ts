@@ -1,7 +1,7 @@
 /** What time alone brings about. */
 import type { EpochMs } from '../model.ts';
 import { evict } from './conviction.ts';
-import { type Decision, isOut, isReturning, leastSevereFirst } from './decision.ts';
+import { accusersOf, type Decision, isOut, isReturning, leastSevereFirst } from './decision.ts';
 import { isCorrelated } from './guards.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import type { Timing } from './context.ts';
@@ -74,13 +74,18 @@ function closeConnections(state: ServiceState, track: TrackName, decision: Decis
   const { cause } = decision;
   const mustEvict = guidanceOf(state).eject.then === 'Evict' && decision.state !== 'evicted';
   if (!mustEvict || cause.kind === 'manual') return put(state, track, closed, 'close-after', work);
-  return mayEvict(state, track, cause.breaker, work) ? evict(state, track, closed, 'close-after', work) : state;
+  return mayEvict(state, track, accusersOf(cause), work) ? evict(state, track, closed, 'close-after', work) : state;
 }
 
 /** Not while it looks as if it were not the backend's fault: there is no way back from an eviction. */
-function mayEvict(state: ServiceState, track: TrackName, accuser: string, { context: { now, timing } }: Work): boolean {
+function mayEvict(
+  state: ServiceState,
+  track: TrackName,
+  accusers: readonly string[],
+  { context: { now, timing } }: Work,
+): boolean {
   if (state.policy === undefined || isCorrelated(state, state.policy, track, now, timing)) return false;
-  return state.breakers.get(accuser)?.usable?.kind !== 'fleet-wide';
+  return accusers.every((accuser) => state.breakers.get(accuser)?.usable?.kind !== 'fleet-wide');
 }
 
 function closeTimeOf(state: ServiceState, decision: Decision): EpochMs | undefined {

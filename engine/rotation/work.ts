@@ -1,5 +1,5 @@
 /** What one step carries along, and the only ways it changes a track. */
-import type { Policy } from '../policy/policy.ts';
+import type { Breaker, Policy } from '../policy/policy.ts';
 import type { StepContext } from './context.ts';
 import type { Decision } from './decision.ts';
 import type { Author, Effect, TransitionCause } from './event.ts';
@@ -95,12 +95,13 @@ export function trackOf(
   return policy.enforcement === 'Enforce' && breaker.enforcement === 'Enforce' ? 'enforced' : 'shadow';
 }
 
+/** The breakers that drive a track, in the order of the policy. */
+export function breakersOf(policy: Policy, track: TrackName): readonly Breaker[] {
+  return policy.breakers.filter((breaker) => trackOf(policy, breaker) === track);
+}
+
 /** Whether any breaker judges in this track. While none does, nobody gives evidence and time alone brings back. */
 export function isJudged(state: ServiceState, track: TrackName): boolean {
   const { policy, suspension } = state;
-  return (
-    policy !== undefined &&
-    suspension === undefined &&
-    policy.breakers.some((breaker) => trackOf(policy, breaker) === track)
-  );
+  return policy !== undefined && suspension === undefined && breakersOf(policy, track).length > 0;
 }

@@ -47,6 +47,8 @@ export interface AuditRecord {
   readonly bound?: number;
   /** In words: of the breaker, or of the person. */
   readonly reason?: string;
+  /** Breakers that had to agree, with what they said. */
+  readonly agreed?: readonly string[];
   /** Anomalous evaluations of those looked at: `2 of 3`. */
   readonly streak?: string;
   /** The arithmetic at the moment of the ejection, else after this act. */
@@ -160,7 +162,7 @@ function decisionFields(decision: Decision): Partial<AuditRecord> {
   if (cause.kind === 'manual') {
     return { backend, name, reason: cause.reason, retries, epoch, seq };
   }
-  const { breaker, severity, value, bound, reason, query, lookbackMs, streak } = cause;
+  const { breaker, severity, value, bound, reason, query, lookbackMs, streak, agreed } = cause;
   return {
     backend,
     name,
@@ -169,6 +171,7 @@ function decisionFields(decision: Decision): Partial<AuditRecord> {
     value,
     bound,
     reason,
+    ...(agreed === undefined ? {} : { agreed: agreed.map((each) => `${each.breaker}: ${each.reason}`) }),
     streak: `${streak.anomalous} of ${streak.of}`,
     ...(query === undefined ? {} : { query }),
     lookbackMs,

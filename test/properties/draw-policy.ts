@@ -15,6 +15,7 @@ export function drawPolicy(random: Random): Policy {
     proximity: random.pick(['None', 'Zone', 'Node']),
     warmUpMs: random.pick([0, 120_000]),
     breakers: random.some(['errors', 'price', 'watch'], 0.8).map((name) => drawBreaker(random, name)),
+    combine: random.pick(['Any', 'Any', 'All']),
     budget: {
       minAvailableCount: random.int(0, 4),
       minAvailableRatioPercent: random.pick([0, 30, 50, 50, 90]),

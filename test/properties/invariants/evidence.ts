@@ -1,11 +1,11 @@
 /** Nobody is convicted or acquitted but by fresh evidence, from a breaker that may act. */
 import type { Verdict } from '../../../engine/breakers/verdict.ts';
 import type { BackendId, EpochMs } from '../../../engine/model.ts';
-import { isReturning } from '../../../engine/rotation/decision.ts';
+import { accusersOf, isReturning } from '../../../engine/rotation/decision.ts';
 import type { RotationEvent } from '../../../engine/rotation/event.ts';
 import type { TrackName } from '../../../engine/rotation/state.ts';
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
-import { isJudged, trackOf } from '../../../engine/rotation/work.ts';
+import { breakersOf, isJudged, trackOf } from '../../../engine/rotation/work.ts';
 import type { Moment } from '../life.ts';
 import { tracks, type Transition, transitions } from './moment.ts';
 import { must } from './must.ts';
@@ -49,6 +49,8 @@ export function convictedByFreshEvidence(moment: Moment): void {
         event,
       ]);
       must((before.breakers.get(breaker.name)?.evaluations ?? 0) >= before.policy.settle, 'I6 settle', transition);
+      const needed = before.policy.combine === 'All' ? breakersOf(before.policy, track).length : 1;
+      must(new Set(accusersOf(transition.decision.cause)).size === needed, 'combine', transition);
     }
   }
 }
@@ -73,9 +75,9 @@ export function stepsAreEarned(moment: Moment): void {
       must(old !== undefined, 'I6 step up', transition);
       const isOver = context.now - old.sinceMs >= guidanceOf(before).activator.ramp.stepPeriodMs;
       must(isOver || old.sinceMs > context.now, 'I6 step up', [transition, old]);
-      const { cause } = old;
-      const accuser = before.policy?.breakers.find(({ name }) => cause.kind === 'breaker' && cause.breaker === name);
-      must(accuser === undefined || accuser.name === event.breaker, 'I6 step up', [transition, event.breaker]);
+      const accusers = before.policy?.breakers.filter(({ name }) => accusersOf(old.cause).includes(name)) ?? [];
+      const isFree = before.policy?.combine === 'All' || accusers.length === 0;
+      must(isFree || accusers.some(({ name }) => name === event.breaker), 'I6 step up', [transition, event.breaker]);
     }
   }
 }
