@@ -233,6 +233,32 @@ describe('manual acts', () => {
     });
   });
 
+  it('freeze keeps a Service as it is until unfreeze, and get says so', async () => {
+    await served([world()], async ({ url }, admin) => {
+      const args = ['freeze', 'shop/pricer', '--for', '30m', '--reason', 'move'];
+      expect((await runCli(args, url)).stdout).toMatch(/^service\/shop\/pricer frozen until \S+Z\n$/);
+      expect((await runCli(['get'], url)).stdout).toMatch(
+        /shop\/pricer +Frozen .* frozen until [\d:]{8}Z by cli:\S+\n$/,
+      );
+      const end = ['unfreeze', 'shop/pricer', '--reason', 'moved'];
+      expect((await runCli(end, url)).stdout).toBe('service/shop/pricer is not frozen any more\n');
+      const again = await runCli(end, url);
+      expect([again.code, again.stderr]).toEqual([
+        1,
+        'error KV0717 shop/pricer is not frozen (kubervisor get shows what is)\n',
+      ]);
+      expect(JSON.parse((await runCli([...args, '-o', 'json'], url)).stdout)).toMatchObject({
+        service: { freeze: {} },
+      });
+      expect(admin.acts.map(({ verb, reason }) => [verb, reason])).toEqual([
+        ['freeze', 'move'],
+        ['unfreeze', 'moved'],
+        ['unfreeze', 'moved'],
+        ['freeze', 'move'],
+      ]);
+    });
+  });
+
   it('a namespace alone suspends nothing', async () => {
     await served([world()], async ({ url }, admin) => {
       const { code, stderr } = await runCli(['suspend', '-n', 'shop', '--reason', 'x'], url);
@@ -269,6 +295,8 @@ describe('a wrong command line is refused before anything is asked: exit 64', ()
     [['eject', 'shop/pricer', 'p1', '--reason', 'x'], /required option '--for <duration>'/],
     [['eject', 'shop/pricer', 'p1', '--for', '15m'], /required option '--reason <text>'/],
     [['eject', 'shop/pricer', 'p1', '--for', 'soon', '--reason', 'x'], /write a duration such as 15m/],
+    [['freeze', 'shop/pricer', '--reason', 'x'], /required option '--for <duration>'/],
+    [['freeze', 'shop/pricer', '--for', '15m'], /required option '--reason <text>'/],
     [['serve'], /required option '--config <file>'/],
     [['lint'], /required option '-f, --file/],
   ])('%j', async (args, message) => {

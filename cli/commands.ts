@@ -70,6 +70,16 @@ export const commands: readonly Entry[] = [
     load: async () => (await import('./resume.ts')).resumeCommand,
   },
   {
+    name: 'freeze',
+    summary: 'let nothing change by itself for a while',
+    load: async () => (await import('./freeze.ts')).freezeCommand,
+  },
+  {
+    name: 'unfreeze',
+    summary: 'end a freeze before its time',
+    load: async () => (await import('./freeze.ts')).unfreezeCommand,
+  },
+  {
     name: 'proxies',
     summary: 'show connected proxies and what they have accepted',
     load: async () => (await import('./proxies.ts')).proxiesCommand,

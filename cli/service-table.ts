@@ -4,7 +4,7 @@ import { ageText, type Column, defaultWidth, numberText, table, type TableOption
 
 const serviceColumns: readonly Column<ServiceView>[] = [
   { header: 'NAME', cell: ({ namespace, name }) => `${namespace}/${name}` },
-  { header: 'MODE', cell: ({ suspension, enforcement }) => (suspension === undefined ? enforcement : 'Suspended') },
+  { header: 'MODE', cell: modeOf },
   { header: 'READY', cell: ({ summary }) => `${summary.ready}/${summary.total}` },
   { header: 'SERVING', cell: ({ summary }) => String(summary.serving) },
   { header: 'OUT', cell: ({ summary }) => String(outOf(summary)) },
@@ -41,10 +41,17 @@ function outOf({ ejected, probing, ramping, paused, evicted }: ServiceView['summ
   return ejected + probing + ramping + paused + evicted;
 }
 
+function modeOf({ suspension, freeze, enforcement }: ServiceView): string {
+  if (suspension !== undefined) return 'Suspended';
+  return freeze === undefined ? enforcement : 'Frozen';
+}
+
 /** What is unusual about a Service, the gravest first; `ok` when nothing is. */
-function statusOf({ policy, suspension, budget, breakers, summary }: ServiceView): string {
+function statusOf({ policy, suspension, freeze, budget, breakers, summary }: ServiceView): string {
   if (suspension !== undefined) return `${suspension.scope} suspended by ${suspension.actor}`;
   if (budget.belowFloorSinceTime !== undefined) return `below the floor of ${budget.floor}`;
+  // It ends within hours: without the day it fits the line.
+  if (freeze !== undefined) return `frozen until ${freeze.untilTime.slice(11, 19)}Z by ${freeze.actor}`;
   if (policy === '') return 'no policy';
   const unusual = breakers.find(({ outcome }) => outcome === 'fleet-wide' || outcome === 'unusable');
   if (unusual !== undefined) return `${unusual.name}: ${unusual.outcome}`;

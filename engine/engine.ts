@@ -120,8 +120,10 @@ export function createEngine(options: EngineOptions): Engine {
       const refused = pipeline.apply(runtime, { kind: 'command', command }).find((effect) => effect.kind === 'refused');
       if (refused !== undefined) return { kind: 'refused', cause: refused.cause, message: refused.message };
       const isReduction = command.verb === 'eject' || command.verb === 'pause';
-      const problem = isReduction ? await runtimes.persist(runtime) : undefined;
-      if (problem !== undefined) return { kind: 'refused', cause: 'store-down', message: formatProblem(problem) };
+      // A freeze takes nothing away and holds at once; but who is told of it must not lose it to a crash.
+      const problem = isReduction || command.verb === 'freeze' ? await runtimes.persist(runtime) : undefined;
+      if (isReduction && problem !== undefined)
+        return { kind: 'refused', cause: 'store-down', message: formatProblem(problem) };
       return { kind: 'done', state: runtime.state };
     },
     suspendAll(suspension) {

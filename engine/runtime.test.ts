@@ -161,6 +161,38 @@ describe('the suspension of everything', () => {
   });
 });
 
+describe('a freeze', () => {
+  const freeze = { verb: 'freeze', forMs: 60_000, actor: 'test', reason: 'incident' } as const;
+
+  it('holds at once while the store fails, is told so, and written as soon as it works again', async () => {
+    const world = await engineWorld();
+    world.store.answer = 'fail';
+    expect(await world.engine.command(service, freeze)).toMatchObject({ kind: 'done', state: { freeze: {} } });
+    await world.clock.advance(3000);
+    world.store.answer = 'save';
+    await world.clock.advance(3000);
+    expect(world.store.records.get(service)?.body).toMatchObject({
+      freeze: { durationMs: 60_000, reason: 'incident' },
+    });
+    await world.stop();
+  });
+
+  it('is on record when it is told, holds after a crash, and ends with its time though nothing else happens', async () => {
+    const before = await engineWorld();
+    await before.engine.command(service, freeze);
+    // Nothing is said to the engine: it is killed.
+    const after = await engineWorld(pricers(), { store: before.store, clock: before.clock });
+    after.errors.set('p3', 9);
+    await after.clock.advance(59_000);
+    expect(after.statuses()).toMatchObject({ p3: 'HEALTHY' });
+    expect(after.effects).toContainEqual(expect.objectContaining({ kind: 'held', cause: 'frozen', name: 'p3' }));
+    await after.clock.advance(3000);
+    expect(after.statuses()).toMatchObject({ p3: 'DRAINING' });
+    await after.stop();
+    await before.stop();
+  });
+});
+
 describe('a Service that is gone', () => {
   const gone = [
     { kind: 'policy-gone', service },

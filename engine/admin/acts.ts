@@ -6,15 +6,18 @@ import type { ProblemCode } from '../problem.ts';
 import type { Command } from '../rotation/event.ts';
 import type { ServiceState } from '../rotation/state.ts';
 import { backendView } from './backend-view.ts';
-import { checkRestore, checkSuspension, checkTakeOut } from './check.ts';
+import { checkFreeze, checkRestore, checkSuspension, checkTakeOut, checkUnfreeze } from './check.ts';
 import { findBackend, findService } from './find.ts';
 import type {
   BackendActResponse,
+  FreezeRequest,
+  FreezeResponse,
   RestoreRequest,
   ResumeResponse,
   SuspendResponse,
   SuspensionRequest,
   TakeOutRequest,
+  UnfreezeRequest,
 } from './messages.ts';
 import { asRefusal, commandRefusal, Refusal } from './refusal.ts';
 import { serviceView, suspensionView } from './view.ts';
@@ -50,9 +53,11 @@ export interface Acts {
   restore(request: RestoreRequest, caller: Caller): Promise<BackendActResponse>;
   suspend(request: SuspensionRequest, caller: Caller): Promise<SuspendResponse>;
   resume(request: SuspensionRequest, caller: Caller): Promise<ResumeResponse>;
+  freeze(request: FreezeRequest, caller: Caller): Promise<FreezeResponse>;
+  unfreeze(request: UnfreezeRequest, caller: Caller): Promise<FreezeResponse>;
 }
 
-type ActRequest = TakeOutRequest | RestoreRequest | SuspensionRequest;
+type ActRequest = TakeOutRequest | RestoreRequest | SuspensionRequest | FreezeRequest | UnfreezeRequest;
 
 export function createActs({ engine, clock, onAct }: ActsOptions): Acts {
   /** A refused attempt is told as well: whoever reads the audit log wants to know that it was made. */
@@ -141,6 +146,20 @@ export function createActs({ engine, clock, onAct }: ActsOptions): Acts {
         if (before.suspension === undefined) throw notSuspended(before.service, wayToResume(before));
         return { service: serviceOf(await command(before, { verb: 'resume', actor, reason: request.reason })) };
       }),
+    freeze: (request, caller) =>
+      act('freeze', request, caller, async (actor) => {
+        checkFreeze(request);
+        const forMs = Math.round(request.forSeconds * 1000);
+        const { reason } = request;
+        return { service: serviceOf(await command(find(request), { verb: 'freeze', forMs, actor, reason })) };
+      }),
+    unfreeze: (request, caller) =>
+      act('unfreeze', request, caller, async (actor) => {
+        checkUnfreeze(request);
+        const before = find(request);
+        if (before.freeze === undefined) throw notFrozen(before.service);
+        return { service: serviceOf(await command(before, { verb: 'unfreeze', actor, reason: request.reason })) };
+      }),
   };
 
   function wayToResume({ policy }: ServiceState): string {
@@ -148,6 +167,14 @@ export function createActs({ engine, clock, onAct }: ActsOptions): Acts {
     if (policy?.enforcement === 'Suspended') return 'the policy itself says enforcement: Suspended; edit it';
     return 'kubervisor get shows what is';
   }
+}
+
+function notFrozen(service: string): Refusal {
+  return new Refusal('conflict', {
+    code: 'KV0717',
+    message: `${service} is not frozen`,
+    remedy: 'kubervisor get shows what is',
+  });
 }
 
 function notSuspended(what: string, remedy: string): Refusal {

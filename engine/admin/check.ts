@@ -1,9 +1,9 @@
 /** The bounds of requests, the same on both wires. */
-import type { RestoreRequest, SuspensionRequest, TakeOutRequest } from './messages.ts';
+import { longestActMs } from '../rotation/context.ts';
+import type { FreezeRequest, RestoreRequest, SuspensionRequest, TakeOutRequest, UnfreezeRequest } from './messages.ts';
 import { invalid } from './refusal.ts';
 
-/** A person who is called away must not leave a backend out for good. */
-const longestActSeconds = 4 * 3600;
+const longestActSeconds = longestActMs / 1000;
 const longestReason = 256;
 const longestActor = 128;
 /** More than any name or address has. */
@@ -11,9 +11,16 @@ const longestName = 512;
 
 export function checkTakeOut({ backend, forSeconds, reason, actor }: TakeOutRequest): void {
   checkName('backend', backend);
-  if (!(forSeconds >= 1 && forSeconds <= longestActSeconds)) {
-    throw invalid('forSeconds', `must be 1 to ${longestActSeconds}; found ${forSeconds}`, 'say --for 15m, at most 4h');
-  }
+  checkTime(forSeconds);
+  checkReason(reason, actor);
+}
+
+export function checkFreeze({ forSeconds, reason, actor }: FreezeRequest): void {
+  checkTime(forSeconds);
+  checkReason(reason, actor);
+}
+
+export function checkUnfreeze({ reason, actor }: UnfreezeRequest): void {
   checkReason(reason, actor);
 }
 
@@ -32,6 +39,11 @@ export function checkSuspension({ namespace, name, all, reason, actor }: Suspens
 export function checkName(field: string, text: string): void {
   if (text === '') throw invalid(field, 'is required');
   checkText(field, text, longestName);
+}
+
+function checkTime(forSeconds: number): void {
+  if (forSeconds >= 1 && forSeconds <= longestActSeconds) return;
+  throw invalid('forSeconds', `must be 1 to ${longestActSeconds}; found ${forSeconds}`, 'say --for 15m, at most 4h');
 }
 
 function checkReason(reason: string, actor: string): void {

@@ -4,6 +4,7 @@ import { formatDuration } from '../policy/duration.ts';
 import type { Decision } from '../rotation/decision.ts';
 import type { Held, ServiceState, TrackName } from '../rotation/state.ts';
 import { describeHeld } from '../budget/held.ts';
+import { standsStill, thawsAtMs } from '../rotation/freeze.ts';
 import { endOf } from '../rotation/time.ts';
 import { guidanceOf } from '../rotation/unguided.ts';
 import { acquittersOf } from '../rotation/suspects.ts';
@@ -85,6 +86,13 @@ interface Next {
 }
 
 function nextOf(state: ServiceState, track: TrackName, decision: Decision): Next {
+  const next = nextByItself(state, track, decision);
+  const { freeze } = state;
+  if (freeze === undefined || next.atMs === undefined || !standsStill(state, decision)) return next;
+  return { next: `${next.next}, once the freeze is over`, atMs: Math.max(next.atMs, thawsAtMs(freeze)) };
+}
+
+function nextByItself(state: ServiceState, track: TrackName, decision: Decision): Next {
   const { ramp, resetAfterMs } = guidanceOf(state).activator;
   switch (decision.state) {
     case 'ejected':

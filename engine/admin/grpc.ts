@@ -82,6 +82,8 @@ const unaryMethods: readonly UnaryMethod[] = [
   'restore',
   'suspend',
   'resume',
+  'freeze',
+  'unfreeze',
 ];
 
 function implementation(handlers: AdminHandlers, gate: Gate, clock: Clock): UntypedServiceImplementation {

@@ -138,7 +138,7 @@ function addApi(server: FastifyInstance, gate: Gate, options: HttpAdminOptions, 
   get('/api/v1/services/:namespace/:name', 'get');
   get('/api/v1/why', 'why');
   get('/api/v1/proxies', 'proxies');
-  for (const verb of ['eject', 'pause', 'restore', 'suspend', 'resume'] as const) {
+  for (const verb of ['eject', 'pause', 'restore', 'suspend', 'resume', 'freeze', 'unfreeze'] as const) {
     post(
       `/api/v1/services/:namespace/:name/${verb}`,
       verb,

@@ -4,12 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { adminOf } from '../../test/support/admin.ts';
 import { breakerOf, deviationOf, evidenceOf, policyOf, world } from '../../test/support/world.ts';
 import type {
+  FreezeRequest,
   GetRequest,
   ListRequest,
   ProxiesRequest,
   RestoreRequest,
   SuspensionRequest,
   TakeOutRequest,
+  UnfreezeRequest,
   WatchRequest,
   WhyRequest,
 } from './messages.ts';
@@ -39,6 +41,8 @@ describe('requests', () => {
   };
   const restore: RestoreRequest = { namespace: '', name: '', backend: '', reason: '', ramp: false, actor: '' };
   const suspension: SuspensionRequest = { namespace: '', name: '', all: false, reason: '', actor: '' };
+  const freeze: FreezeRequest = { namespace: '', name: '', forSeconds: 0, reason: '', actor: '' };
+  const unfreeze: UnfreezeRequest = { namespace: '', name: '', reason: '', actor: '' };
   const list: ListRequest = { namespace: '', backends: false };
   const get: GetRequest = { namespace: '', name: '' };
   const watch: WatchRequest = { namespace: '', name: '', backends: false };
@@ -56,6 +60,8 @@ describe('requests', () => {
     ['restore', restore],
     ['suspend', suspension],
     ['resume', suspension],
+    ['freeze', freeze],
+    ['unfreeze', unfreeze],
   ] as const)('%s has the fields of the proto, and their defaults', (method, request) => {
     const proto = loadAdminProto();
     expect(proto.readRequest(method, {})).toEqual(request);
@@ -132,6 +138,8 @@ describe('responses', () => {
     note('PauseResponse', await handlers.pause(takeOut, {}));
     note('RestoreResponse', await handlers.restore({ ...act, backend: 'p7', ramp: false }, {}));
     for (const name of ['p4', 'p5', 'p6']) w.change(name, { ready: false });
+    note('FreezeResponse', await handlers.freeze({ ...act, forSeconds: 60 }, {}));
+    note('UnfreezeResponse', await handlers.unfreeze(act, {}));
     note('GetResponse', handlers.get(service));
     note('SuspendResponse', await handlers.suspend({ ...act, all: false }, {}));
     note('ResumeResponse', await handlers.resume({ ...act, all: false }, {}));

@@ -56,6 +56,7 @@ export interface WhyStep {
     | 'backend'
     | 'policy'
     | 'suspension'
+    | 'freeze'
     | 'breaker'
     | 'fleet'
     | 'guard'
@@ -119,12 +120,33 @@ export interface ResumeResponse {
   readonly service?: ServiceView;
 }
 
+export interface FreezeRequest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly forSeconds: number;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+export interface UnfreezeRequest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+/** Of freeze and unfreeze. */
+export interface FreezeResponse {
+  readonly service: ServiceView;
+}
+
 export interface ServiceView {
   readonly namespace: string;
   readonly name: string;
   readonly policy: string;
   readonly enforcement: 'Enforce' | 'Observe' | 'Suspended' | 'None';
   readonly suspension?: SuspensionView;
+  readonly freeze?: FreezeView;
   readonly summary: SummaryView;
   readonly budget: BudgetView;
   readonly breakers: readonly BreakerView[];
@@ -136,6 +158,13 @@ export interface SuspensionView {
   readonly actor: string;
   readonly reason: string;
   readonly sinceTime: string;
+}
+
+export interface FreezeView {
+  readonly actor: string;
+  readonly reason: string;
+  readonly sinceTime: string;
+  readonly untilTime: string;
 }
 
 export interface SummaryView {

@@ -3,10 +3,11 @@ import { describeBudget } from '../budget/arithmetic.ts';
 import { type EpochMs, members, splitServiceKey } from '../model.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import { isOut, type RotationState } from '../rotation/decision.ts';
-import type { ServiceState, Suspension } from '../rotation/state.ts';
+import { thawsAtMs } from '../rotation/freeze.ts';
+import type { Freeze, ServiceState, Suspension } from '../rotation/state.ts';
 import { backendView, byName } from './backend-view.ts';
 import { breakerView } from './breaker-view.ts';
-import type { BudgetView, ServiceView, SummaryView, SuspensionView } from './messages.ts';
+import type { BudgetView, FreezeView, ServiceView, SummaryView, SuspensionView } from './messages.ts';
 import { toTime } from './time.ts';
 
 export interface ViewContext {
@@ -22,6 +23,7 @@ export function serviceView(state: ServiceState, context: ViewContext, withBacke
     policy: state.policy?.name ?? '',
     enforcement: state.policy?.enforcement ?? 'None',
     ...(suspension === undefined ? {} : { suspension }),
+    ...(state.freeze === undefined ? {} : { freeze: freezeView(state.freeze) }),
     summary: summaryView(state),
     budget: budgetView(state),
     breakers: state.policy?.breakers.map((breaker) => breakerView(state, breaker)) ?? [],
@@ -40,6 +42,11 @@ export function suspensionOf(state: ServiceState, everything: Suspension | undef
 export function suspensionView(scope: SuspensionView['scope'], suspension: Suspension): SuspensionView {
   const { actor, reason, sinceMs } = suspension;
   return { scope, actor, reason, sinceTime: toTime(sinceMs) };
+}
+
+export function freezeView(freeze: Freeze): FreezeView {
+  const { actor, reason, sinceMs } = freeze;
+  return { actor, reason, sinceTime: toTime(sinceMs), untilTime: toTime(thawsAtMs(freeze)) };
 }
 
 function summaryView(state: ServiceState): SummaryView {

@@ -176,6 +176,24 @@ describe('why a backend is not out', () => {
     ]);
   });
 
+  it('because a person has frozen the Service', () => {
+    const w = world();
+    w.evaluations(2, w.bad('p2'));
+    const at = new Date(w.now).toISOString();
+    const until = new Date(w.now + 3_600_000).toISOString();
+    w.command({ verb: 'freeze', forMs: 3_600_000, actor: 'ana', reason: 'move' });
+    w.evaluations(2, w.bad('p1'));
+    expect(why(w, 'p1').conclusion).toBe(
+      'p1 is serving although anomalous, held by frozen: the Service is frozen by a person',
+    );
+    expect(linesOf(why(w, 'p1'), 'freeze')).toEqual([
+      `nothing changes by itself until ${until}: frozen since ${at} by ana: move`,
+    ]);
+    expect(linesOf(why(w, 'p2'), 'next')).toEqual([
+      `probes at 5 % of its weight, once the freeze is over, not before ${until}`,
+    ]);
+  });
+
   it('because nothing could be judged', () => {
     const w = world();
     w.evaluate({ kind: 'unusable', reason: 'prometheus is down' });

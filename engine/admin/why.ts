@@ -15,7 +15,7 @@ import { backendView } from './backend-view.ts';
 import { breakerView } from './breaker-view.ts';
 import type { BackendView, BreakerView, DecisionView, VerdictView, WhyResponse, WhyStep } from './messages.ts';
 import { toTime } from './time.ts';
-import { budgetView, suspensionOf, type ViewContext } from './view.ts';
+import { budgetView, freezeView, suspensionOf, type ViewContext } from './view.ts';
 
 export interface WhyContext extends ViewContext {
   readonly timing: Timing;
@@ -29,6 +29,7 @@ export function explain(state: ServiceState, backend: Backend, context: WhyConte
     ['backend', [describeBackend(state, view)]],
     ['policy', [describePolicy(state)]],
     ['suspension', describeSuspension(state, context)],
+    ['freeze', describeFreeze(state)],
     ['breaker', breakers.flatMap((breaker, index) => describeBreaker(breaker, view.verdicts[index]))],
     ['fleet', describeFleet(breakers)],
     ['guard', describeGuards(state, view, context)],
@@ -67,6 +68,12 @@ function describeSuspension(state: ServiceState, context: ViewContext): readonly
   return [
     `${scope === 'everything' ? 'everything' : 'this Service'} is suspended since ${sinceTime} by ${actor}: ${reason}`,
   ];
+}
+
+function describeFreeze({ freeze }: ServiceState): readonly string[] {
+  if (freeze === undefined) return [];
+  const { actor, reason, sinceTime, untilTime } = freezeView(freeze);
+  return [`nothing changes by itself until ${untilTime}: frozen since ${sinceTime} by ${actor}: ${reason}`];
 }
 
 function describeBreaker(breaker: BreakerView, verdict: VerdictView | undefined): readonly string[] {
@@ -116,6 +123,7 @@ function activeGuards(state: ServiceState, policy: Policy, context: WhyContext):
   });
   const { holdAbovePercent } = policy.budget;
   return [
+    ...(state.freeze === undefined ? [] : [describeHeld('frozen')]),
     ...settling,
     ...(isCorrelated(state, policy, 'enforced', now, timing)
       ? [`${describeHeld('hold-above')} (holdAbovePercent ${holdAbovePercent})`]

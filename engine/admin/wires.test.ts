@@ -128,6 +128,16 @@ describe('both wires answer with the same JSON', () => {
       expect(resumed.status).toBe(200);
       expect(resumed.body['service']).not.toHaveProperty('suspension');
 
+      const frozen = await grpc.call('freeze', { ...service, forSeconds: 60, reason: 'move', actor: 'ana' });
+      expect(frozen).toMatchObject({ service: { freeze: { actor: 'ana', reason: 'move' } } });
+      const thawed = await send(`${base}/unfreeze`, { reason: 'over' });
+      expect(thawed.status).toBe(200);
+      expect(thawed.body['service']).not.toHaveProperty('freeze');
+      expect((await send(`${base}/freeze`, { reason: 'again', forSeconds: 60 })).status).toBe(200);
+      expect(await grpc.call('unfreeze', { ...service, reason: 'over' })).toMatchObject({
+        service: { name: 'pricer' },
+      });
+
       const everything = await send(`${wires.url}/api/v1/suspend`, { reason: 'outage' });
       expect(everything.body).toMatchObject({ suspension: { scope: 'everything', actor: 'loopback' } });
       expect(await grpc.call('list', {})).toMatchObject({ suspension: everything.body['suspension'] });
@@ -167,6 +177,17 @@ describe('both wires refuse with the same code', () => {
       409,
       status.FAILED_PRECONDITION,
     ],
+    ['a freeze without a time', 'freeze', { reason: 'why' }, 'KV0701', 400, status.INVALID_ARGUMENT],
+    [
+      'a freeze of more than four hours',
+      'freeze',
+      { reason: 'why', forSeconds: 14_401 },
+      'KV0701',
+      400,
+      status.INVALID_ARGUMENT,
+    ],
+    ['a freeze without a reason', 'freeze', { reason: '', forSeconds: 60 }, 'KV0701', 400, status.INVALID_ARGUMENT],
+    ['an end of no freeze', 'unfreeze', { reason: 'why' }, 'KV0717', 409, status.FAILED_PRECONDITION],
     ['a resume of what is not suspended', 'resume', { reason: 'why' }, 'KV0710', 409, status.FAILED_PRECONDITION],
   ] as const)('%s', async (_, verb, request, code, httpStatus, grpcStatus) => {
     await bothWires([world()], async (wires, grpc, admin) => {

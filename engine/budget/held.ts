@@ -1,6 +1,8 @@
 /** Why an anomalous backend was left in. Every refusal is visible: in the API, the metrics and the audit log. */
 
 export type HeldCause =
+  /** A person has frozen the Service. */
+  | 'frozen'
   /** The policy is new or edited and still observes. */
   | 'settling'
   /** One more out would break the floor or maxEjectedPercent. */
@@ -29,6 +31,7 @@ export function describeHeld(cause: HeldCause): string {
 }
 
 const descriptions: Readonly<Record<HeldCause, string>> = {
+  frozen: 'the Service is frozen by a person',
   settling: 'the policy is new or edited and still observes',
   budget: 'the budget is used up',
   velocity: 'too many new ejections of this Service in a short time',

@@ -11,7 +11,7 @@ import type { BreakerState, LastJudgement, ServiceState, Track } from './state.t
 export function notLaterThan(now: EpochMs, state: ServiceState): ServiceState {
   // Time went on as usual since the last step, so nothing can lie after it. Before the first step, who knows.
   if (state.asOfMs !== undefined && state.asOfMs <= now) return state;
-  const { belowFloorSinceMs } = state;
+  const { belowFloorSinceMs, freeze } = state;
   return {
     ...state,
     enforced: trackUpTo(now, state.enforced),
@@ -20,6 +20,7 @@ export function notLaterThan(now: EpochMs, state: ServiceState): ServiceState {
     peaks: state.peaks.map((peak) => ({ ...peak, atMs: Math.min(now, peak.atMs) })),
     shape: shapeUpTo(now, state.shape),
     evidenceFrom: mapValues(state.evidenceFrom, (atMs) => Math.min(now, atMs)),
+    ...(freeze === undefined ? {} : { freeze: { ...freeze, sinceMs: Math.min(now, freeze.sinceMs) } }),
     ...(belowFloorSinceMs === undefined ? {} : { belowFloorSinceMs: Math.min(now, belowFloorSinceMs) }),
   };
 }

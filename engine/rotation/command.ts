@@ -7,6 +7,7 @@ import { budgetOfService, servingIn } from './capacity.ts';
 import { maxDecisions } from './context.ts';
 import { type Decision, isOut } from './decision.ts';
 import type { Author, Command, CommandRefusal } from './event.ts';
+import { freeze, thaw } from './freeze.ts';
 import { isCorrelated, isYoungFleet, velocityLeft } from './guards.ts';
 import { rampByTime, toServing } from './ramp.ts';
 import { shapeGuard } from './shape.ts';
@@ -25,6 +26,12 @@ export function onCommand(state: ServiceState, command: Command, work: Work): Se
       return suspend(state, command, work);
     case 'resume':
       return resume(state, command, work);
+    case 'freeze':
+      return work.context.globallySuspended
+        ? refuse(state, command, 'suspended', everythingIsSuspended, work)
+        : freeze(state, command, work);
+    case 'unfreeze':
+      return thaw(state, 'manual', work, { by: authorOf(command) });
   }
 }
 
@@ -66,6 +73,8 @@ function takeOut(
   return updateTrack(remember(taken, budgetOfService(state)), 'enforced', { ejections });
 }
 
+const everythingIsSuspended = 'everything is suspended; resume first';
+
 function refusalOf(
   state: ServiceState,
   backend: Backend,
@@ -73,7 +82,7 @@ function refusalOf(
   work: Work,
 ): { readonly cause: CommandRefusal; readonly message: string } | undefined {
   const { now, timing, canReduce, globallySuspended } = work.context;
-  if (globallySuspended) return { cause: 'suspended', message: 'everything is suspended; resume first' };
+  if (globallySuspended) return { cause: 'suspended', message: everythingIsSuspended };
   if (!canReduce) return { cause: 'store-down', message: describeHeld('store-down') };
   const { decisions } = state.enforced;
   const isFull = !decisions.has(backend.id) && decisions.size >= maxDecisions;
@@ -118,11 +127,7 @@ function restore(state: ServiceState, command: Extract<Command, { verb: 'restore
 }
 
 /** Break-glass: needs neither metrics nor a store. What people took out stays out, they had their reasons. */
-function suspend(
-  before: ServiceState,
-  command: Extract<Command, { verb: 'suspend' | 'resume' }>,
-  work: Work,
-): ServiceState {
+function suspend(before: ServiceState, command: Author, work: Work): ServiceState {
   const { actor, reason } = command;
   work.effects.push({ kind: 'suspension', suspended: true, actor, reason });
   const suspended: ServiceState = { ...before, suspension: { actor, reason, sinceMs: work.context.now } };
@@ -147,11 +152,7 @@ export function liftDecisions(
 }
 
 /** Like a new policy: streaks from before say nothing, and the breakers observe before they act. */
-function resume(
-  before: ServiceState,
-  command: Extract<Command, { verb: 'suspend' | 'resume' }>,
-  work: Work,
-): ServiceState {
+function resume(before: ServiceState, command: Author, work: Work): ServiceState {
   const { actor, reason } = command;
   work.effects.push({ kind: 'suspension', suspended: false, actor, reason });
   const { suspension: _, ...state } = before;

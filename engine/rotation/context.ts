@@ -42,5 +42,8 @@ export const defaultTiming: Timing = {
   longestChangeMs: 600_000,
 };
 
+/** For how long a person may take something out or freeze a Service: who is called away must not leave it so for good. */
+export const longestActMs = 4 * 3_600_000;
+
 /** Decisions one Service may have on record; the same bound as the list in a policy's status. */
 export const maxDecisions = 50;

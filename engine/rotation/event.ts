@@ -45,7 +45,8 @@ export type Command =
       /** Through the ramp, by time, instead of at once. */
       readonly ramp: boolean;
     }
-  | { readonly verb: 'suspend' | 'resume'; readonly actor: string; readonly reason: string };
+  | { readonly verb: 'suspend' | 'resume' | 'unfreeze'; readonly actor: string; readonly reason: string }
+  | { readonly verb: 'freeze'; readonly forMs: number; readonly actor: string; readonly reason: string };
 
 export type Effect =
   | {
@@ -75,7 +76,21 @@ export type Effect =
   /** A person (files mode) or the Eviction API (Kubernetes) must replace this pod. */
   | { readonly kind: 'evict'; readonly decision: Decision }
   | { readonly kind: 'refused'; readonly command: Command; readonly cause: CommandRefusal; readonly message: string }
-  | { readonly kind: 'suspension'; readonly suspended: boolean; readonly actor: string; readonly reason: string };
+  | { readonly kind: 'suspension'; readonly suspended: boolean; readonly actor: string; readonly reason: string }
+  | {
+      readonly kind: 'freeze';
+      readonly frozen: true;
+      readonly actor: string;
+      readonly reason: string;
+      readonly forMs: number;
+    }
+  | {
+      readonly kind: 'freeze';
+      readonly frozen: false;
+      /** By a person, by time, or because everything was suspended. */
+      readonly why: 'manual' | 'expired' | 'suspended';
+      readonly by?: Author;
+    };
 
 export type TransitionCause =
   | 'anomalous'

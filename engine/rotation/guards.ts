@@ -93,10 +93,13 @@ export interface Circumstances {
   /** The fleet is changing its shape: refuses new ejections only. */
   readonly changing?: ShapeCause | undefined;
   readonly canReduce: boolean;
+  /** A person wants nothing to change. */
+  readonly frozen: boolean;
 }
 
 /** Guards that stop whatever a breaker wants, in the order in which they are reported. */
 export function guardAgainst(breaker: BreakerState, settle: number, facts: Circumstances): HeldCause | undefined {
+  if (facts.frozen) return 'frozen';
   if (breaker.usable?.kind === 'fleet-wide') return 'fleet-wide';
   if (breaker.evaluations <= settle) return 'settling';
   if (facts.correlated) return 'hold-above';

@@ -33,14 +33,15 @@ export function onJudgement(before: ServiceState, event: JudgementEvent, work: W
     young: isYoungFleet(judged, policy, now),
     changing: shapeGuard(judged, now, timing),
     canReduce: canReduce || track === 'shadow',
+    frozen: judged.freeze !== undefined,
   };
   const accusations = accusationsIn(judged, track, policy, facts, now);
-  const forgiven = forgiveStrikes(judged, track, policy, breaker, work);
+  const forgiven = facts.frozen ? judged : forgiveStrikes(judged, track, policy, breaker, work);
   const suspects = judgeSuspects(forgiven, track, policy, breaker, accusations, facts, work);
   const ejected = ejectConfirmed(suspects.state, track, policy, breaker, accusations, work);
   const held = holdThese(ejected.state, track, [...suspects.refusals, ...ejected.refusals], work);
   const counted = countHolding(held, track, breaker, facts.correlated, work);
-  return isLasting(counted, track, policy) ? returnCorrelated(counted, track, work) : counted;
+  return isLasting(counted, track, policy) && !facts.frozen ? returnCorrelated(counted, track, work) : counted;
 }
 
 /** Keeps the verdicts that speak of the present, and extends the streaks. */

@@ -5,6 +5,7 @@ import { outlierAllowed } from '../breakers/outlier.ts';
 import { baseOf, type Peak } from '../budget/base.ts';
 import { type BackendId, type Fleet, members } from '../model.ts';
 import type { Policy } from '../policy/policy.ts';
+import { longestActMs } from './context.ts';
 import type { Decision } from './decision.ts';
 import {
   type BreakerState,
@@ -12,6 +13,7 @@ import {
   type Ejection,
   emptyBreaker,
   emptyTrack,
+  type Freeze,
   initialState,
   type ServiceState,
   type Suspension,
@@ -28,6 +30,7 @@ export interface ServiceRecord {
   /** The last accepted policy: what stays in force while the one on file is invalid, or newer than this version. */
   readonly policy?: Policy;
   readonly suspension?: Suspension;
+  readonly freeze?: Freeze;
   readonly clamp?: Clamp;
   readonly peaks: readonly Peak[];
   readonly base: number;
@@ -54,6 +57,7 @@ export function toRecord(state: ServiceState, epoch: number): ServiceRecord {
     seq: state.seq,
     ...(state.policy === undefined ? {} : { policy: state.policy }),
     ...(state.suspension === undefined ? {} : { suspension: state.suspension }),
+    ...(state.freeze === undefined ? {} : { freeze: state.freeze }),
     ...(state.clamp === undefined ? {} : { clamp: state.clamp }),
     peaks: state.peaks,
     base: baseOf(members(state.fleet).length, state.peaks),
@@ -86,6 +90,7 @@ export function fromRecord(record: ServiceRecord, fleet: Fleet): ServiceState {
     ...initialState(fleet),
     ...(record.policy === undefined ? {} : { policy: record.policy }),
     ...(record.suspension === undefined ? {} : { suspension: record.suspension }),
+    ...freezeFrom(record),
     ...(record.clamp === undefined ? {} : { clamp: record.clamp }),
     peaks: record.peaks,
     breakers: new Map(breakers),
@@ -93,6 +98,12 @@ export function fromRecord(record: ServiceRecord, fleet: Fleet): ServiceState {
     shadow: fromTrackRecord(record.shadow),
     seq: record.seq,
   };
+}
+
+/** No freeze is longer than a person may ask for, whatever is written there. */
+function freezeFrom({ freeze }: ServiceRecord): { readonly freeze?: Freeze } {
+  if (freeze === undefined || !Number.isFinite(freeze.sinceMs) || !(freeze.durationMs > 0)) return {};
+  return { freeze: { ...freeze, durationMs: Math.min(freeze.durationMs, longestActMs) } };
 }
 
 function fromTrackRecord({ decisions, ejections }: TrackRecord): Track {
@@ -108,7 +119,10 @@ function fromTrackRecord({ decisions, ejections }: TrackRecord): Track {
  * a baseline are not worth a write: a restart loses at most a little of each.
  */
 export function isWorthSaving(saved: ServiceRecord | undefined, next: ServiceRecord): boolean {
-  if (saved === undefined) return next.policy !== undefined || next.enforced.decisions.length > 0;
+  if (saved === undefined) {
+    const byPerson = next.suspension ?? next.freeze;
+    return next.policy !== undefined || byPerson !== undefined || next.enforced.decisions.length > 0;
+  }
   if (durableKey(saved) !== durableKey(next)) return true;
   return Object.entries(next.breakers).some(([name, { level }]) =>
     isFarFrom(saved.breakers[name]?.level, level, next.policy, name),
@@ -120,6 +134,7 @@ function durableKey(record: ServiceRecord): string {
   return JSON.stringify({
     policy: record.policy?.fingerprint,
     suspension: record.suspension,
+    freeze: record.freeze,
     clamp: record.clamp,
     // The base counts only while somebody is out.
     base: record.enforced.decisions.length === 0 ? 0 : record.base,

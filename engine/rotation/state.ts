@@ -21,6 +21,8 @@ export interface ServiceState {
   readonly shadow: Track;
   /** A person suspended this policy: everyone a breaker took out is back. */
   readonly suspension?: Suspension;
+  /** A person wants nothing to change by itself. */
+  readonly freeze?: Freeze;
   readonly peaks: readonly Peak[];
   readonly shape: Shape;
   /**
@@ -49,6 +51,10 @@ export interface Suspension {
   readonly actor: string;
   readonly reason: string;
   readonly sinceMs: EpochMs;
+}
+
+export interface Freeze extends Suspension {
+  readonly durationMs: number;
 }
 
 export type TrackName = 'enforced' | 'shadow';

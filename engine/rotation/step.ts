@@ -9,6 +9,7 @@ import { notLaterThan } from './clock-change.ts';
 import { liftDecisions, observeAnew, onCommand } from './command.ts';
 import type { StepContext } from './context.ts';
 import type { Effect, RotationEvent } from './event.ts';
+import { thaw, thawInTime } from './freeze.ts';
 import { observeSize, onFleet } from './fleet-change.ts';
 import { onJudgement } from './judgement.ts';
 import { onPolicy } from './policy-change.ts';
@@ -24,15 +25,25 @@ export interface Step {
 export function step(before: ServiceState, event: RotationEvent, context: StepContext): Step {
   const work: Work = { context, seq: before.seq + 1, effects: [] };
   const started = notLaterThan(context.now, before);
-  const withFleet = event.kind === 'fleet' ? onFleet(started, event.fleet, work) : started;
+  const thawed = thawInTime(started, work);
+  const withFleet = event.kind === 'fleet' ? onFleet(thawed, event.fleet, work) : thawed;
   const sized = observeSize(withFleet, work);
   const happened = happen(sized, event, work);
-  const state = context.globallySuspended ? liftDecisions(happened, () => true, work) : passTime(happened, work);
+  const state = context.globallySuspended ? liftEverything(happened, work) : passTime(happened, work);
   const wrote = hasWritten(before.enforced, state.enforced, work) || hasWritten(before.shadow, state.shadow, work);
   return {
     state: { ...state, asOfMs: context.now, seq: wrote ? work.seq : before.seq },
     effects: work.effects,
   };
+}
+
+/** R15: the global suspension ends whatever people or breakers did. */
+function liftEverything(state: ServiceState, work: Work): ServiceState {
+  return thaw(
+    liftDecisions(state, () => true, work),
+    'suspended',
+    work,
+  );
 }
 
 /** A record of this step bears its seq; one that was forgotten is missing. */

@@ -40,7 +40,7 @@ export function judgeSuspects(
       const retries = decision.retries + 1;
       const conviction = { backend, breaker, verdict, kind: 'repeated', retries, agreed } as const;
       state = convict(state, track, policy, conviction, work);
-    } else if (accusation === undefined && judgement.kind === 'judged' && !facts.correlated) {
+    } else if (accusation === undefined && judgement.kind === 'judged' && !facts.correlated && !facts.frozen) {
       const isNormal = verdictNow(before, track, judgement, backend)?.kind === 'normal';
       const mayAcquit = acquittersOf(decision, policy, track).includes(speaker);
       if (isNormal && mayAcquit && stepIsOver(decision, ramp, work.context.now)) {

@@ -2,6 +2,7 @@
 import type { EpochMs } from '../model.ts';
 import { evict } from './conviction.ts';
 import { accusersOf, type Decision, isOut, isReturning, leastSevereFirst } from './decision.ts';
+import { standsStill, thawsAtMs } from './freeze.ts';
 import { isCorrelated } from './guards.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import type { Timing } from './context.ts';
@@ -34,6 +35,7 @@ function followGrowth(state: ServiceState, { context }: Work): ServiceState {
 function ageDecision(state: ServiceState, track: TrackName, decision: Decision, work: Work): ServiceState {
   const { now } = work.context;
   const { activator } = guidanceOf(state);
+  if (standsStill(state, decision)) return state;
   switch (decision.state) {
     case 'ejected':
     case 'paused': {
@@ -137,10 +139,12 @@ export function nextWakeMs(state: ServiceState, timing: Timing): EpochMs | undef
   const times: (EpochMs | undefined)[] = [];
   for (const track of ['enforced', 'shadow'] as const) {
     for (const decision of state[track].decisions.values()) {
+      if (standsStill(state, decision)) continue;
       times.push(endOf(decision), closeTimeOf(state, decision));
       if (returnsByTime(state, track, decision)) times.push(decision.sinceMs + activator.ramp.stepPeriodMs);
     }
   }
+  if (state.freeze !== undefined) times.push(thawsAtMs(state.freeze));
   if (state.belowFloorSinceMs !== undefined && budget.onBreach === 'Readmit') {
     times.push(state.belowFloorSinceMs + timing.breachDelayMs);
   }

@@ -97,11 +97,19 @@ describe('the record of a decision', () => {
     story.command({ verb: 'restore', backend: backendIdOf(2), actor: 'bob', reason: 'done', ramp: false });
     story.command({ verb: 'suspend', actor: 'eve', reason: 'incident' });
     story.command({ verb: 'resume', actor: 'eve', reason: 'over' });
+    story.command({ verb: 'freeze', forMs: 90_000, actor: 'eve', reason: 'move' });
+    story.command({ verb: 'unfreeze', actor: 'bob', reason: 'moved' });
+    story.command({ verb: 'freeze', forMs: 1_000, actor: 'eve', reason: 'move' });
+    story.wait(1_000);
     story.command({ verb: 'eject', backend: backendIdOf(99), forMs: 1, actor: 'bob', reason: 'typo', force: false });
     expect(audited(story)).toMatchObject([
       { action: 'return', actor: 'bob' },
       { action: 'suspend', actor: 'eve', reason: 'incident' },
       { action: 'resume', actor: 'eve', reason: 'over' },
+      { action: 'freeze', actor: 'eve', reason: 'move', why: 'for 1m30s' },
+      { action: 'unfreeze', actor: 'bob', reason: 'moved', why: 'manual' },
+      { action: 'freeze', actor: 'eve', reason: 'move', why: 'for 1s' },
+      { action: 'unfreeze', why: 'expired' },
       {
         action: 'refuse',
         actor: 'bob',

@@ -5,6 +5,7 @@
 import { describeBudget } from '../budget/arithmetic.ts';
 import { describeHeld } from '../budget/held.ts';
 import type { EpochMs } from '../model.ts';
+import { formatDuration } from '../policy/duration.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import type { Decision, RotationState } from '../rotation/decision.ts';
 import type { Effect } from '../rotation/event.ts';
@@ -23,7 +24,9 @@ export type AuditAction =
   | 'ask-eviction'
   | 'refuse'
   | 'suspend'
-  | 'resume';
+  | 'resume'
+  | 'freeze'
+  | 'unfreeze';
 
 export interface AuditRecord {
   /** UTC, as in ISO 8601. */
@@ -145,6 +148,11 @@ export function auditRecord(effect: Effect, state: ServiceState, atMs: EpochMs):
       const { suspended, actor, reason } = effect;
       return { ...base, action: suspended ? 'suspend' : 'resume', enforced: true, actor, reason };
     }
+    case 'freeze': {
+      if (!effect.frozen) return { ...base, action: 'unfreeze', enforced: true, why: effect.why, ...effect.by };
+      const { actor, reason, forMs } = effect;
+      return { ...base, action: 'freeze', enforced: true, why: `for ${formatDuration(forMs)}`, actor, reason };
+    }
   }
 }
 
@@ -183,7 +191,7 @@ function decisionFields(decision: Decision): Partial<AuditRecord> {
 
 /** A manual act as the admin API tells of it. */
 interface ManualAct {
-  readonly verb: 'eject' | 'pause' | 'restore' | 'suspend' | 'resume';
+  readonly verb: 'eject' | 'pause' | 'restore' | 'suspend' | 'resume' | 'freeze' | 'unfreeze';
   /** `namespace/name`, or empty for everything. */
   readonly service: string;
   readonly backend: string;

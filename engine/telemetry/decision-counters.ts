@@ -83,6 +83,10 @@ export function createDecisionCounters(registry: Registry): DecisionCounters {
         case 'suspension':
           manual.add({ ...labels, verb: effect.suspended ? 'suspend' : 'resume', result: 'done' });
           break;
+        case 'freeze':
+          if (effect.frozen) manual.add({ ...labels, verb: 'freeze', result: 'done' });
+          else if (effect.by !== undefined) manual.add({ ...labels, verb: 'unfreeze', result: 'done' });
+          break;
         case 'evict':
           break;
       }

@@ -140,6 +140,8 @@ describe('what happened is counted', () => {
     story.command({ verb: 'eject', backend: backendIdOf(99), forMs: 60_000, force: false, ...who });
     story.command({ verb: 'suspend', ...who });
     story.command({ verb: 'resume', ...who });
+    story.command({ verb: 'freeze', forMs: 60_000, ...who });
+    story.command({ verb: 'unfreeze', ...who });
     count(metrics, story);
     expect(await series(metrics, 'manual_actions_total', 'ejections_total')).toEqual([
       'ejections_total{breaker="",enforced="true"} 1',
@@ -148,6 +150,8 @@ describe('what happened is counted', () => {
       'manual_actions_total{verb="eject",result="unknown-backend"} 1',
       'manual_actions_total{verb="suspend",result="done"} 1',
       'manual_actions_total{verb="resume",result="done"} 1',
+      'manual_actions_total{verb="freeze",result="done"} 1',
+      'manual_actions_total{verb="unfreeze",result="done"} 1',
     ]);
   });
 

@@ -229,7 +229,10 @@ export function live(history: LifeHistory, observer: Observer, take = step): Lif
     const backend = backends.length > 0 && random.chance(0.95) ? random.pick(backends).id : backendId('stranger');
     const forMs = random.int(1, 30) * minute;
     if (state.suspension !== undefined && random.chance(0.5)) return { verb: 'resume', ...act };
-    switch (random.int(0, 9)) {
+    if (state.freeze !== undefined && random.chance(0.2)) return { verb: 'unfreeze', ...act };
+    switch (random.int(0, 10)) {
+      case 10:
+        return { verb: 'freeze', forMs, ...act };
       case 0:
         return { verb: 'suspend', ...act };
       case 1:

@@ -176,6 +176,21 @@ export function deletionKeeper(): (moment: Moment) => void {
   };
 }
 
+/** While a person has it frozen, only people, edits of the policy and the floor move anybody; and no freeze outlives its time. */
+export function frozenStandsStill(moment: Moment): void {
+  const { before, state, event, context } = moment;
+  const { freeze } = state;
+  must(freeze === undefined || freeze.sinceMs + freeze.durationMs > context.now, 'freeze', freeze);
+  if (before.freeze === undefined || freeze === undefined || context.globallySuspended) return;
+  if (event.kind === 'command' || event.kind === 'policy') return;
+  for (const track of tracks) {
+    const moved = transitions(moment, track).filter(({ why, decision: { returning } }) => {
+      return why !== 'readmitted' && !(returning.kind === 'time' && returning.note === 'manual-ramp');
+    });
+    must(moved.length === 0, 'freeze', moved);
+  }
+}
+
 export function nothingIsLeftBehind({ state }: Moment): void {
   const present = new Set(state.fleet.backends.map(({ id }) => id));
   for (const { decisions, held } of [state.enforced, state.shadow]) {

@@ -122,8 +122,8 @@ export const invariants: readonly Invariant[] = [
   },
   {
     id: 'I20',
-    says: 'While suspended nobody is out by a breaker, whatever was due; while all is suspended nobody is out at all',
-    ofSteps: [each(decisions.suspensionHolds)],
+    says: 'While suspended nobody is out by a breaker, whatever was due; while all is suspended nobody is out at all. While frozen only people, edits and the floor move anybody, and not beyond its time',
+    ofSteps: [each(decisions.suspensionHolds), each(decisions.frozenStandsStill)],
   },
 ];
 
