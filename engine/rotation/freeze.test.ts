@@ -61,15 +61,6 @@ describe('while it is frozen, by itself', () => {
     w.evaluations(5, w.bad('p2', 'p3', 'p4', 'p5'));
     expect(w.out()).toEqual(['p1']);
   });
-  it('a breaker that is removed leaves its backends at the first step of the ramp', () => {
-    const w = ejected();
-    freeze(w);
-    w.policy(policyOf({ breakers: [breakerOf({ name: 'other' })] }));
-    w.pass(hour - 1);
-    expect(w.served()['p1']).toBe('5');
-    w.pass(30_001);
-    expect(w.served()['p1']).toBe('100');
-  });
   it('the shadow stands still as well', () => {
     const w = world({
       policy: policyOf({ enforcement: 'Observe', breakers: [breakerOf({ enforcement: 'Observe' })] }),
@@ -101,6 +92,16 @@ describe('while it is frozen, by a person', () => {
     w.restore('p1', true);
     w.pass(30_000);
     expect(w.stateOf('p1')).toBe('serving');
+  });
+  it('whom a breaker took out comes back when the breaker, or the policy, is removed', () => {
+    for (const edited of [undefined, policyOf({ breakers: [breakerOf({ name: 'other' })] })]) {
+      const w = ejected();
+      freeze(w);
+      w.policy(edited);
+      expect(w.served()['p1']).toBe('5');
+      w.pass(30_000);
+      expect(w.served()['p1']).toBe('100');
+    }
   });
   it('one that is put out stays out to the end, though its time is over', () => {
     const w = world();

@@ -36,8 +36,8 @@ export function thawsAtMs({ sinceMs, durationMs }: Freeze): EpochMs {
   return sinceMs + durationMs;
 }
 
-/** A backend that time does not bring further now; the ramp that a person asked for goes on. */
+/** A backend that time does not bring further now. The ramp that a person asked for, or an edit of theirs, goes on. */
 export function standsStill(state: ServiceState, { returning }: Decision): boolean {
-  const isOfPerson = returning.kind === 'time' && returning.note === 'manual-ramp';
+  const isOfPerson = returning.kind === 'time' && returning.note !== 'correlated';
   return state.freeze !== undefined && !isOfPerson;
 }

@@ -1,6 +1,6 @@
 /** What is decided, and by whom. */
 import { type BackendId, type EpochMs, readyMembers } from '../../../engine/model.ts';
-import { type Decision, isOut, isReturning } from '../../../engine/rotation/decision.ts';
+import { accusersOf, type Decision, isOut, isReturning } from '../../../engine/rotation/decision.ts';
 import { weightOf } from '../../../engine/rotation/ramp.ts';
 import type { ServiceState } from '../../../engine/rotation/state.ts';
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
@@ -147,7 +147,7 @@ export function observersTakeNobodyOut({ state }: Moment): void {
 export function accusersAreThere({ state }: Moment): void {
   const enforcing = new Set(state.policy?.breakers.filter((b) => b.enforcement === 'Enforce').map(({ name }) => name));
   for (const decision of takenByBreakers(state)) {
-    const isHis = decision.cause.kind === 'breaker' && enforcing.has(decision.cause.breaker);
+    const isHis = accusersOf(decision.cause).some((accuser) => enforcing.has(accuser));
     must(isHis || decision.returning.kind === 'time', 'I16 removed breaker', decision);
   }
 }
@@ -185,7 +185,7 @@ export function frozenStandsStill(moment: Moment): void {
   if (event.kind === 'command' || event.kind === 'policy') return;
   for (const track of tracks) {
     const moved = transitions(moment, track).filter(({ why, decision: { returning } }) => {
-      return why !== 'readmitted' && !(returning.kind === 'time' && returning.note === 'manual-ramp');
+      return why !== 'readmitted' && !(returning.kind === 'time' && returning.note !== 'correlated');
     });
     must(moved.length === 0, 'freeze', moved);
   }
