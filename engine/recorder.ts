@@ -10,7 +10,7 @@ import { isWorthSaving, type ServiceRecord, toRecord } from './rotation/record.t
 import type { ServiceState } from './rotation/state.ts';
 import { guidanceOf } from './rotation/unguided.ts';
 import type { Runtime } from './runtime.ts';
-import { type JsonValue, noRevision, type SaveResult, type Store } from './store/store.ts';
+import { type JsonValue, noRevision, type SaveResult, type Store, type StoredRecord } from './store/store.ts';
 
 /** Takes something out, and is told when it is on record: an audit log must not know of ejections that never were. */
 export type Reduction = Extract<Effect, { kind: 'transition' | 'evict' }>;
@@ -97,7 +97,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
   function giveUp(runtime: Runtime, result: Exclude<SaveResult, { kind: 'saved' }>): Problem {
     const problem = problemOf(runtime.service, result);
     if (runtime.isGone) return problem;
-    if (result.kind === 'conflict') runtime.revision = result.current?.revision ?? noRevision;
+    // R9: what a process that came after us wrote is not ours to replace. It decides now; we serve on and take nobody out.
+    if (result.kind === 'conflict' && epochOf(result.current) <= epoch()) {
+      runtime.revision = result.current?.revision ?? noRevision;
+    }
     if (runtime.storeProblem === undefined) observer.problem(problem);
     runtime.storeProblem = problem;
     takeBack(runtime);
@@ -155,6 +158,10 @@ export const noAnswer: Problem = {
 function problemOf(service: ServiceKey, result: Exclude<SaveResult, { kind: 'saved' }>): Problem {
   if (result.kind !== 'conflict') return result.problem;
   return { code: 'KV0411', severity: 'error', message: `somebody else changed the decisions of ${service}` };
+}
+
+function epochOf(record: StoredRecord | undefined): number {
+  return (record?.body as unknown as ServiceRecord | undefined)?.epoch ?? 0;
 }
 
 /** Plain data already; the cast only tells the compiler so. */

@@ -119,6 +119,35 @@ describe('a store that hangs', () => {
   });
 });
 
+describe('R9: a process that was taken for dead', () => {
+  it('does not undo what its successor decides', async () => {
+    const old = await engineWorld();
+    const next = await engineWorld(pricers(), { store: old.store, clock: old.clock });
+    await next.eject('p1');
+    expect(await old.eject('p2')).toMatchObject({ kind: 'refused', cause: 'store-down' });
+    for (let turn = 0; turn < 100; turn++) {
+      await old.clock.advance(100);
+      expect(JSON.stringify(old.store.records.get(service)?.body)).toContain('"p1"');
+    }
+    expect(old.statuses()).toMatchObject({ p2: 'HEALTHY' });
+    await next.stop();
+    await old.stop();
+  });
+
+  it('gives way to its successor, if it was the last that wrote', async () => {
+    const old = await engineWorld();
+    const next = await engineWorld(pricers(), { store: old.store, clock: old.clock });
+    await old.eject('p2');
+    // The first attempt finds out, and the next one writes.
+    await next.eject('p1');
+    await next.clock.advance(2000);
+    expect(await next.eject('p1')).toMatchObject({ kind: 'done' });
+    expect(JSON.stringify(old.store.records.get(service)?.body)).not.toContain('"p2"');
+    await next.stop();
+    await old.stop();
+  });
+});
+
 describe('the suspension of everything', () => {
   const suspension = { actor: 'test', reason: 'incident', sinceMs: 0 };
 
