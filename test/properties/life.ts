@@ -3,6 +3,7 @@
  * commands, a clock that jumps, metrics and a store that fail, crashes of ours. Everything goes through the same judge
  * and step as in the engine; after every step the caller looks at what happened.
  */
+import type { AssignedEndpoint } from '../../engine/assignment/assignment.ts';
 import type { Evidence } from '../../engine/breakers/judge.ts';
 import { type Backend, backendId, type EpochMs } from '../../engine/model.ts';
 import type { Policy } from '../../engine/policy/policy.ts';
@@ -16,7 +17,7 @@ import { deepFreeze } from '../support/frozen.ts';
 import { randomFrom } from '../support/random.ts';
 import { drawPolicy, many } from './draw-policy.ts';
 import type { History } from './history.ts';
-import { backendOf, evidenceOf, fleetOf, judgementOf, type Value } from '../support/world.ts';
+import { assignmentOf, backendOf, evidenceOf, fleetOf, judgementOf, type Value } from '../support/world.ts';
 
 /** One step, with everything it was given. */
 export interface Moment extends Step {
@@ -25,7 +26,21 @@ export interface Moment extends Step {
   readonly context: StepContext;
   /** The first step after a crash: what was not written down is gone. */
   readonly isAfterCrash: boolean;
+  /** What is served of the only port. */
+  readonly served: readonly AssignedEndpoint[];
+  /** The same step once more, from whatever is given. */
+  readonly again: typeof step;
 }
+
+/** What is put to the test; other parts in their place show that the tests would notice. */
+export interface LifeParts {
+  readonly step: typeof step;
+  readonly assign: typeof assignmentOf;
+  /** What a restart makes of what was written down. */
+  readonly reload: typeof fromRecord;
+}
+
+export const realParts: LifeParts = { step, assign: assignmentOf, reload: fromRecord };
 
 export interface Observer {
   readonly onMoment: (moment: Moment) => void;
@@ -65,7 +80,7 @@ export type LifeHistory = History<What>;
 const faultKinds: ReadonlySet<What> = new Set(['fleet', 'health', 'store', 'velocity', 'clock', 'crash']);
 
 /** Lives through the history, then through a quiet time in which nothing is wrong any more. */
-export function live(history: LifeHistory, observer: Observer, take = step): Life {
+export function live(history: LifeHistory, observer: Observer, parts = realParts): Life {
   let random = randomFrom(history.chance);
   let now: EpochMs = startMs;
   let livedMs = 0;
@@ -91,9 +106,10 @@ export function live(history: LifeHistory, observer: Observer, take = step): Lif
     const full = { ...context, now };
     deepFreeze([state, event, full]);
     const before = state;
-    const result = take(before, event, full);
+    const result = parts.step(before, event, full);
     state = result.state;
-    observer.onMoment({ ...result, before, event, context: full, isAfterCrash });
+    const served = (parts.assign(state).ports[0]?.localities ?? []).flatMap(({ endpoints }) => endpoints);
+    observer.onMoment({ ...result, before, event, context: full, isAfterCrash, served, again: parts.step });
     isAfterCrash = false;
   }
 
@@ -251,7 +267,7 @@ export function live(history: LifeHistory, observer: Observer, take = step): Lif
     const record = JSON.parse(JSON.stringify(toRecord(state, context.epoch))) as ServiceRecord;
     const { policy } = state;
     context = { ...context, epoch: context.epoch + 1 };
-    state = fromRecord(record, fleetOf([]));
+    state = parts.reload(record, fleetOf([]));
     isAfterCrash = true;
     seeFleet();
     happen({ kind: 'policy', policy });

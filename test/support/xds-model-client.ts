@@ -12,8 +12,8 @@ export interface ModelClient {
   answer(): boolean;
   /** Its last answer once more. */
   repeat(): void;
-  /** On a new stream; a forgetful one has nothing any more, and says so. */
-  reconnect(isForgetful: boolean): void;
+  /** On a new stream, of another server if one is given; a forgetful one has nothing any more, and says so. */
+  reconnect(isForgetful: boolean, server?: XdsCache): void;
   /** Takes in what was sent. @throws Error when that breaks a rule. */
   listen(): void;
   /** What it has otherwise than a client that asks for the same on a new stream. */
@@ -48,7 +48,8 @@ interface Told {
 type Stream = ({ kind: 'sotw' } & ReturnType<typeof sotwStream>) | ({ kind: 'delta' } & ReturnType<typeof deltaStream>);
 
 export function modelClient(options: ModelClientOptions): ModelClient {
-  const { cache, variant, typeUrl, isBad } = options;
+  const { variant, typeUrl, isBad } = options;
+  let { cache } = options;
   const isClusters = typeUrl === clusterType;
   const isComplete = isClusters && variant === 'sotw';
   const names = new Set<string>();
@@ -150,7 +151,8 @@ export function modelClient(options: ModelClientOptions): ModelClient {
       return true;
     },
     repeat: () => ask({ nonce }),
-    reconnect(isForgetful) {
+    reconnect(isForgetful, server = cache) {
+      cache = server;
       if (!hasAsked) return;
       stream.stream.close();
       stream = open();
@@ -163,7 +165,7 @@ export function modelClient(options: ModelClientOptions): ModelClient {
     },
     listen,
     differences() {
-      const fresh = modelClient(options);
+      const fresh = modelClient({ ...options, cache });
       const wanted = new Set(wantsAll() ? [...names, '*'] : names);
       if (wanted.size > 0) fresh.want([...wanted]);
       while (fresh.answer());

@@ -1,7 +1,6 @@
 /** Who goes when not all may: the worst, whatever the order of the input. */
 import type { HeldCause } from '../../../engine/budget/held.ts';
 import type { Effect } from '../../../engine/rotation/event.ts';
-import { step } from '../../../engine/rotation/step.ts';
 import { canonical } from '../../support/frozen.ts';
 import { assignmentOf } from '../../support/world.ts';
 import type { Moment } from '../life.ts';
@@ -42,8 +41,8 @@ export function orderKeeper(): (moment: Moment) => void {
 }
 
 /** The order of backends, verdicts and records in memory decides nothing. */
-function orderIsNothing({ before, event, state, effects, context }: Moment): void {
-  const turned = step(reversed(before), reversed(event), context);
+function orderIsNothing({ before, event, state, effects, context, again }: Moment): void {
+  const turned = again(reversed(before), reversed(event), context);
   must(canonical(turned.state) === canonical(reversed(state)), 'I14 order', event);
   const sorted = (all: readonly Effect[]) => all.map(canonical).sort().join();
   must(sorted(turned.effects) === sorted(effects), 'I14 order', [effects, turned.effects]);

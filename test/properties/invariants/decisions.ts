@@ -8,10 +8,10 @@ import { isJudged, trackOf } from '../../../engine/rotation/work.ts';
 import { canonical } from '../../support/frozen.ts';
 import type { Moment } from '../life.ts';
 import { must } from './must.ts';
-import { servedOf, tracks, transitions } from './moment.ts';
+import { tracks, transitions } from './moment.ts';
 
-export function decisionsExplain({ state, context }: Moment): void {
-  for (const { backend, status, weight } of servedOf(state)) {
+export function decisionsExplain({ state, context, served }: Moment): void {
+  for (const { backend, status, weight } of served) {
     const isReady = readyMembers(state.fleet).some(({ id }) => id === backend);
     if (!isReady || (status === 'HEALTHY' && weight === 100)) continue;
     const decision = state.enforced.decisions.get(backend);

@@ -9,28 +9,29 @@ import type { ServiceState, TrackName } from '../../../engine/rotation/state.ts'
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
 import type { Moment } from '../life.ts';
 import { must } from './must.ts';
-import { servedOf, tracks, transitions } from './moment.ts';
+import { tracks, transitions } from './moment.ts';
 
 /** Served: HEALTHY at full weight. A probe is traffic, but no capacity. */
-function fullyServed(state: ServiceState): number {
-  return servedOf(state).filter(
-    ({ backend, status }) => status === 'HEALTHY' && !isOut(state.enforced.decisions.get(backend)),
-  ).length;
+function fullyServed({ state, served }: Moment): number {
+  return served.filter(({ backend, status }) => status === 'HEALTHY' && !isOut(state.enforced.decisions.get(backend)))
+    .length;
 }
 
 /** The floor holds, but for the minute that onBreach gives, or for ever where it says Hold. */
 export function floorKeeper(): (moment: Moment) => void {
   let belowSinceMs: EpochMs | undefined;
-  return ({ state, context: { now, timing }, isAfterCrash }) => {
+  return (moment) => {
+    const { state, context, isAfterCrash } = moment;
+    const { now, timing } = context;
     const floor = Math.min(readyMembers(state.fleet).length, budgetOfService(state).floor);
-    if (Math.min(fullyServed(state), servingIn(state, 'enforced').length) >= floor) {
+    if (Math.min(fullyServed(moment), servingIn(state, 'enforced').length) >= floor) {
       belowSinceMs = undefined;
       return;
     }
     // How long it has lasted is not on record, and a clock that is set back begins it anew.
     belowSinceMs = isAfterCrash || belowSinceMs === undefined ? now : Math.min(belowSinceMs, now);
     const isExcused = now - belowSinceMs < timing.breachDelayMs || guidanceOf(state).budget.onBreach === 'Hold';
-    must(isExcused, 'I1 floor', `${fullyServed(state)} served, floor ${floor}, for ${now - belowSinceMs} ms`);
+    must(isExcused, 'I1 floor', `${fullyServed(moment)} served, floor ${floor}, for ${now - belowSinceMs} ms`);
   };
 }
 
@@ -50,24 +51,23 @@ export function budgetKept(moment: Moment): void {
   }
 }
 
-export function someoneIsServed({ state }: Moment): void {
-  const served = servedOf(state);
+export function someoneIsServed({ state, served }: Moment): void {
   const isHealthy = served.some(({ status }) => status === 'HEALTHY');
   must(isHealthy || readyMembers(state.fleet).length === 0, 'I1 nobody served', served);
   must(state.fleet.backends.length === 0 || served.length > 0, 'I1 empty', 'a fleet that has backends');
 }
 
-export function onlyReadyServed({ state }: Moment): void {
+export function onlyReadyServed({ state, served }: Moment): void {
   const ready = new Set(readyMembers(state.fleet).map(({ id }) => id));
   if (ready.size === 0) return;
-  for (const { backend, status } of servedOf(state)) {
+  for (const { backend, status } of served) {
     must(status !== 'HEALTHY' || ready.has(backend), 'I2 only ready ones', backend);
   }
 }
 
-export function weightsAreWhole({ state }: Moment): void {
-  for (const { backend, weight } of servedOf(state)) {
-    must(Number.isInteger(weight) && weight >= 1 && weight <= 100, 'I12 weights', [backend, weight]);
+export function weightsAreWhole({ served }: Moment): void {
+  for (const { backend, weight } of served) {
+    must(Number.isInteger(weight) && weight >= 1 && weight <= 100, 'I12 whole', [backend, weight]);
   }
 }
 
@@ -111,13 +111,13 @@ export function nothingReducedUnwritten({ before, state, context, isAfterCrash }
  */
 export function clampKeeper(): (moment: Moment) => void {
   let uncounted: ReadonlySet<BackendId> = new Set();
-  return ({ state }) => {
+  return ({ state, served }) => {
     const ready = new Set(readyMembers(state.fleet).map(({ id }) => id));
     const out = [...state.enforced.decisions.values()].filter(isOut).map(({ backend }) => backend);
     uncounted = new Set(out.filter((id) => uncounted.has(id) || !ready.has(id)));
     const isGiven = (id: BackendId): boolean => !['ejected', 'paused', 'evicted'].includes(stateIn(state, id));
     if (uncounted.size > 0 || ![...ready].some(isGiven)) return;
-    for (const { backend, status } of servedOf(state)) {
+    for (const { backend, status } of served) {
       must(status !== 'HEALTHY' || isGiven(backend), 'I4 clamp', [backend, state.clamp]);
     }
   };
