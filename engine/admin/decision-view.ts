@@ -75,9 +75,9 @@ function causeView({ cause }: Decision): CauseView {
   };
 }
 
-export function heldView({ cause, breaker, verdict, sinceMs }: Held): HeldView {
+export function heldView({ cause, detail, breaker, verdict, sinceMs }: Held): HeldView {
   const { value, bound, reason } = verdict;
-  return { cause, text: describeHeld(cause), breaker, value, bound, reason, sinceTime: toTime(sinceMs) };
+  return { cause, text: describeHeld(cause, detail), breaker, value, bound, reason, sinceTime: toTime(sinceMs) };
 }
 
 interface Next {
@@ -99,7 +99,9 @@ function nextByItself(state: ServiceState, track: TrackName, decision: Decision)
     case 'paused': {
       const endMs = endOf(decision);
       if (endMs === undefined) return { next: 'stays out until a person restores it' };
-      return { next: `probes at ${ramp.weights[0] ?? 100} % of its weight`, atMs: endMs };
+      const probes = `probes at ${ramp.weights[0] ?? 100} % of its weight`;
+      if (decision.cause.kind === 'manual' || decision.cause.cohort === undefined) return { next: probes, atMs: endMs };
+      return { next: `${probes}, once no other of ${decision.cause.cohort} does or one has come back`, atMs: endMs };
     }
     case 'evicted':
       return { next: 'stays out until its pod is replaced or a person restores it' };

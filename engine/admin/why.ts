@@ -7,8 +7,9 @@ import { describeHeld } from '../budget/held.ts';
 import type { Backend } from '../model.ts';
 import { formatDuration } from '../policy/duration.ts';
 import type { Policy } from '../policy/policy.ts';
+import { describeCohort } from '../rotation/cohort.ts';
 import type { Timing } from '../rotation/context.ts';
-import { isCorrelated, isYoungFleet, velocityLeft } from '../rotation/guards.ts';
+import { cohortIn, isCorrelated, isYoungFleet, velocityLeft } from '../rotation/guards.ts';
 import { shapeChangeOf } from '../rotation/shape.ts';
 import type { ServiceState } from '../rotation/state.ts';
 import { backendView } from './backend-view.ts';
@@ -121,13 +122,15 @@ function activeGuards(state: ServiceState, policy: Policy, context: WhyContext):
     const evaluations = state.breakers.get(name)?.evaluations ?? 0;
     return evaluations > policy.settle ? [] : [`${name} still settles: ${evaluations} of ${policy.settle} evaluations`];
   });
-  const { holdAbovePercent } = policy.budget;
+  const { holdAbovePercent, onCohort = 'Report' } = policy.budget;
+  const cohort = cohortIn(state, policy, 'enforced', now, timing);
   return [
     ...(state.freeze === undefined ? [] : [describeHeld('frozen')]),
     ...settling,
     ...(isCorrelated(state, policy, 'enforced', now, timing)
       ? [`${describeHeld('hold-above')} (holdAbovePercent ${holdAbovePercent})`]
       : []),
+    ...(cohort === undefined ? [] : [`${describeHeld('cohort', describeCohort(cohort))} (onCohort ${onCohort})`]),
     ...(isYoungFleet(state, policy, now) ? [describeHeld('young-fleet')] : []),
     ...describeShapeChange(state, context),
     ...(velocityLeft(state, policy, 'enforced', now, timing) === 0 ? [describeHeld('velocity')] : []),

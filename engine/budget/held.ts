@@ -21,13 +21,16 @@ export type HeldCause =
   | 'rollout'
   /** Many backends have just joined or left. */
   | 'scale-event'
+  /** Those that are bad have their version, zone or node in common: it is that which is broken, not one backend. */
+  | 'cohort'
   /** The decision could not be written down; reductions are persisted before they are served. */
   | 'store-down'
   /** The record of this Service is full. */
   | 'store-full';
 
-export function describeHeld(cause: HeldCause): string {
-  return descriptions[cause];
+/** @param detail What is special about this one. */
+export function describeHeld(cause: HeldCause, detail?: string): string {
+  return detail === undefined ? descriptions[cause] : `${descriptions[cause]}: ${detail}`;
 }
 
 const descriptions: Readonly<Record<HeldCause, string>> = {
@@ -41,6 +44,7 @@ const descriptions: Readonly<Record<HeldCause, string>> = {
   'young-fleet': 'too much of the fleet is warming up',
   rollout: 'a rollout is in progress',
   'scale-event': 'many backends have just joined or left the fleet',
+  cohort: 'a whole version, zone or node is bad, not one backend',
   'store-down': 'the decision could not be persisted',
   'store-full': 'the record of decisions is full',
 };

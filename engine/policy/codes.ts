@@ -26,4 +26,6 @@ export const codes = {
   looksAhead: 'KV0160',
   notCounts: 'KV0161',
   longWindowShort: 'KV0165',
+  cohortNeverFits: 'KV0168',
+  cohortUnknown: 'KV0169',
 } as const;

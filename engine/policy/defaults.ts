@@ -17,6 +17,7 @@ export const defaults = {
     velocity: { count: 3, percent: 10 },
     holdAbovePercent: 50,
     onBreach: 'Readmit',
+    onCohort: 'Report',
   },
   breaker: {
     evaluationPeriod: '5s',

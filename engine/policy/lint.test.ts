@@ -27,6 +27,53 @@ test('an ordinary policy has nothing to be said about', () => {
   expect(warningsOf(errors, 6)).toEqual([]);
 });
 
+describe('a cohort that is to be ejected as a whole', () => {
+  const whole = (budget: string) => `${errors}  budget: {onCohort: EjectWithinBudget${budget}}\n`;
+  const zones = (count: number) => Array.from({ length: count }, (_, index) => backendOf(`p${index}`, { zone: 'a' }));
+  const never = (limit: string, remedy: string): readonly string[] => [
+    `10:12: warning KV0168 spec.budget.onCohort: a cohort is 3 backends or more, and ${limit}: it never goes (${remedy})`,
+  ];
+
+  test.each([
+    ['fits', '', zones(10), []],
+    ['may fit a fleet that is not known', ', velocity: {count: 1}', undefined, []],
+    [
+      'is too many for the velocity, whatever the fleet',
+      ', velocity: {count: 2, percent: 0}',
+      undefined,
+      never('velocity lets 2 go in 10 minutes', 'raise velocity.count'),
+    ],
+    [
+      'is too many for the velocity of this fleet',
+      ', velocity: {count: 2, percent: 10}',
+      zones(10),
+      never('velocity lets 2 of 10 go in 10 minutes', 'raise velocity.count'),
+    ],
+    [
+      'is too many for a small fleet',
+      '',
+      zones(8),
+      never('of 8 at most 2 may be out', 'raise maxEjectedPercent, lower the floor, or add backends'),
+    ],
+    [
+      'is held as correlated first',
+      ', holdAbovePercent: 20',
+      zones(10),
+      never('with more than 2 of 10 bad everybody is held', 'raise holdAbovePercent'),
+    ],
+    [
+      'has no name',
+      '',
+      10,
+      [
+        '10:12: warning KV0169 spec.budget.onCohort: no version, zone or node of any backend is known: there are no cohorts (list the Pods beside the EndpointSlices, or write zone and nodeName beside the addresses)',
+      ],
+    ],
+  ] as const)('%s', (_, budget, members, expected) => {
+    expect(warningsOf(whole(budget), members)).toEqual(expected);
+  });
+});
+
 describe('a warning, with its place and remedy', () => {
   test.each([
     [

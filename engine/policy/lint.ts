@@ -7,6 +7,7 @@ import { codes } from './codes.ts';
 import { formatDuration } from './duration.ts';
 import { type Finding, type Path, warning } from './finding.ts';
 import { lintBreaker } from './lint-breaker.ts';
+import { lintCohort } from './lint-cohort.ts';
 import { breakerSpecs } from './normalise.ts';
 import type { Policy } from './policy.ts';
 import type { PolicySpec } from './schema.ts';
@@ -24,6 +25,7 @@ export function lint(policy: Policy, spec: PolicySpec, members?: readonly Backen
     ...noRamp(policy),
     ...nothingToClose(policy, spec),
     ...nothingToCombine(policy),
+    ...lintCohort(policy, members),
     ...breakers,
     ...(members === undefined ? [] : lintFleetSize(policy, members.length)),
     ...(members === undefined ? [] : everybodyIsNear(policy, members)),

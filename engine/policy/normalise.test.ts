@@ -40,6 +40,7 @@ test('a policy that says nothing has every default', () => {
       velocity: { count: 3, percent: 10 },
       holdAbovePercent: 50,
       onBreach: 'Readmit',
+      onCohort: 'Report',
     },
     proximity: 'None',
     warmUpMs: 120_000,

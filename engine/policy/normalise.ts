@@ -70,6 +70,7 @@ function budgetOf(spec: PolicySpec): BudgetPolicy {
     },
     holdAbovePercent: budget.holdAbovePercent ?? defaults.budget.holdAbovePercent,
     onBreach: budget.onBreach ?? defaults.budget.onBreach,
+    onCohort: budget.onCohort ?? defaults.budget.onCohort,
   };
 }
 

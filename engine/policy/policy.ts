@@ -42,6 +42,8 @@ export interface BudgetPolicy {
   readonly velocity: { readonly count: number; readonly percent: number };
   readonly holdAbovePercent: number;
   readonly onBreach: 'Readmit' | 'Hold';
+  /** Absent in a policy of an older version on record: Report. */
+  readonly onCohort?: 'Report' | 'EjectWithinBudget';
 }
 
 export interface ActivatorPolicy {

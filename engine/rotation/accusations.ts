@@ -3,6 +3,7 @@ import type { Verdict } from '../breakers/verdict.ts';
 import type { Candidate } from '../budget/plan.ts';
 import { type BackendId, members } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
+import { describeCohort } from './cohort.ts';
 import { awaitsEvidence } from './decision.ts';
 import { verdictNow } from './evidence.ts';
 import { type Circumstances, type CurrentJudgement, currentJudgements, guardAgainst } from './guards.ts';
@@ -16,6 +17,8 @@ export interface Accusation extends Candidate {
   readonly verdict: Extract<Verdict, { kind: 'anomalous' }>;
   /** With `combine: All` the accusations of all other breakers of the track, in the order of the policy; else empty. */
   readonly agreed: readonly Accusation[];
+  /** What is special about the guard. */
+  readonly detail?: string | undefined;
 }
 
 export type Accusations = ReadonlyMap<BackendId, Accusation>;
@@ -40,9 +43,21 @@ export function accusationsIn(
     if (!ready) continue;
     const found = judgements.flatMap((judgement) => accuse(state, track, policy, judgement, id, facts) ?? []);
     if (found.length === 0 || found.length < needed) continue;
-    accusations.set(id, policy.combine === 'All' ? together(found) : worstOf(found));
+    const accusation = policy.combine === 'All' ? together(found) : worstOf(found);
+    accusations.set(id, isSuspect(state, track, id) ? accusation : asMember(accusation, facts));
   }
   return accusations;
+}
+
+/** One by one nobody of a bad cohort goes. Who is on its way back has its place out already. */
+function asMember(accusation: Accusation, { cohort }: Circumstances): Accusation {
+  if (accusation.guard !== undefined || cohort?.members.has(accusation.id) !== true) return accusation;
+  return { ...accusation, guard: 'cohort', detail: describeCohort(cohort) };
+}
+
+function isSuspect(state: ServiceState, track: TrackName, id: BackendId): boolean {
+  const decision = state[track].decisions.get(id);
+  return decision !== undefined && awaitsEvidence(decision);
 }
 
 function worstOf(found: readonly Accusation[]): Accusation {
@@ -70,15 +85,14 @@ function accuse(
 ): Accusation | undefined {
   const verdict = verdictNow(state, track, last, id);
   if (verdict?.kind !== 'anomalous') return undefined;
-  const decision = state[track].decisions.get(id);
-  const isSuspect = decision !== undefined && awaitsEvidence(decision);
+  const suspected = isSuspect(state, track, id);
   // A suspect needs no confirmation. A fleet-wide judgement confirms nothing, but whom it concerns is shown as held.
-  const isConfirmed = isSuspect || anomalousIn(breakerState.streaks.get(id)) >= breaker.confirm.atLeast;
+  const isConfirmed = suspected || anomalousIn(breakerState.streaks.get(id)) >= breaker.confirm.atLeast;
   if (!isConfirmed && last.kind !== 'fleet-wide') return undefined;
   const guard = guardAgainst(
     breakerState,
     policy.settle,
-    isSuspect ? { ...facts, young: false, changing: undefined } : facts,
+    suspected ? { ...facts, young: false, changing: undefined } : facts,
   );
   return { id, breaker: breaker.name, severity: verdict.severity, guard, verdict, by: breaker, agreed: [] };
 }
@@ -88,6 +102,6 @@ function outweighs(a: Accusation, b: Accusation): boolean {
   return mayActA === mayActB ? a.severity > b.severity : mayActA;
 }
 
-export function refusalOf({ id, breaker, verdict }: Accusation, cause: Refusal['cause']): Refusal {
-  return { backend: id, breaker, verdict, cause };
+export function refusalOf({ id, breaker, verdict, guard, detail }: Accusation, cause: Refusal['cause']): Refusal {
+  return { backend: id, breaker, verdict, cause, detail: cause === guard ? detail : undefined };
 }

@@ -20,6 +20,8 @@ export interface Conviction {
   readonly retries: number;
   /** Who else had to say so. */
   readonly agreed: readonly Pick<Accusation, 'by' | 'verdict'>[];
+  /** The cohort it goes with, by name. */
+  readonly cohort?: string | undefined;
 }
 
 export function convict(
@@ -29,11 +31,12 @@ export function convict(
   conviction: Conviction,
   work: Work,
 ): ServiceState {
-  const { backend: id, kind, retries } = conviction;
+  const { backend: id, kind, retries, cohort } = conviction;
   const backend = before.fleet.backends.find((candidate) => candidate.id === id);
   if (backend === undefined) return before;
   const { now, timing, epoch } = work.context;
-  const to = sentence(policy.activator, retries);
+  // Of a bad version there would only be more: a cohort is neither collected nor killed pod by pod.
+  const to = cohort === undefined ? sentence(policy.activator, retries) : 'ejected';
   const decision: Decision = {
     backend: id,
     name: backend.name,
@@ -52,7 +55,14 @@ export function convict(
     epoch,
     seq: work.seq,
   };
-  const why = to === 'ejected' ? (kind === 'new' ? 'anomalous' : 'anomalous-again') : 'retries-exhausted';
+  const why =
+    to === 'ejected'
+      ? kind === 'repeated'
+        ? 'anomalous-again'
+        : cohort === undefined
+          ? 'anomalous'
+          : 'cohort'
+      : 'retries-exhausted';
   let state = put(before, track, decision, why, work);
   state = updateTrack(state, track, { ejections: [...state[track].ejections, { atMs: now, backend: id, kind }] });
   // One that goes out again takes no new place; today's numbers could be smaller, and let others in at its cost.
@@ -82,7 +92,7 @@ function askForEviction(track: TrackName, decision: Decision, work: Work): void 
 }
 
 function causeOf(state: ServiceState, track: TrackName, conviction: Conviction): DecisionCause {
-  const { breaker, verdict, kind, backend, agreed } = conviction;
+  const { breaker, verdict, kind, backend, agreed, cohort } = conviction;
   const streak = state.breakers.get(breaker.name)?.streaks.get(backend);
   return {
     kind: 'breaker',
@@ -96,6 +106,7 @@ function causeOf(state: ServiceState, track: TrackName, conviction: Conviction):
     streak: kind === 'new' ? { anomalous: anomalousIn(streak), of: streak?.length ?? 0 } : { anomalous: 1, of: 1 },
     budget: describeBudget(budgetOfService(state), servingIn(state, track).length),
     ...(agreed.length === 0 ? {} : { agreed: agreed.map(agreement) }),
+    ...(cohort === undefined ? {} : { cohort }),
   };
 }
 

@@ -55,6 +55,8 @@ export type DecisionCause =
       readonly budget: string;
       /** What the other breakers said that had to agree (`combine: All`); absent: it took none. */
       readonly agreed?: readonly Agreement[];
+      /** `version v2`: it went with this cohort, as a whole, and comes back with it. */
+      readonly cohort?: string;
     }
   | { readonly kind: 'manual'; readonly verb: 'eject' | 'pause'; readonly actor: string; readonly reason: string };
 
@@ -78,6 +80,11 @@ export type Returning =
   | { readonly kind: 'evidence' }
   /** By time alone, exempt from verdicts and guards: it was never its fault, or its accuser is gone. */
   | { readonly kind: 'time'; readonly note: 'correlated' | 'breaker-removed' | 'manual-ramp' };
+
+/** The cohort it went with, by name. */
+export function cohortNameOf({ cause }: Decision): string | undefined {
+  return cause.kind === 'manual' ? undefined : cause.cohort;
+}
 
 export function isOut(decision: Decision | undefined): boolean {
   return decision !== undefined && decision.state !== 'serving';

@@ -49,7 +49,7 @@ export function ejectConfirmed(
 }
 
 /** A serving backend that still has a record has been here before: it takes up its strikes where it left them. */
-function strikesOf(record: Decision | undefined): number {
+export function strikesOf(record: Decision | undefined): number {
   if (record === undefined) return 0;
   return record.cause.kind === 'manual' ? record.retries : record.retries + 1;
 }

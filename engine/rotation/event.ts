@@ -70,6 +70,8 @@ export type Effect =
       readonly breaker: string;
       readonly cause: HeldCause;
       readonly reason: string;
+      /** What is special about the cause here, such as the cohort by name. */
+      readonly detail?: string;
       /** The budget's arithmetic at that moment. */
       readonly budget: string;
     }
@@ -95,6 +97,7 @@ export type Effect =
 export type TransitionCause =
   | 'anomalous'
   | 'anomalous-again'
+  | 'cohort'
   | 'retries-exhausted'
   | 'time-served'
   | 'step-up'

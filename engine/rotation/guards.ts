@@ -4,7 +4,9 @@ import type { HeldCause } from '../budget/held.ts';
 import { type BackendId, type EpochMs, members } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { budgetOfService } from './capacity.ts';
+import { type Cohort, cohortOf } from './cohort.ts';
 import type { Timing } from './context.ts';
+import { cohortNameOf, isOut } from './decision.ts';
 import { verdictNow } from './evidence.ts';
 import { isYoung } from './roles.ts';
 import type { ShapeCause } from './shape.ts';
@@ -21,9 +23,32 @@ export function isYoungFleet(state: ServiceState, policy: Policy, now: EpochMs):
 }
 
 /**
+ * Whom this track's breakers flag: ejected by them in the last 5 min, or anomalous now to one of them, confirmed or not.
+ * Those already out are counted too, because a failure that arrives staggered is still one failure.
+ */
+function flaggedIn(
+  state: ServiceState,
+  policy: Policy,
+  track: TrackName,
+  now: EpochMs,
+  timing: Timing,
+): ReadonlySet<BackendId> {
+  const present = new Set(members(state.fleet).map(({ id }) => id));
+  const flagged = new Set<BackendId>();
+  for (const ejection of state[track].ejections) {
+    const isRecent = now - ejection.atMs <= timing.recentEjectionMs;
+    if (ejection.kind !== 'manual' && isRecent && present.has(ejection.backend)) flagged.add(ejection.backend);
+  }
+  for (const { last } of currentJudgements(state, policy, track, now)) {
+    for (const id of present) if (verdictNow(state, track, last, id)?.kind === 'anomalous') flagged.add(id);
+  }
+  return flagged;
+}
+
+/**
  * holdAbovePercent: backends ejected by this track's breakers in the last 5 min, or anomalous now to one of them,
  * confirmed or not, each once, over B. When a shared dependency fails, its victims turn bad within seconds of each
- * other; those already out are counted too, because a failure that arrives staggered is still one failure.
+ * other.
  */
 export function isCorrelated(
   state: ServiceState,
@@ -32,16 +57,24 @@ export function isCorrelated(
   now: EpochMs,
   timing: Timing,
 ): boolean {
-  const present = new Set(members(state.fleet).map(({ id }) => id));
-  const bad = new Set<BackendId>();
-  for (const ejection of state[track].ejections) {
-    const isRecent = now - ejection.atMs <= timing.recentEjectionMs;
-    if (ejection.kind !== 'manual' && isRecent && present.has(ejection.backend)) bad.add(ejection.backend);
+  const flagged = flaggedIn(state, policy, track, now, timing);
+  return flagged.size * 100 > policy.budget.holdAbovePercent * budgetOfService(state).base;
+}
+
+/** The version, zone or node that is bad as a whole; who was taken out with one belongs to it for as long as that lasts. */
+export function cohortIn(
+  state: ServiceState,
+  policy: Policy,
+  track: TrackName,
+  now: EpochMs,
+  timing: Timing,
+): Cohort | undefined {
+  const flagged = new Set(flaggedIn(state, policy, track, now, timing));
+  for (const decision of state[track].decisions.values()) {
+    const isOfOne = cohortNameOf(decision) !== undefined && decision.returning.kind === 'evidence';
+    if (isOfOne && isOut(decision)) flagged.add(decision.backend);
   }
-  for (const { last } of currentJudgements(state, policy, track, now)) {
-    for (const id of present) if (verdictNow(state, track, last, id)?.kind === 'anomalous') bad.add(id);
-  }
-  return bad.size * 100 > policy.budget.holdAbovePercent * budgetOfService(state).base;
+  return cohortOf(members(state.fleet), flagged);
 }
 
 export interface CurrentJudgement {
@@ -92,13 +125,19 @@ export interface Circumstances {
   readonly young: boolean;
   /** The fleet is changing its shape: refuses new ejections only. */
   readonly changing?: ShapeCause | undefined;
+  /** What is bad as a whole: refuses new ejections of its members one by one. */
+  readonly cohort: Cohort | undefined;
   readonly canReduce: boolean;
   /** A person wants nothing to change. */
   readonly frozen: boolean;
 }
 
 /** Guards that stop whatever a breaker wants, in the order in which they are reported. */
-export function guardAgainst(breaker: BreakerState, settle: number, facts: Circumstances): HeldCause | undefined {
+export function guardAgainst(
+  breaker: BreakerState,
+  settle: number,
+  facts: Omit<Circumstances, 'cohort'>,
+): HeldCause | undefined {
   if (facts.frozen) return 'frozen';
   if (breaker.usable?.kind === 'fleet-wide') return 'fleet-wide';
   if (breaker.evaluations <= settle) return 'settling';

@@ -12,6 +12,7 @@ export interface Refusal {
   readonly breaker: string;
   readonly verdict: Extract<Verdict, { kind: 'anomalous' }>;
   readonly cause: HeldCause;
+  readonly detail?: string | undefined;
 }
 
 /** Replaces what is held in a track; an effect tells of each refusal that is new or has another cause. */
@@ -25,13 +26,15 @@ export function holdThese(
   if (before.size === 0 && refusals.length === 0) return state;
   const budget = describeBudget(budgetOfService(state), servingIn(state, track).length);
   const held = new Map<BackendId, Held>();
-  for (const { backend, breaker, verdict, cause } of refusals) {
+  for (const { backend, breaker, verdict, cause, detail } of refusals) {
     const known = before.get(backend);
     const isKnown = known?.cause === cause && known.breaker === breaker;
-    held.set(backend, { cause, breaker, verdict, sinceMs: isKnown ? known.sinceMs : work.context.now });
+    const special = detail === undefined ? {} : { detail };
+    held.set(backend, { cause, ...special, breaker, verdict, sinceMs: isKnown ? known.sinceMs : work.context.now });
     if (isKnown) continue;
     const name = state.fleet.backends.find(({ id }) => id === backend)?.name ?? backend;
-    work.effects.push({ kind: 'held', track, backend, name, breaker, cause, reason: verdict.reason, budget });
+    const { reason } = verdict;
+    work.effects.push({ kind: 'held', track, backend, name, breaker, cause, reason, ...special, budget });
   }
   return updateTrack(state, track, { held });
 }

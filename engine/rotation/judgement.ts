@@ -3,11 +3,12 @@ import type { Verdict } from '../breakers/verdict.ts';
 import type { BackendId } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { accusationsIn } from './accusations.ts';
+import { ejectCohort } from './cohort-ejection.ts';
 import { accusersOf, type Decision, isOut } from './decision.ts';
 import { ejectConfirmed } from './ejection.ts';
 import type { RotationEvent } from './event.ts';
 import { evidenceFromMs, windowStartOf } from './evidence.ts';
-import { isCorrelated, isYoungFleet } from './guards.ts';
+import { cohortIn, isCorrelated, isYoungFleet } from './guards.ts';
 import { holdThese } from './hold.ts';
 import { rampByTime } from './ramp.ts';
 import { shapeGuard } from './shape.ts';
@@ -32,13 +33,15 @@ export function onJudgement(before: ServiceState, event: JudgementEvent, work: W
     correlated: isCorrelated(judged, policy, track, now, timing),
     young: isYoungFleet(judged, policy, now),
     changing: shapeGuard(judged, now, timing),
+    cohort: cohortIn(judged, policy, track, now, timing),
     canReduce: canReduce || track === 'shadow',
     frozen: judged.freeze !== undefined,
   };
   const accusations = accusationsIn(judged, track, policy, facts, now);
   const forgiven = facts.frozen ? judged : forgiveStrikes(judged, track, policy, breaker, work);
   const suspects = judgeSuspects(forgiven, track, policy, breaker, accusations, facts, work);
-  const ejected = ejectConfirmed(suspects.state, track, policy, breaker, accusations, work);
+  const whole = ejectCohort(suspects.state, track, policy, breaker, accusations, facts.cohort, work);
+  const ejected = ejectConfirmed(whole.state, track, policy, breaker, whole.accusations, work);
   const held = holdThese(ejected.state, track, [...suspects.refusals, ...ejected.refusals], work);
   const counted = countHolding(held, track, breaker, facts.correlated, work);
   return isLasting(counted, track, policy) && !facts.frozen ? returnCorrelated(counted, track, work) : counted;

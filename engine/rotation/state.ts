@@ -76,6 +76,8 @@ export interface Ejection {
 
 export interface Held {
   readonly cause: HeldCause;
+  /** See the effect `held`. */
+  readonly detail?: string;
   readonly breaker: string;
   readonly sinceMs: EpochMs;
   readonly verdict: Extract<Verdict, { kind: 'anomalous' }>;

@@ -3,7 +3,7 @@ import type { BackendId, EpochMs } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { type Accusations, isAccuser, refusalOf } from './accusations.ts';
 import { convict } from './conviction.ts';
-import { accusersOf, awaitsEvidence, type Decision } from './decision.ts';
+import { accusersOf, awaitsEvidence, cohortNameOf, type Decision } from './decision.ts';
 import { verdictNow } from './evidence.ts';
 import { type Circumstances, currentJudgements } from './guards.ts';
 import type { Refusal } from './hold.ts';
@@ -38,7 +38,8 @@ export function judgeSuspects(
     } else if (accusation !== undefined && isAccuser(accusation, speaker)) {
       const { by: breaker, verdict, agreed } = accusation;
       const retries = decision.retries + 1;
-      const conviction = { backend, breaker, verdict, kind: 'repeated', retries, agreed } as const;
+      const cohort = cohortNameOf(decision);
+      const conviction = { backend, breaker, verdict, kind: 'repeated', retries, agreed, cohort } as const;
       state = convict(state, track, policy, conviction, work);
     } else if (accusation === undefined && judgement.kind === 'judged' && !facts.correlated && !facts.frozen) {
       const isNormal = verdictNow(before, track, judgement, backend)?.kind === 'normal';

@@ -1,6 +1,7 @@
 /** What time alone brings about. */
 import type { EpochMs } from '../model.ts';
 import { evict } from './conviction.ts';
+import { waitsForCohort } from './cohort-ejection.ts';
 import { accusersOf, type Decision, isOut, isReturning, leastSevereFirst } from './decision.ts';
 import { standsStill, thawsAtMs } from './freeze.ts';
 import { isCorrelated } from './guards.ts';
@@ -40,7 +41,7 @@ function ageDecision(state: ServiceState, track: TrackName, decision: Decision, 
     case 'ejected':
     case 'paused': {
       const endMs = endOf(decision);
-      if (endMs !== undefined && now >= endMs) {
+      if (endMs !== undefined && now >= endMs && !waitsForCohort(state, track, decision)) {
         return put(state, track, startProbing(decision, now, decision.returning), 'time-served', work);
       }
       return closeConnections(state, track, decision, work);
@@ -75,7 +76,8 @@ function closeConnections(state: ServiceState, track: TrackName, decision: Decis
   const closed = { ...decision, closed: true };
   const { cause } = decision;
   const mustEvict = guidanceOf(state).eject.then === 'Evict' && decision.state !== 'evicted';
-  if (!mustEvict || cause.kind === 'manual') return put(state, track, closed, 'close-after', work);
+  if (!mustEvict || cause.kind === 'manual' || cause.cohort !== undefined)
+    return put(state, track, closed, 'close-after', work);
   return mayEvict(state, track, accusersOf(cause), work) ? evict(state, track, closed, 'close-after', work) : state;
 }
 

@@ -115,7 +115,7 @@ export function auditRecord(effect: Effect, state: ServiceState, atMs: EpochMs):
       };
     }
     case 'held': {
-      const { backend, name, breaker, cause, reason, budget } = effect;
+      const { backend, name, breaker, cause, reason, detail, budget } = effect;
       const verdict = state[effect.track].held.get(backend)?.verdict;
       return {
         ...base,
@@ -123,7 +123,7 @@ export function auditRecord(effect: Effect, state: ServiceState, atMs: EpochMs):
         enforced: effect.track === 'enforced',
         backend,
         name,
-        why: describeHeld(cause),
+        why: describeHeld(cause, detail),
         breaker,
         ...(verdict === undefined ? {} : { severity: verdict.severity, value: verdict.value, bound: verdict.bound }),
         reason,

@@ -23,6 +23,7 @@ export function drawPolicy(random: Random): Policy {
       velocity: { count: random.int(0, 6), percent: random.pick([0, 10, 50, 100]) },
       holdAbovePercent: random.pick([0, 50, 80, 100, 100]),
       onBreach: random.pick(['Readmit', 'Readmit', 'Hold']),
+      onCohort: random.pick(['Report', 'EjectWithinBudget', 'EjectWithinBudget']),
     },
     activator: {
       mode: random.pick(['periodic', 'retryAndPause', 'retryAndKill']),

@@ -206,11 +206,12 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
   function newborn(): Backend {
     born += 1;
     const age = random.chance(0.5) ? { readySinceMs: now } : {};
-    return backendOf(`p${born}`, { incarnation: 'i0', zone: random.pick(['a', 'b']), ...labelled(), ...age });
+    return backendOf(`p${born}`, { incarnation: 'i0', ...labelled(), ...age });
   }
 
   function labelled(): Partial<Backend> {
-    return template === 0 ? {} : { labels: { 'pod-template-hash': `t${template}` } };
+    const zone = random.pick(['a', 'b', 'c']);
+    return template === 0 ? { zone } : { zone, labels: { 'pod-template-hash': `t${template}` } };
   }
 
   /** As in a StatefulSet: another pod by the same name, at the same address. */
@@ -222,13 +223,22 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
 
   function changeHealth(): void {
     const names = backends.map(({ id }) => id);
-    switch (random.pick(['one', 'one', 'some', 'most', 'all', 'none', 'none'])) {
+    switch (random.pick(['one', 'one', 'some', 'cohort', 'cohort', 'most', 'all', 'none', 'none'])) {
       case 'one':
         broken = new Set([...broken, ...(names.length === 0 ? [] : [random.pick(names)])]);
         break;
       case 'some':
         broken = new Set(random.some(names, 0.3));
         break;
+      case 'cohort': {
+        const zone = random.pick(['a', 'b', 'c']);
+        const isOfIt = random.pick([
+          (backend: Backend) => backend.zone === zone,
+          (backend: Backend) => backend.labels?.['pod-template-hash'] === `t${template}`,
+        ]);
+        broken = new Set(backends.filter(isOfIt).map(({ id }) => id));
+        break;
+      }
       case 'most':
         broken = new Set(random.some(names, 0.8));
         break;

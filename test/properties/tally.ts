@@ -22,7 +22,8 @@ export function createTally(): Tally {
     faults: 0,
     checks: 0,
     effect(effect) {
-      const name = effect.kind === 'transition' ? effect.why : effect.kind === 'held' ? effect.cause : effect.kind;
+      const name =
+        effect.kind === 'transition' ? effect.why : effect.kind === 'held' ? `held ${effect.cause}` : effect.kind;
       effects.set(name, (effects.get(name) ?? 0) + 1);
     },
     kinds: () => [...effects.keys()].sort(),

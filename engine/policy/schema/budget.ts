@@ -60,6 +60,15 @@ export const Budget = Type.Object(
         default: defaults.budget.onBreach,
       }),
     ),
+    onCohort: Type.Optional(
+      choice(['Report', 'EjectWithinBudget'], {
+        description:
+          'When 80 % of those that are bad have their version, zone or node in common, and half of that cohort, of 3 or ' +
+          'more, is bad: Report takes nobody of it out one by one and says so; EjectWithinBudget takes it out as a whole, ' +
+          'if all of it fits the budget and the rest of the fleet is judged normal.',
+        default: defaults.budget.onCohort,
+      }),
+    ),
   },
   {
     description: 'How many of the fleet may be out at once, over all breakers and manual acts of the Service.',

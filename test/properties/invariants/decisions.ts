@@ -72,7 +72,7 @@ export function strikesAreEarned(moment: Moment): void {
       if (decision.retries <= old) continue;
       const isTaken = transitions(moment, track).some(
         ({ backend, why }) =>
-          backend === decision.backend && ['anomalous', 'anomalous-again', 'retries-exhausted'].includes(why),
+          backend === decision.backend && ['anomalous', 'anomalous-again', 'cohort', 'retries-exhausted'].includes(why),
       );
       must(isTaken && decision.retries === old + 1, 'I11 strikes', decision);
     }

@@ -1,6 +1,7 @@
 /** Nobody is convicted or acquitted but by fresh evidence, from a breaker that may act. */
 import type { Verdict } from '../../../engine/breakers/verdict.ts';
 import type { BackendId, EpochMs } from '../../../engine/model.ts';
+import { servingIn } from '../../../engine/rotation/capacity.ts';
 import { accusersOf, isReturning } from '../../../engine/rotation/decision.ts';
 import type { RotationEvent } from '../../../engine/rotation/event.ts';
 import type { TrackName } from '../../../engine/rotation/state.ts';
@@ -55,6 +56,36 @@ export function convictedByFreshEvidence(moment: Moment): void {
   }
 }
 
+/**
+ * Out with its cohort: where the policy wants that, on the word of a breaker of the track that has settled and finds one of
+ * them anomalous now. All of the cohort that serve go in the same step.
+ */
+export function cohortsGoTogether(moment: Moment): void {
+  const { before, event, state } = moment;
+  for (const track of tracks) {
+    const gone = transitions(moment, track).filter(({ why }) => why === 'cohort');
+    const [first] = gone;
+    if (first === undefined) continue;
+    must(before.policy?.budget.onCohort === 'EjectWithinBudget', 'cohort', first);
+    must(event.kind === 'judgement', 'cohort', first);
+    const breaker = before.policy.breakers.find(({ name }) => name === event.breaker);
+    must(breaker !== undefined && trackOf(before.policy, breaker) === track, 'cohort', first);
+    must((before.breakers.get(breaker.name)?.evaluations ?? 0) >= before.policy.settle, 'cohort', first);
+    must(
+      gone.some(({ backend }) => saidNow(moment, event, track, backend)?.kind === 'anomalous'),
+      'cohort',
+      gone,
+    );
+    const { cause } = first.decision;
+    const cohort = cause.kind === 'breaker' ? cause.cohort : undefined;
+    must(cohort !== undefined, 'cohort', first);
+    for (const { id, labels, zone, node } of servingIn(state, track)) {
+      const isOfIt = [`version ${labels?.['pod-template-hash']}`, `zone ${zone}`, `node ${node}`].includes(cohort);
+      must(!isOfIt, 'cohort', [cohort, id]);
+    }
+  }
+}
+
 /** The eviction of one that was paused before is no conviction of its own. */
 function isConviction({ why, from, to }: Transition): boolean {
   if (why === 'anomalous' || why === 'anomalous-again') return true;
@@ -82,6 +113,10 @@ export function stepsAreEarned(moment: Moment): void {
   }
 }
 
+function isTaken(transition: Transition): boolean {
+  return isConviction(transition) || transition.why === 'cohort';
+}
+
 /** holdAbovePercent, from what this step says and what was taken out before: above it, nobody goes and nobody climbs. */
 export function holdKeeper(): (moment: Moment) => void {
   const taken = new Map<string, EpochMs>();
@@ -94,9 +129,9 @@ export function holdKeeper(): (moment: Moment) => void {
     for (const track of tracks) {
       const told = transitions(moment, track);
       const isHeld = event.kind === 'judgement' && share(moment, event, track, taken) > 1;
-      const acts = told.filter((transition) => isConviction(transition) || transition.why === 'step-up');
+      const acts = told.filter((transition) => isTaken(transition) || transition.why === 'step-up');
       must(!isHeld || !isJudged(state, track) || acts.length === 0, 'I7 hold-above', acts);
-      for (const { backend } of told.filter(isConviction)) taken.set(`${track} ${backend}`, context.now);
+      for (const { backend } of told.filter(isTaken)) taken.set(`${track} ${backend}`, context.now);
     }
     for (const key of taken.keys()) {
       const isPresent = before.fleet.backends.some(({ id }) => key.endsWith(` ${id}`));

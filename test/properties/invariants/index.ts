@@ -51,6 +51,7 @@ export const invariants: readonly Invariant[] = [
     says: 'Without data nothing changes: who goes out, and who steps up, does so on a fresh verdict of a breaker that may act',
     ofSteps: [
       each(evidence.convictedByFreshEvidence),
+      each(evidence.cohortsGoTogether),
       each(evidence.stepsAreEarned),
       each(steps.silenceChangesNothing),
     ],

@@ -1,0 +1,158 @@
+/**
+ * onCohort: EjectWithinBudget. A bad version, zone or node goes as a whole or not at all: also those of it that nobody has
+ * found anomalous themselves, because it is the cohort that is accused. In return more is asked than of a single backend:
+ * the flags must be confirmed, all of it must fit the budget and the velocity, backend by backend, and the rest of the fleet
+ * must be seen to be normal, or it would be the wrong half.
+ */
+import type { Breaker, Policy } from '../policy/policy.ts';
+import { type Backend, type BackendId, members } from '../model.ts';
+import { type Accusation, type Accusations, isAccuser } from './accusations.ts';
+import { budgetOfService, servingIn } from './capacity.ts';
+import { type Cohort, describeCohort, isBadBy, nameOf } from './cohort.ts';
+import { maxDecisions } from './context.ts';
+import { type Conviction, convict } from './conviction.ts';
+import { awaitsEvidence, cohortNameOf, type Decision, isOut } from './decision.ts';
+import { strikesOf } from './ejection.ts';
+import { verdictNow } from './evidence.ts';
+import { velocityLeft } from './guards.ts';
+import type { ServiceState, TrackName } from './state.ts';
+import { sortedDecisions, updateTrack, type Work } from './work.ts';
+
+/** Of the rest that serves, so many must be judged normal. */
+const normalShare = 0.8;
+
+/** @returns The accusations that are left, those against the cohort with the reason why it stays in. */
+export function ejectCohort(
+  before: ServiceState,
+  track: TrackName,
+  policy: Policy,
+  speaker: Breaker,
+  accusations: Accusations,
+  cohort: Cohort | undefined,
+  work: Work,
+): { readonly state: ServiceState; readonly accusations: Accusations } {
+  const accused = [...accusations.values()].filter(({ guard }) => guard === 'cohort');
+  if (cohort === undefined || accused.length === 0 || policy.budget.onCohort !== 'EjectWithinBudget') {
+    return { state: before, accusations };
+  }
+  const serving = servingIn(before, track);
+  // By identity, so that the order of the fleet decides nothing.
+  const going = serving.filter(({ id }) => cohort.members.has(id)).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const obstacle =
+    obstacleTo(before, track, accused, cohort, serving) ??
+    lackOfRoom(before, track, policy, going, serving.length, work);
+  // Another breaker accuses; it will speak again.
+  const isSpoken = accused.some((accusation) => isAccuser(accusation, speaker));
+  if (obstacle !== undefined || !isSpoken) {
+    const detail = `${describeCohort(cohort)}; it stays in as a whole: ${obstacle ?? 'its breaker has not spoken again yet'}`;
+    const explained = accused.map((accusation) => [accusation.id, { ...accusation, detail }] as const);
+    return { state: before, accusations: new Map([...accusations, ...explained]) };
+  }
+
+  let state = joinThoseOut(before, track, cohort, work);
+  for (const { id } of going) {
+    state = convict(state, track, policy, convictionOf(before, track, id, speaker, accusations.get(id), cohort), work);
+  }
+  return { state, accusations: new Map([...accusations].filter(([id]) => !isOut(state[track].decisions.get(id)))) };
+}
+
+/** What speaks against it, whatever the budget. */
+function obstacleTo(
+  state: ServiceState,
+  track: TrackName,
+  accused: readonly Accusation[],
+  cohort: Cohort,
+  serving: readonly Backend[],
+): string | undefined {
+  const out = [...state[track].decisions.values()].filter(isOutByBreaker).map(({ backend }) => backend);
+  const confirmed = new Set([...accused.map(({ id }) => id), ...out]);
+  if (!isBadBy(cohort, confirmed)) return 'too few of the flags are confirmed';
+  const rest = members(state.fleet).filter(({ id }) => !cohort.members.has(id));
+  if (cohort.flaggedElsewhere > 0) return `${cohort.flaggedElsewhere} of the rest are flagged, too`;
+  const judges = [...new Set(accused.map(({ by }) => by.name))].flatMap(
+    (name) => state.breakers.get(name)?.usable ?? [],
+  );
+  const judged = rest.filter(({ id }) => serving.some((backend) => backend.id === id));
+  const normal = judged.filter(({ id }) =>
+    judges.some((judgement) => verdictNow(state, track, judgement, id)?.kind === 'normal'),
+  );
+  if (judged.length > 0 && normal.length >= normalShare * judged.length) return undefined;
+  return `${normal.length} of the ${judged.length} others that serve are judged normal, it takes 80 %`;
+}
+
+/** R8: each of it counts. A mistake about a cohort is the largest one there is. */
+function lackOfRoom(
+  state: ServiceState,
+  track: TrackName,
+  policy: Policy,
+  going: readonly Backend[],
+  serving: number,
+  { context: { now, timing, globalVelocity } }: Work,
+): string | undefined {
+  const { base, maxOut } = budgetOfService(state);
+  const count = going.length;
+  const out = base - serving;
+  if (out + count > maxOut) return `${count} more would be out, the budget has ${Math.max(0, maxOut - out)} left`;
+  const velocity = velocityLeft(state, policy, track, now, timing);
+  if (count > velocity) return `${count} would go, the velocity has ${velocity} left`;
+  if (track === 'enforced' && count > globalVelocity) {
+    return `${count} would go, maxEjectionsPerMinute has ${globalVelocity} left`;
+  }
+  const unknown = going.filter(({ id }) => !state[track].decisions.has(id)).length;
+  return state[track].decisions.size + unknown > maxDecisions ? 'the record of decisions is full' : undefined;
+}
+
+/** Those that went before it was known what they have in common come back with it. */
+function joinThoseOut(before: ServiceState, track: TrackName, cohort: Cohort, work: Work): ServiceState {
+  const decisions = new Map(before[track].decisions);
+  for (const decision of sortedDecisions(before[track])) {
+    const { backend, cause } = decision;
+    const isLate = cohort.members.has(backend) && (decision.state === 'ejected' || awaitsEvidence(decision));
+    if (!isLate || cause.kind === 'manual') continue;
+    const joined = { ...cause, cohort: nameOf(cohort) };
+    decisions.set(backend, { ...decision, cause: joined, epoch: work.context.epoch, seq: work.seq });
+  }
+  return updateTrack(before, track, { decisions });
+}
+
+function convictionOf(
+  state: ServiceState,
+  track: TrackName,
+  backend: BackendId,
+  speaker: Breaker,
+  accusation: Accusation | undefined,
+  cohort: Cohort,
+): Conviction {
+  const common = { backend, kind: 'new', cohort: nameOf(cohort) } as const;
+  const record = state[track].decisions.get(backend);
+  const together = `with ${describeCohort(cohort)}`;
+  if (accusation?.guard === 'cohort') {
+    const { by: breaker, verdict, agreed } = accusation;
+    const reason = `${verdict.reason}; ${together}`;
+    return { ...common, breaker, agreed, verdict: { ...verdict, reason }, retries: strikesOf(record) };
+  }
+  // It is not accused itself: no strike, and the numbers are those of the cohort, in percent.
+  const [value, bound] = [(cohort.flagged / cohort.members.size) * 100, 50];
+  const verdict = { kind: 'anomalous', severity: 1, value, bound, reason: `not flagged itself; ${together}` } as const;
+  return { ...common, breaker: speaker, agreed: [], verdict, retries: record?.retries ?? 0 };
+}
+
+function isOutByBreaker(decision: Decision): boolean {
+  return isOut(decision) && decision.cause.kind === 'breaker' && decision.returning.kind === 'evidence';
+}
+
+/**
+ * One probe speaks for a cohort: while one of it is on its way back the others wait, so that a bad version gets no more than
+ * a trickle. Once one has come back there is nothing left to wait for.
+ */
+export function waitsForCohort(state: ServiceState, track: TrackName, decision: Decision): boolean {
+  const cohort = cohortNameOf(decision);
+  if (cohort === undefined) return false;
+  const ready = new Set(members(state.fleet).flatMap((member) => (member.ready ? [member.id] : [])));
+  const others = [...state[track].decisions.values()].filter(
+    (other) => other.backend !== decision.backend && cohortNameOf(other) === cohort,
+  );
+  // One that is not ready gets no traffic, and would never be through.
+  const isProbed = others.some((other) => awaitsEvidence(other) && ready.has(other.backend));
+  return isProbed && !others.some((other) => other.state === 'serving');
+}
