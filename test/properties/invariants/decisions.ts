@@ -184,9 +184,9 @@ export function frozenStandsStill(moment: Moment): void {
   if (before.freeze === undefined || freeze === undefined || context.globallySuspended) return;
   if (event.kind === 'command' || event.kind === 'policy') return;
   for (const track of tracks) {
-    const moved = transitions(moment, track).filter(({ why, decision: { returning } }) => {
-      return why !== 'readmitted' && !(returning.kind === 'time' && returning.note !== 'correlated');
-    });
+    const moved = transitions(moment, track).filter(
+      ({ why }) => why !== 'readmitted' && why !== 'manual' && why !== 'breaker-removed',
+    );
     must(moved.length === 0, 'freeze', moved);
   }
 }
