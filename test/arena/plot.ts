@@ -13,7 +13,16 @@ const bottom = top + plotHeight;
 const stripTop = bottom + 34;
 const stripHeight = 16;
 const stripGap = 6;
-const height = stripTop + contenderNames.length * (stripHeight + stripGap) + 6;
+const keyTop = stripTop + contenderNames.length * (stripHeight + stripGap) + 4;
+const height = keyTop + 20;
+
+/** What a strip shows of the pods, from its foot up. */
+const kinds = [
+  { kind: 'right', text: 'out, and broken' },
+  { kind: 'wrong', text: 'out, and not broken' },
+  { kind: 'part', text: 'in with a part of its share' },
+] as const;
+type Kind = (typeof kinds)[number]['kind'];
 
 /** Readable on white and on black, and told apart by those who do not see red and green. */
 const colours: Readonly<Record<ContenderName, string>> = {
@@ -30,7 +39,7 @@ text { font: 12px system-ui, sans-serif; fill: #57606a; }
 .fault { fill: #d0d7de; fill-opacity: 0.35; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .strip { fill: #d0d7de; fill-opacity: 0.45; }
-.right { fill: #2da44e; } .wrong { fill: #cf222e; }
+.right { fill: #2da44e; } .wrong { fill: #cf222e; } .part { fill: #d4a72c; }
 @media (prefers-color-scheme: dark) {
   text { fill: #9aa6b2; }
   .grid { stroke: #30363d; }
@@ -57,7 +66,8 @@ export function plotOf(scenario: Scenario, recording: Recording): string {
         `<path class="grid" d="M${left} ${round(y(value))}H${right}"/><text x="${left - 8}" y="${round(y(value) + 4)}" text-anchor="end">${value}</text>`,
     ),
     ...ticks(scenario.lengthS).map(
-      (atS) => `<text x="${round(x(atS))}" y="${bottom + 17}" text-anchor="middle">${atS} s</text>`,
+      (atS) =>
+        `<text x="${round(x(atS))}" y="${bottom + 17}" text-anchor="${atS === scenario.lengthS ? 'end' : 'middle'}">${atS} s</text>`,
     ),
     ...lines.map(
       ({ name, points }) =>
@@ -66,6 +76,7 @@ export function plotOf(scenario: Scenario, recording: Recording): string {
     ...contenderNames.flatMap((name, index) =>
       strip(scenario, recording, name, stripTop + index * (stripHeight + stripGap), x),
     ),
+    ...key(),
     '</svg>',
   ].join('\n')}\n`;
 }
@@ -85,7 +96,7 @@ function badOverTime(
   return [[0, 0], ...perSecond.map((count, second): [number, number] => [second + 1, (sum += count)])];
 }
 
-/** Green: a pod is out that is broken. Red: one that is not. The more of the fleet, the higher. */
+/** The more of the fleet, the higher. */
 function strip(
   scenario: Scenario,
   recording: Recording,
@@ -96,9 +107,9 @@ function strip(
   const label = `<text x="${left - 20}" y="${y + 12}" text-anchor="end">${name}</text><rect fill="${colours[name]}" x="${left - 15}" y="${y + 3}" width="10" height="10"/>`;
   const back = `<rect class="strip" x="${left}" y="${y}" width="${right - left}" height="${stripHeight}"/>`;
   const bars = stretchesOf(scenario, recording.contenders[name].views).flatMap((stretch) => {
-    const counts = outOf(scenario, stretch);
+    const counts = countsOf(scenario, stretch);
     let from = y + stripHeight;
-    return (['right', 'wrong'] as const).flatMap((kind) => {
+    return kinds.flatMap(({ kind }) => {
       if (counts[kind] === 0) return [];
       const tall = Math.max(3, (stripHeight * counts[kind]) / scenario.pods.length);
       from -= tall;
@@ -110,9 +121,17 @@ function strip(
   return [back, label, ...bars];
 }
 
-function outOf(scenario: Scenario, { fromMs, out }: Stretch): { readonly right: number; readonly wrong: number } {
+function countsOf(scenario: Scenario, { fromMs, out, shares }: Stretch): Readonly<Record<Kind, number>> {
   const right = [...out].filter((pod) => isBroken(scenario, pod, fromMs / 1000)).length;
-  return { right, wrong: out.size - right };
+  const part = shares.filter((share, pod) => share !== undefined && share < 1 && !out.has(pod)).length;
+  return { right, wrong: out.size - right, part };
+}
+
+function key(): readonly string[] {
+  return kinds.map(({ kind, text }, index) => {
+    const at = left + index * 170;
+    return `<rect class="${kind}" x="${at}" y="${keyTop}" width="12" height="10"/><text x="${at + 18}" y="${keyTop + 9}">${text}</text>`;
+  });
 }
 
 /** From the first to the last of what overlaps. */
@@ -128,7 +147,10 @@ function faultSpans({ faults }: Scenario): readonly (readonly [number, number])[
 
 function niceMost(most: number): number {
   const step = 10 ** Math.floor(Math.log10(most));
-  return Math.max(2, [1, 2, 4, 5, 10].map((times) => times * step).find((value) => value >= most) ?? most);
+  return Math.max(
+    2,
+    [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10].map((times) => times * step).find((value) => value >= most) ?? most,
+  );
 }
 
 function ticks(lengthS: number): readonly number[] {
