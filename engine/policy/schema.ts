@@ -75,7 +75,8 @@ const Spec = Type.Object(
       duration(
         { min: '0s', max: '24h' },
         {
-          description: 'Time after becoming ready in which a backend is neither judged nor compared with.',
+          description:
+            'Time after becoming ready in which a backend is neither judged nor compared with. Samples that reach back into it do not count either.',
           default: defaults.warmUp,
         },
       ),

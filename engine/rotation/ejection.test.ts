@@ -196,6 +196,15 @@ describe('a young fleet', () => {
     w.evaluations(2, w.bad('p1'));
     expect(w.out()).toEqual(['p1']);
   });
+  it('nor are samples that reach back into its warm-up, however long the window', () => {
+    const breakers = [breakerOf({ lookbackMs: 60_000 })];
+    const w = world({ policy: policyOf({ warmUpMs: 30_000, breakers }) });
+    w.change('p1', { readySinceMs: w.now });
+    w.evaluations(17, w.bad('p1'));
+    expect(w.state.breakers.get('errors')?.last?.verdicts.has('p1' as never)).toBe(false);
+    w.evaluations(2, w.bad('p1'));
+    expect(w.out()).toEqual(['p1']);
+  });
 });
 
 describe('nothing goes out', () => {

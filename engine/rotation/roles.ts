@@ -12,7 +12,7 @@ export function subjectsOf(state: ServiceState, policy: Policy, breaker: Breaker
   const track = trackOf(policy, breaker) ?? 'shadow';
   return members(state.fleet).map((backend) => {
     const { id } = backend;
-    const role = roleOf(state, policy, track, backend, now);
+    const role = roleOf(state, policy, breaker, track, backend, now);
     return role === 'suspect' ? { id, role, trial: trialOf(state, track, breaker, id) } : { id, role };
   });
 }
@@ -26,8 +26,16 @@ function trialOf(state: ServiceState, track: TrackName, breaker: Breaker, id: Ba
   return beginTrial(states.includes('probing'), sinceMs);
 }
 
-function roleOf(state: ServiceState, policy: Policy, track: TrackName, backend: Backend, now: EpochMs): Role {
-  if (!backend.ready || isYoung(backend, policy, now)) return 'excluded';
+function roleOf(
+  state: ServiceState,
+  policy: Policy,
+  { lookbackMs }: Breaker,
+  track: TrackName,
+  backend: Backend,
+  now: EpochMs,
+): Role {
+  // A window that reaches back into the warm-up would show it cold, for as long as it does.
+  if (!backend.ready || isYoung(backend, policy, now, lookbackMs)) return 'excluded';
   // What is really out gets no traffic, so an observing breaker cannot judge it either.
   const real = state.enforced.decisions.get(backend.id)?.state ?? 'serving';
   const own = state[track].decisions.get(backend.id)?.state ?? 'serving';
@@ -50,9 +58,11 @@ function roleIn(state: RotationState): Role {
 }
 
 /**
- * Still warming up: caches are cold, counters short. An unknown age is old (see Backend.readySinceMs), and so is one from
- * further ahead than any warm-up: a clock was set back.
+ * Still warming up, or was so within the last `lookbackMs`: caches are cold, counters short. An unknown age is old (see
+ * Backend.readySinceMs), and so is one from further ahead than any warm-up: a clock was set back.
  */
-export function isYoung(backend: Backend, policy: Policy, now: EpochMs): boolean {
-  return backend.ready && backend.readySinceMs !== undefined && Math.abs(now - backend.readySinceMs) < policy.warmUpMs;
+export function isYoung(backend: Backend, { warmUpMs }: Policy, now: EpochMs, lookbackMs = 0): boolean {
+  if (!backend.ready || backend.readySinceMs === undefined || warmUpMs === 0) return false;
+  const ageMs = now - backend.readySinceMs;
+  return ageMs > -warmUpMs && ageMs < warmUpMs + lookbackMs;
 }
