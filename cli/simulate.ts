@@ -6,14 +6,17 @@ import { loadConfig, parseConfig } from '../engine/config.ts';
 import type { PrometheusSettings } from '../engine/metrics/config.ts';
 import { prometheusSettings } from '../engine/metrics/settings.ts';
 import { compare, type Comparison } from '../engine/simulate/compare.ts';
-import { type Run, simulate } from '../engine/simulate/simulate.ts';
+import { type Run, simulate, type SimulationOptions } from '../engine/simulate/simulate.ts';
+import { suggest, type Suggested } from '../engine/simulate/suggest/suggest.ts';
+import type { Incident } from '../engine/simulate/suggest/suggestion.ts';
 import type { Context } from './context.ts';
 import { Exit, exitCodes, failure } from './exit.ts';
 import { readLintInput } from './lint-input.ts';
 import { example, type Format, outputOption, printJson, readSeconds } from './options.ts';
 import { simulationPage } from './simulate/html.ts';
 import { createProgressBar } from './simulate/progress.ts';
-import { comparisonText, simulationText } from './simulate/text.ts';
+import { suggestionsText } from './simulate/suggestion-text.ts';
+import { comparisonText, type OtherPolicy, simulationText } from './simulate/text.ts';
 import { defaultWidth } from './table.ts';
 
 interface Options {
@@ -23,6 +26,8 @@ interface Options {
   readonly until?: number;
   readonly source?: string;
   readonly config?: string;
+  readonly suggest?: boolean;
+  readonly incident?: readonly Incident[];
   readonly html?: string;
   readonly output: Format;
 }
@@ -41,6 +46,17 @@ export function simulateCommand(context: Context): Command {
     .addOption(new Option('--source <url>', 'a Prometheus, for all sources of the policies').conflicts('config'))
     .option('--config <file>', 'serving config with the metric sources, their credentials and the timing')
     .option('--against <file-or-directory>', 'policies to compare with, over the same history')
+    .addOption(
+      new Option('--suggest', 'bounds for the breakers, with the false alarms that each would have had').conflicts(
+        'against',
+      ),
+    )
+    .addOption(
+      new Option('--incident <from/to>', 'with --suggest: something was wrong then; may be given again')
+        .argParser(readIncident)
+        .implies({ suggest: true })
+        .conflicts('against'),
+    )
     .option('--html <file>', 'write a report with plots, in one file')
     .addOption(outputOption(['table', 'wide', 'json']))
     .addHelpText(
@@ -48,6 +64,7 @@ export function simulateCommand(context: Context): Command {
       example(
         'kubervisor simulate -f pricer.yaml --since 6h --source http://127.0.0.1:9090',
         'kubervisor simulate -f ./config --config kubervisor.yaml --against ./stricter --html report.html',
+        'kubervisor simulate -f pricer.yaml --since 24h --suggest --incident 2026-01-31T12:00:00Z/2026-01-31T12:20:00Z',
       ),
     )
     .action((options: Options) => run(options, context));
@@ -62,9 +79,7 @@ async function run(options: Options, context: Context): Promise<void> {
   if (other !== undefined) mustShare(main, other);
   const untilMs = options.until ?? now;
   const progress = createProgressBar(context.stderr);
-  const [simulation, against] = await simulate({
-    // Whoever compares policies has one set of files that says who is there.
-    runs: [main, ...(other === undefined ? [] : [{ ...other, fleets: new Map([...main.fleets, ...other.fleets]) }])],
+  const common = {
     period: { fromMs: untilMs - options.since * 1000, untilMs },
     settings,
     timing,
@@ -72,27 +87,51 @@ async function run(options: Options, context: Context): Promise<void> {
     clock: systemClock,
     signal,
     onProgress: ({ stage, share }) => progress.show(stage, share),
-  }).finally(() => progress.end());
-  if (simulation === undefined) return;
+  } satisfies Omit<SimulationOptions, 'runs'>;
+  const outcome = await outcomeOf(options, main, other, common).finally(() => progress.end());
+  if (outcome === undefined) return;
+  const { simulation, against, suggestions } = outcome;
   const comparisons = against === undefined ? [] : compare(simulation.report, against.report);
-  if (options.html !== undefined) await write(options.html, simulationPage(simulation, against, comparisons));
-  print(options.output, context, { report: simulation.report, against: against?.report, comparisons });
+  const which: OtherPolicy = options.suggest === true ? 'suggested' : 'against';
+  if (options.html !== undefined) {
+    await write(options.html, simulationPage({ simulation, against, other: which, comparisons, suggestions }));
+  }
+  print(options, context, outcome, comparisons, which);
 }
 
-interface Outcome {
-  readonly report: Parameters<typeof simulationText>[0];
-  readonly against: Parameters<typeof simulationText>[0] | undefined;
-  readonly comparisons: readonly Comparison[];
+async function outcomeOf(
+  options: Options,
+  main: Run,
+  other: Run | undefined,
+  common: Omit<SimulationOptions, 'runs'>,
+): Promise<Suggested | undefined> {
+  if (options.suggest === true) return suggest({ ...common, run: main, incidents: options.incident ?? [] });
+  // Whoever compares policies has one set of files that says who is there.
+  const others = other === undefined ? [] : [{ ...other, fleets: new Map([...main.fleets, ...other.fleets]) }];
+  const [simulation, against] = await simulate({ ...common, runs: [main, ...others] });
+  if (simulation === undefined) return undefined;
+  return { simulation, suggestions: [], ...(against === undefined ? {} : { against }) };
 }
 
-function print(output: Format, context: Context, { report, against, comparisons }: Outcome): void {
+function print(
+  { output, suggest: isSuggesting }: Options,
+  context: Context,
+  { simulation: { report }, against, suggestions }: Suggested,
+  comparisons: readonly Comparison[],
+  which: OtherPolicy,
+): void {
   if (output === 'json') {
     const differences = comparisons.map(({ service, onlyOne, onlyOther }) => ({ service, onlyOne, onlyOther }));
-    return printJson(context, against === undefined ? report : { ...report, against, differences });
+    return printJson(context, {
+      ...report,
+      ...(isSuggesting === true ? { suggestions } : {}),
+      ...(against === undefined ? {} : { [which]: against.report, differences }),
+    });
   }
   const tables = { width: defaultWidth, wide: output === 'wide' };
   context.stdout.write(simulationText(report, tables));
-  if (against !== undefined) context.stdout.write(comparisonText(comparisons, tables));
+  context.stdout.write(suggestionsText(suggestions, tables));
+  if (against !== undefined) context.stdout.write(comparisonText(comparisons, which, tables));
 }
 
 /** @throws Exit for policies that `serve` would not accept, with what is wrong with them. */
@@ -134,6 +173,17 @@ function readTime(text: string): number {
   const timeMs = Date.parse(text);
   if (Number.isNaN(timeMs)) throw new InvalidArgumentError('write a time such as 2026-01-31T12:00:00Z.');
   return timeMs;
+}
+
+/** May be given several times. */
+function readIncident(text: string, before: readonly Incident[] = []): readonly Incident[] {
+  const [from = '', to = '', ...rest] = text.split('/');
+  const [fromMs, untilMs] = [Date.parse(from), Date.parse(to)];
+  // Of NaN nothing is true.
+  if (rest.length > 0 || !(fromMs <= untilMs)) {
+    throw new InvalidArgumentError('write two times, such as 2026-01-31T12:00:00Z/2026-01-31T12:20:00Z.');
+  }
+  return [...before, { fromMs, untilMs }];
 }
 
 async function write(file: string, page: string): Promise<void> {

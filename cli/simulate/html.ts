@@ -4,23 +4,31 @@ import type { Comparison } from '../../engine/simulate/compare.ts';
 import type { BreakerDiary, Curve } from '../../engine/simulate/diary.ts';
 import type { Episode, ServiceReport, SimulationReport } from '../../engine/simulate/report.ts';
 import type { Simulation } from '../../engine/simulate/simulate.ts';
+import type { Suggestion } from '../../engine/simulate/suggest/suggestion.ts';
 import type { ReplayedPolicy } from '../../engine/simulate/replay.ts';
 import { questionOf } from '../../engine/policy/policy.ts';
 import { numberText, secondsText } from '../table.ts';
 import { escapeHtml } from './escape.ts';
 import { type Line, plotSvg, type Shade } from './plot.ts';
 import { style } from './style.ts';
-import { moment, totalsText } from './text.ts';
+import { moment } from './moment.ts';
+import { columnsOf, headlineOf, notesOf } from './suggestion-text.ts';
+import { type OtherPolicy, totalsText } from './text.ts';
 
 /** Who was out or held longest; more plots would not be read. */
 const plotsShown = 40;
 const linesShown = 200;
 
-export function simulationPage(
-  simulation: Simulation,
-  against: Simulation | undefined,
-  comparisons: readonly Comparison[],
-): string {
+export interface Page {
+  readonly simulation: Simulation;
+  /** The same history with other policies. */
+  readonly against: Simulation | undefined;
+  readonly other: OtherPolicy;
+  readonly comparisons: readonly Comparison[];
+  readonly suggestions: readonly Suggestion[];
+}
+
+export function simulationPage({ simulation, against, other, comparisons, suggestions }: Page): string {
   const { report } = simulation;
   const sections = report.services.map((service) =>
     serviceSection(
@@ -36,14 +44,15 @@ export function simulationPage(
 <body>
 <h1>What the policies would have done</h1>
 <p>${moment(report.from)} to ${moment(report.until)}, from the history of the metrics, through the engine itself. Nothing was served. Times are UTC.</p>
-${comparisonSection(comparisons)}
+${comparisonSection(comparisons, other)}
+${suggestions.map(suggestionSection).join('\n')}
 ${sections.join('\n')}
 </body>
 </html>
 `;
 }
 
-function comparisonSection(comparisons: readonly Comparison[]): string {
+function comparisonSection(comparisons: readonly Comparison[], which: OtherPolicy): string {
   if (comparisons.length === 0) return '';
   const row = (which: string, { service, totals, held }: ServiceReport): readonly string[] => [
     service,
@@ -54,15 +63,28 @@ function comparisonSection(comparisons: readonly Comparison[]): string {
     String(totals.flaps),
     String(held.length),
   ];
-  const rows = comparisons.flatMap(({ one, other }) => [row('this', one), row('against', other)]);
+  const rows = comparisons.flatMap(({ one, other }) => [row('this', one), row(which, other)]);
   const differences = comparisons.flatMap(({ service, onlyOne, onlyOther }) => [
     ...onlyOne.map((episode) => ['this', service, ...episodeCells(episode)]),
-    ...onlyOther.map((episode) => ['against', service, ...episodeCells(episode)]),
+    ...onlyOther.map((episode) => [which, service, ...episodeCells(episode)]),
   ]);
   return `<h2>Compared</h2>
 ${tableHtml(['Service', 'Policy', 'Ejections', 'Out', 'Failed returns', 'Flaps', 'Held'], rows)}
 <h3>Out with one of them only</h3>
 ${differences.length === 0 ? '<p>Nobody.</p>' : tableHtml(['Policy', 'Service', ...episodeHeaders], differences)}`;
+}
+
+function suggestionSection(suggestion: Suggestion): string {
+  const columns = columnsOf(suggestion);
+  const rows = suggestion.candidates.map((candidate) => columns.map(({ cell }) => cell(candidate)));
+  return `<h2>${escapeHtml(headlineOf(suggestion))}</h2>
+${tableHtml(
+  columns.map(({ header }) => header.toLowerCase().replaceAll('-', ' ')),
+  rows,
+)}
+<ul class="soft">${notesOf(suggestion)
+    .map((note) => `<li>${escapeHtml(note)}</li>`)
+    .join('')}</ul>`;
 }
 
 function serviceSection(service: ServiceReport, simulation: Simulation, against: ServiceReport | undefined): string {
@@ -244,7 +266,7 @@ function keyHtml(hasStrip: boolean): string {
     ['evicted', 'evicted'],
     ['held', 'held (a mark at the top)'],
   ];
-  const strip = hasStrip ? '<span>strip at the foot: with the policy of --against</span>' : '';
+  const strip = hasStrip ? '<span>strip at the foot: with the other policy</span>' : '';
   return `<p class="key">${keys.map(([name, text]) => `<span><i class="${name}"></i>${text}</span>`).join('')}${strip}</p>`;
 }
 

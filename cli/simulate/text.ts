@@ -7,6 +7,7 @@ import type {
   ServiceReport,
   SimulationReport,
 } from '../../engine/simulate/report.ts';
+import { moment } from './moment.ts';
 import { type Column, numberText, secondsText, table, type TableOptions } from '../table.ts';
 
 export function simulationText(report: SimulationReport, options: TableOptions): string {
@@ -28,10 +29,11 @@ function serviceText(service: ServiceReport, { from, until }: SimulationReport, 
   ].join('');
 }
 
-export function comparisonText(comparisons: readonly Comparison[], options: TableOptions): string {
-  const rows = comparisons.flatMap(({ one, other }) => [
-    { which: 'this', report: one },
-    { which: 'against', report: other },
+/** @param other what the second policy of each pair is called. */
+export function comparisonText(comparisons: readonly Comparison[], other: OtherPolicy, options: TableOptions): string {
+  const rows = comparisons.flatMap((comparison) => [
+    { which: 'this', report: comparison.one },
+    { which: other, report: comparison.other },
   ]);
   const list = (title: string, episodes: readonly Episode[]): string =>
     episodes.length === 0 ? '' : `\n${title}\n${table(episodeColumns, episodes, options)}`;
@@ -40,11 +42,18 @@ export function comparisonText(comparisons: readonly Comparison[], options: Tabl
     table(comparisonColumns, rows, options),
     ...comparisons.map(({ service, onlyOne, onlyOther }) =>
       list(`${service}: out with this policy only`, onlyOne).concat(
-        list(`${service}: out with the policy of --against only`, onlyOther),
+        list(`${service}: out with the policy ${otherPolicyText[other]} only`, onlyOther),
       ),
     ),
   ].join('');
 }
+
+export type OtherPolicy = 'against' | 'suggested';
+
+const otherPolicyText: Readonly<Record<OtherPolicy, string>> = {
+  against: 'of --against',
+  suggested: 'as suggested',
+};
 
 /** One line that answers the first question. */
 export function totalsText({ totals }: ServiceReport): string {
@@ -59,11 +68,6 @@ export function totalsText({ totals }: ServiceReport): string {
     `held: ${refusals.length === 0 ? 'nobody' : refusals.join(', ')}`,
     ...(stillOut === 0 ? [] : [`${stillOut} still out at the end`]),
   ].join('; ');
-}
-
-/** `2026-01-01 12:00:05Z`. */
-export function moment(time: string): string {
-  return `${time.slice(0, 10)} ${time.slice(11, 19)}Z`;
 }
 
 const episodeColumns: readonly Column<Episode>[] = [

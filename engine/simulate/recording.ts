@@ -71,6 +71,27 @@ export function spanOf({ startMs, stepMs }: Question, { kinds }: RecordedSeries)
   return { firstMs: startMs + first * stepMs, lastMs: startMs + last * stepMs };
 }
 
+/** Every plain number of a recording. Of very many, each so-manieth and the two ends. */
+export function numbersIn({ series, count }: Recording): readonly number[] {
+  const stride = Math.max(1, Math.ceil((series.size * count) / numbersKept));
+  const kept: number[] = [];
+  let lowest = Number.POSITIVE_INFINITY;
+  let highest = Number.NEGATIVE_INFINITY;
+  let seen = 0;
+  for (const { kinds, values } of series.values()) {
+    for (let index = 0; index < count; index++) {
+      const value = values[index];
+      if (kinds[index] !== number || value === undefined) continue;
+      lowest = Math.min(lowest, value);
+      highest = Math.max(highest, value);
+      if (seen++ % stride === 0) kept.push(value);
+    }
+  }
+  return seen === 0 ? [] : [...kept, lowest, highest];
+}
+
+const numbersKept = 200_000;
+
 export interface Span {
   readonly firstMs: EpochMs;
   readonly lastMs: EpochMs;

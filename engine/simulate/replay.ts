@@ -6,11 +6,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { createEngine } from '../engine.ts';
 import { createGather } from '../evidence.ts';
-import type { Gather } from '../loop.ts';
+import type { Gather, Gathered } from '../loop.ts';
 import type { CustomServices } from '../metrics/custom-service.ts';
 import type { MetricSource } from '../metrics/source.ts';
 import { createWarmingSource, prometheusWitness } from '../metrics/warming.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { EpochMs, Fleet } from '../model.ts';
+import type { Breaker, Policy } from '../policy/policy.ts';
 import type { Timing } from '../rotation/context.ts';
 import type { Source, SourceChange } from '../sources/source.ts';
 import { createReplayClock, type ReplayClock } from './clock.ts';
@@ -31,7 +32,11 @@ export interface ReplayOptions {
   readonly signal: AbortSignal;
   /** From 0 to 1. */
   readonly onProgress: (share: number) => void;
+  readonly watch?: Watch;
 }
+
+/** Is told of each evaluation what it found, before it is judged. */
+export type Watch = (breaker: Breaker, fleet: Fleet, gathered: Gathered, atMs: EpochMs) => void;
 
 export interface ReplayedPolicy {
   readonly policy: Policy;
@@ -49,7 +54,7 @@ export async function replay(options: ReplayOptions): Promise<Diary> {
     clock,
     source: replayedSource(clock, policies),
     store: createForgetfulStore(),
-    gather: recorded(diary, sources, clock),
+    gather: recorded(diary, sources, clock, options.watch),
     publisher: { publish: () => undefined, remove: () => undefined },
     observer: diary,
     timing: options.timing,
@@ -100,7 +105,12 @@ function replayedSource(clock: ReplayClock, policies: readonly ReplayedPolicy[])
   };
 }
 
-function recorded(diary: Diary, sources: ReadonlyMap<string, RecordedSource>, clock: ReplayClock): Gather {
+function recorded(
+  diary: Diary,
+  sources: ReadonlyMap<string, RecordedSource>,
+  clock: ReplayClock,
+  watch: Watch | undefined,
+): Gather {
   // A source that had lost its history is as little believed now as it was then.
   const warming = new Map<string, MetricSource>(
     [...sources].map(([name, source]) => [name, createWarmingSource(source, { clock, witness: prometheusWitness })]),
@@ -114,6 +124,7 @@ function recorded(diary: Diary, sources: ReadonlyMap<string, RecordedSource>, cl
   return async (breaker, fleet, atMs, signal) => {
     const gathered = await gather(breaker, fleet, atMs, signal);
     diary.gathered(breaker, fleet, gathered.evidence);
+    watch?.(breaker, fleet, gathered, clock.now());
     return gathered;
   };
 }

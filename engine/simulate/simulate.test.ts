@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { json, type LoopbackServer, startServer } from '../../test/metrics/loopback-server.ts';
 import { breakerOf, policyOf } from '../../test/support/fixtures.ts';
+import { type History, type HistoryServer, startHistoryServer } from '../../test/support/history-server.ts';
 import { systemClock } from '../clock.ts';
 import { prometheusSettings } from '../metrics/settings.ts';
 import { ProblemError } from '../problem.ts';
@@ -11,37 +11,11 @@ import { simulate, type Simulation } from './simulate.ts';
 const startMs = Date.UTC(2026, 0, 1);
 const minute = 60_000;
 const period = { fromMs: startMs, untilMs: startMs + 20 * minute };
-type History = (pod: string, minutes: number) => number | undefined;
 
-/** Ten pods, and what each has at a moment; range and instant queries alike. */
-let history: History;
-let server: LoopbackServer;
-let refusal: string | undefined;
+let server: HistoryServer;
 
 beforeEach(async () => {
-  refusal = undefined;
-  server = await startServer((request, response) => {
-    if (refusal !== undefined) {
-      return json(response, 400, { status: 'error', errorType: 'bad_data', error: refusal });
-    }
-    const at = (name: string): number => Number(request.form.get(name));
-    const isRange = request.path.endsWith('/query_range');
-    const result = Array.from({ length: 10 }, (_, index) => `p${index}`).flatMap((pod): readonly object[] => {
-      const metric = { pod };
-      const value = (time: number) => history(pod, (time * 1000 - startMs) / minute);
-      if (!isRange) {
-        const now = value(at('time'));
-        return now === undefined ? [] : [{ metric, value: [at('time'), String(now)] }];
-      }
-      const count = Math.round((at('end') - at('start')) / at('step')) + 1;
-      const values = Array.from({ length: count }, (__, step) => at('start') + step * at('step')).flatMap((time) => {
-        const then = value(time);
-        return then === undefined ? [] : [[time, String(then)]];
-      });
-      return values.length === 0 ? [] : [{ metric, values }];
-    });
-    json(response, 200, { status: 'success', data: { resultType: isRange ? 'matrix' : 'vector', result } });
-  });
+  server = await startHistoryServer(startMs, 10);
 });
 
 afterEach(() => server.close());
@@ -72,7 +46,7 @@ async function run(...bounds: readonly number[]): Promise<readonly Simulation[]>
 }
 
 async function one(given: History): Promise<Simulation['report']['services'][number]> {
-  history = given;
+  server.history = given;
   const [simulation] = await run(100);
   const service = simulation?.report.services[0];
   if (service === undefined) throw new Error('no report');
@@ -142,7 +116,7 @@ describe('a simulation', () => {
   });
 
   it('begins with the data', async () => {
-    history = (_, at) => (at < 10 ? undefined : 10);
+    server.history = (_, at) => (at < 10 ? undefined : 10);
     const [simulation] = await run(100);
     const from = Date.parse(simulation?.report.from ?? '');
     expect(from).toBeGreaterThan(startMs + 9 * minute);
@@ -150,7 +124,7 @@ describe('a simulation', () => {
   });
 
   it('compares two policies over the same history', async () => {
-    history = bad(3, 6);
+    server.history = bad(3, 6);
     const [strict, lax] = await run(100, 1000);
     if (strict === undefined || lax === undefined) throw new Error('two runs');
     const [comparison] = compare(strict.report, lax.report);
@@ -167,12 +141,12 @@ describe('what cannot be simulated', () => {
   };
 
   it('is a history without data', async () => {
-    history = () => undefined;
+    server.history = () => undefined;
     expect(await problem()).toMatch(/^error KV0747 no query .* finds a series/);
   });
 
   it('is a query that the source refuses, in its own words', async () => {
-    refusal = 'parse error: unexpected end';
+    server.refusal = 'parse error: unexpected end';
     expect(await problem()).toMatch(
       /^error KV0744 the history of `depth` cannot be had: .*parse error: unexpected end/,
     );

@@ -13,7 +13,7 @@ import { fleetHistory, recordingsOf } from './fleet.ts';
 import { type Period, questionsOf } from './questions.ts';
 import { createRecordedSource, type RecordedSource } from './recorded-source.ts';
 import { type Recording, spanOf } from './recording.ts';
-import { replay, type ReplayedPolicy } from './replay.ts';
+import { replay, type ReplayedPolicy, type Watch } from './replay.ts';
 import { reportOf, type SimulationReport } from './report.ts';
 
 export interface SimulationOptions {
@@ -46,11 +46,35 @@ export interface Simulation {
   readonly diary: Diary;
 }
 
+/** The history, once it is there. */
+export interface Past {
+  readonly recordings: readonly Recording[];
+  /** @param at of all stages of replaying, which this one is. */
+  replay(run: Run, at: Stage, watch?: Watch): Promise<Simulation>;
+}
+
+export interface Stage {
+  readonly index: number;
+  readonly of: number;
+}
+
 /**
  * @returns one simulation for each run, in their order.
  * @throws ProblemError when the history cannot be had, or there is none.
  */
-export async function simulate(options: SimulationOptions): Promise<readonly Simulation[]> {
+export function simulate(options: SimulationOptions): Promise<readonly Simulation[]> {
+  const { runs } = options;
+  return withPast(options, async (past) => {
+    const simulations: Simulation[] = [];
+    for (const [index, run] of runs.entries()) {
+      simulations.push(await past.replay(run, { index, of: runs.length }));
+    }
+    return simulations;
+  });
+}
+
+/** Gets what the runs need of the past, and lets it be used. */
+export async function withPast<T>(options: SimulationOptions, use: (past: Past) => Promise<T>): Promise<T> {
   const { runs, period, settings, clock, signal, onProgress } = options;
   const questions = questionsOf(
     runs.flatMap(({ policies }) => policies),
@@ -78,22 +102,20 @@ export async function simulate(options: SimulationOptions): Promise<readonly Sim
       const own = recordings.filter(({ source }) => source === name);
       sources.set(name, createRecordedSource({ recordings: own, queryOffsetMs, instant }));
     }
-    const simulations: Simulation[] = [];
-    for (const [index, run] of runs.entries()) {
-      const replayed = withData(run, recordings, period);
-      const diary = await replay({
-        ...options,
-        ...replayed,
-        sources,
-        onProgress: (share) => onProgress({ stage: 'replaying', share: (index + share) / runs.length }),
-      });
-      simulations.push({
-        report: reportOf(diary, replayed.policies, replayed.period),
-        policies: replayed.policies,
-        diary,
-      });
-    }
-    return simulations;
+    return await use({
+      recordings,
+      async replay(run, { index, of }, watch) {
+        const replayed = withData(run, recordings, period);
+        const diary = await replay({
+          ...options,
+          ...replayed,
+          sources,
+          ...(watch === undefined ? {} : { watch }),
+          onProgress: (share) => onProgress({ stage: 'replaying', share: (index + share) / of }),
+        });
+        return { report: reportOf(diary, replayed.policies, replayed.period), policies: replayed.policies, diary };
+      },
+    });
   } finally {
     for (const reader of readers.values()) reader.close();
     for (const instant of instants.values()) instant.close();

@@ -8,6 +8,7 @@ import type { Prometheus } from '../../demo/world/prometheus.ts';
 import { eventually } from '../../demo/world/wait.ts';
 import type { DecisionView, ServiceView } from '../../engine/admin/messages.ts';
 import type { SimulationReport } from '../../engine/simulate/report.ts';
+import type { Suggestion } from '../../engine/simulate/suggest/suggestion.ts';
 import { runCli } from '../support/cli.ts';
 import { describeWith } from '../support/parts.ts';
 import { usePrograms } from '../support/programs.ts';
@@ -38,6 +39,7 @@ describeWith(['prometheus'], 'simulate, over what has just happened', (executabl
   let prometheus: Prometheus;
   let serving: Serving;
   let fellSickMs: number;
+  let healedMs: number;
   /** The record that serve kept of depth-1 once it was back. */
   let live: DecisionView;
 
@@ -81,6 +83,7 @@ describeWith(['prometheus'], 'simulate, over what has just happened', (executabl
     pods.sick = new Set(['depth-1']);
     await untilItIs('ejected');
     pods.sick = new Set();
+    healedMs = Date.now();
     live = await untilItIs('serving');
   }, 90_000);
 
@@ -120,6 +123,20 @@ describeWith(['prometheus'], 'simulate, over what has just happened', (executabl
     const html = await readFile(page, 'utf8');
     expect(html).toMatch(/<h3>depth-1<\/h3>\n<svg [^]*class="ejected"[^]*<\/svg>/);
     expect(html).not.toMatch(/<script|src=|href=|@import|url\(/);
+  });
+
+  it('suggests a bound between what was well and what was sick', async () => {
+    const iso = (ms: number): string => new Date(ms).toISOString();
+    const { code, stdout } = await simulate(
+      ...['-f', join(folder, 'config'), '-o', 'json', '--suggest'],
+      ...['--incident', `${iso(fellSickMs)}/${iso(healedMs)}`],
+    );
+    const { suggestions } = JSON.parse(stdout) as { readonly suggestions: readonly Suggestion[] };
+    const own = suggestions.find(({ service }) => service === 'shop/depth');
+    expect({ code, field: own?.field }).toEqual({ code: 0, field: 'value' });
+    expect(own?.suggested).toBeLessThan(100);
+    const chosen = own?.candidates.find(({ value }) => value === own.suggested);
+    expect(chosen?.confirmed[0]?.incidents).toMatchObject([{ found: ['depth-1'] }]);
   });
 
   it('says so when there is no data', async () => {
