@@ -30,6 +30,11 @@ export const commands: readonly Entry[] = [
     load: async () => (await import('./simulate.ts')).simulateCommand,
   },
   {
+    name: 'migrate',
+    summary: 'turn policies of the original Kubervisor into policies of this one',
+    load: async () => (await import('./migrate.ts')).migrateCommand,
+  },
+  {
     name: 'get',
     summary: 'show Services: how many serve, how many may still go',
     load: async () => (await import('./get.ts')).getCommand,

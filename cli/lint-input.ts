@@ -56,7 +56,8 @@ function load(
   }).state;
 }
 
-async function readPath(path: string): Promise<DirectoryReading> {
+/** @throws Exit when there is nothing to read. */
+export async function readPath(path: string): Promise<DirectoryReading> {
   try {
     if ((await stat(path)).isDirectory()) return await readDirectory(path, AbortSignal.timeout(60_000));
     return { kind: 'files', files: new Map([[path, { kind: 'text', text: await readFile(path, 'utf8') }]]) };
