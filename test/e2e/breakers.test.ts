@@ -205,6 +205,23 @@ endpoints:
     });
   });
 
+  it('frozen, a Service keeps its sick pod, held and told, until it is unfrozen', async () => {
+    const act = (...args: readonly string[]) => runCli([...args, '--reason', 'test'], serving.url);
+    expect(await act('freeze', 'shop/price', '--for', '1h')).toMatchObject({ code: 0 });
+    fallSick('price');
+    await eventually(
+      async () =>
+        (await view('price')).backends.some(({ name, held }) => name === 'price-1' && held?.cause === 'frozen'),
+      { timeoutMs, what: 'price-1 is held' },
+    );
+    expect(await seen('price')).toEqual(['HEALTHY 100', ...others]);
+    expect((await runCli(['why', 'price-1'], serving.url)).stdout).toContain('held by frozen');
+    expect(await act('unfreeze', 'shop/price')).toMatchObject({ code: 0 });
+    await untilSeen('price', 'DRAINING 100');
+    podsOf('price').sick = new Set();
+    await untilSeen('price', 'HEALTHY 100');
+  });
+
   describe('R15: Prometheus is down and nothing can be stored', () => {
     const out = ['depth', 'codes', 'custom'] as const;
 
@@ -228,7 +245,9 @@ endpoints:
       await untilSeen('depth', 'HEALTHY 100');
     });
 
-    it('kubervisor suspend brings the pods of one Service back', async () => {
+    it('kubervisor suspend brings the pods of one Service back, frozen or not', async () => {
+      const freeze = ['freeze', 'shop/codes', '--for', '1h', '--reason', 'test'];
+      expect(await runCli(freeze, serving.url)).toMatchObject({ code: 0 });
       expect(await runCli(['suspend', 'shop/codes', '--reason', 'test'], serving.url)).toMatchObject({ code: 0 });
       await untilSeen('codes', 'HEALTHY 100');
     });
