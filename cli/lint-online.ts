@@ -5,6 +5,7 @@ import type { Subject } from '../engine/breakers/subject.ts';
 import { systemClock } from '../engine/clock.ts';
 import { loadConfig, parseConfig } from '../engine/config.ts';
 import { createGather } from '../engine/evidence.ts';
+import { groupKeyOf } from '../engine/group-key.ts';
 import { createCustomServices, readyAddresses, type ServiceAddresses } from '../engine/metrics/custom-service.ts';
 import { createMetricSources } from '../engine/metrics/registry.ts';
 import type { Sample } from '../engine/metrics/source.ts';
@@ -64,7 +65,14 @@ export async function checkPolicies(
     const { evidence, evaluatedAtMs, lookbackMs } = await gather(breaker, fleet, clock.now(), signal);
 
     const backends = members(fleet);
-    const subjects = backends.map(({ id, ready }): Subject => ({ id, role: ready ? 'reference' : 'excluded' }));
+    const { groupBy } = breaker;
+    const subjects = backends.map(
+      (backend): Subject => ({
+        id: backend.id,
+        role: backend.ready ? 'reference' : 'excluded',
+        ...(groupBy === undefined ? {} : { group: groupKeyOf(backend, groupBy) }),
+      }),
+    );
     // As if it had settled just now: what the fleet shows is taken for its level.
     const window = { startMs: evaluatedAtMs - lookbackMs, endMs: evaluatedAtMs };
     const { judgement } = judge({ breaker, subjects, baseline: noBaseline, settled: true, window }, evidence);

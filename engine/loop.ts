@@ -102,7 +102,7 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
     const { evidence, evaluatedAtMs, lookbackMs } = gathered;
     const window = { startMs: evaluatedAtMs - lookbackMs, endMs: evaluatedAtMs };
     const { judgement, baseline } = judge(
-      { breaker, subjects, baseline: known.baseline ?? noBaseline, settled, window },
+      { breaker, subjects, baseline: known.baseline ?? noBaseline, settled, settle: policy.settle, window },
       evidence,
     );
 

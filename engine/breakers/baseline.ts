@@ -13,6 +13,10 @@ export interface Baseline {
   readonly level?: number;
   /** Consecutive complete evaluations in which all backends agreed on a level away from the baseline. */
   readonly agreements: number;
+  /** Of a group: evaluations it was seen in, up to `settle`. Absent, a level comes from a record, where only settled ones are. */
+  readonly seen?: number;
+  /** With groupBy, those of the groups, by key; the fleet as a whole then has no level. */
+  readonly groups?: ReadonlyMap<string, Baseline>;
 }
 
 export const noBaseline: Baseline = { agreements: 0 };

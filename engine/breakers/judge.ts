@@ -2,14 +2,15 @@
 import type { BackendId } from '../model.ts';
 import type { Breaker } from '../policy/policy.ts';
 import type { Baseline } from './baseline.ts';
-import { judgeDeviation } from './deviation.ts';
-import { type CountReading, ratioCounts } from './counts.ts';
+import { compareDeviation, judgeDeviation } from './deviation.ts';
+import { type CountReading, type Counts, ratioCounts } from './counts.ts';
 import { discreteCounts, judgeShare } from './discrete.ts';
 import { type MatchedSamples, singleReading } from './readings.ts';
-import { judgeOutlier } from './outlier.ts';
-import { judgeRatio, ratioDefaults, type RatioSettings } from './ratio.ts';
+import { type Judged, judgeGroups, type Part, type PeerDetector } from './groups.ts';
+import { compareOutlier, judgeOutlier } from './outlier.ts';
+import { compareRatio, judgeRatio, ratioDefaults, type RatioSettings } from './ratio.ts';
 import { ascending, human, median } from './statistics.ts';
-import type { Reading, Role, Subject } from './subject.ts';
+import type { Reading, Readings, Role, Subject } from './subject.ts';
 import { judgeThreshold, judgeWindows } from './threshold.ts';
 import { type EvidenceWindow, judgeTrials, withEarlierWindows } from './trial.ts';
 import type { Judgement, Verdict } from './verdict.ts';
@@ -36,14 +37,11 @@ export interface JudgeContext {
   readonly settled: boolean;
   /** What the evidence speaks of. */
   readonly window: EvidenceWindow;
+  /** With groupBy: evaluations that a group which comes later is watched for; default 0. */
+  readonly settle?: number;
 }
 
 type NoReading = Exclude<Reading, { kind: 'value' }>;
-
-export interface Judged {
-  readonly judgement: Judgement;
-  readonly baseline: Baseline;
-}
 
 /** Share of the fleet that must have data before silence may mean health (onNoData: Healthy). */
 const coverageForSilence = 0.8;
@@ -85,18 +83,26 @@ function sizedByActivity(
 }
 
 function judgeSamples(context: JudgeContext, evidence: Extract<Evidence, { kind: 'samples' }>): Judged {
-  const { breaker, subjects, baseline, settled } = context;
+  const { breaker, subjects, baseline } = context;
   const { detector } = breaker;
   const idle = (id: BackendId): NoReading | undefined => idleReading(breaker, evidence.activity, id);
 
   switch (detector.kind) {
     case 'continuousValueDeviation': {
       const readings = readEach(subjects, (id) => idle(id) ?? singleReading(evidence.samples, id));
-      return judgeDeviation(detector, subjects, readings, baseline, settled);
+      return judgePeers(context, {
+        judge: (part) => judgeDeviation(detector, part.subjects, readings, part.baseline, part.settled),
+        valueOf: numberIn(readings),
+        compare: (group, rest) => compareDeviation(detector, group, rest),
+      });
     }
     case 'outlier': {
       const readings = readEach(subjects, (id) => idle(id) ?? singleReading(evidence.samples, id));
-      return judgeOutlier(detector, subjects, readings, baseline, settled);
+      return judgePeers(context, {
+        judge: (part) => judgeOutlier(detector, part.subjects, readings, part.baseline, part.settled),
+        valueOf: numberIn(readings),
+        compare: (group, rest) => compareOutlier(detector, group, rest),
+      });
     }
     case 'threshold':
       return {
@@ -136,15 +142,38 @@ function judgeSamples(context: JudgeContext, evidence: Extract<Evidence, { kind:
 
 /** Peers say what is usual; who is on its way back is judged by what it did since then. */
 function judgeCounts(context: JudgeContext, settings: RatioSettings, read: (id: BackendId) => CountReading): Judged {
-  const { subjects, baseline, settled, window } = context;
+  const { window } = context;
   const { minRequests } = settings;
-  const readings = readEach(subjects, read);
-  const longer = withEarlierWindows(readings, subjects, minRequests, window);
-  const judged = judgeRatio(settings, subjects, longer, baseline, settled);
-  return { ...judged, judgement: judgeTrials(judged.judgement, subjects, readings, minRequests, window) };
+  const readings = readEach(context.subjects, read);
+  const longer = withEarlierWindows(readings, context.subjects, minRequests, window);
+  return judgePeers<Counts>(context, {
+    judge({ subjects, baseline, settled }) {
+      const judged = judgeRatio(settings, subjects, longer, baseline, settled);
+      return { ...judged, judgement: judgeTrials(judged.judgement, subjects, readings, minRequests, window) };
+    },
+    valueOf(id) {
+      const reading = readings.get(id);
+      return reading?.kind === 'counts' ? reading : undefined;
+    },
+    compare: (group, rest, groups) => compareRatio(settings, group, rest, groups),
+  });
 }
 
 const notAsked: NoReading = { kind: 'missing', reason: 'not asked' };
+
+/** A detector that compares backends: over the whole fleet, or group by group. */
+function judgePeers<Value>(context: JudgeContext, detector: PeerDetector<Value>): Judged {
+  const { breaker, subjects, baseline, settled, settle = 0 } = context;
+  const fleet: Part = { subjects, baseline, settled };
+  return breaker.groupBy === undefined ? detector.judge(fleet) : judgeGroups(fleet, settle, detector);
+}
+
+function numberIn(readings: Readings): (id: BackendId) => number | undefined {
+  return (id) => {
+    const reading = readings.get(id);
+    return reading?.kind === 'value' ? reading.value : undefined;
+  };
+}
 
 function readEach<Value>(
   subjects: readonly Subject[],

@@ -21,7 +21,7 @@ import type { Detector } from '../policy/policy.ts';
 import { type Baseline, updateBaseline } from './baseline.ts';
 import { ascending, human, median } from './statistics.ts';
 import { maxSeverity, type Readings, type Subject } from './subject.ts';
-import type { Judgement, Verdict } from './verdict.ts';
+import { type Judgement, tooSmallRest, type Verdict } from './verdict.ts';
 
 type OutlierSettings = Pick<Extract<Detector, { kind: 'outlier' }>, 'direction' | 'minRatio'>;
 
@@ -33,6 +33,9 @@ const floorShare = 0.05;
 const minGroup = 3;
 const minForSpread = 5;
 const ratioWithoutSpread = 2;
+/** sqrt(pi / 2): the standard error of a median in units of that of a mean. */
+const medianError = 1.2533;
+const noScale = 'the median of the backends is 0: there is no scale to measure by';
 
 export function judgeOutlier(
   settings: OutlierSettings,
@@ -86,28 +89,64 @@ function groupOf(sorted: readonly number[], place: number | undefined): Group {
     return { kind: 'unusable', reason: `${others} peers to compare with, needs ${minGroup - 1}` };
   const isSmall = others + 1 < minForSpread;
   const middle = median(sorted, isSmall ? place : undefined) ?? 0;
-  if (middle === 0)
-    return { kind: 'unusable', reason: 'the median of the backends is 0: there is no scale to measure by' };
+  if (middle === 0) return { kind: 'unusable', reason: noScale };
   if (isSmall) {
     const how = `the median of the other ${others} is ${human(middle)}`;
     return { kind: 'usable', middle, reach: 0, ratio: ratioWithoutSpread, how };
   }
-  const deviations = sorted.map((value) => Math.abs(value - middle)).sort(ascending);
-  const spread = Math.max(consistency * (median(deviations) ?? 0), floorShare * Math.abs(middle));
-  const k = others + 1 >= 10 ? 5 : others + 1 >= 7 ? 9 : 14;
+  const spread = spreadAround(middle, sorted);
+  const k = spreadsAllowed(others + 1);
   const how = `the median of ${sorted.length} backends is ${human(middle)}, their spread ${human(spread)}, allowed ${k} times`;
   return { kind: 'usable', middle, reach: k * spread, ratio: undefined, how };
 }
 
-function judgeValue(
-  { direction, minRatio }: OutlierSettings,
-  value: number,
-  group: Group,
-  level: number | undefined,
-): Verdict {
+function spreadAround(middle: number, values: readonly number[]): number {
+  const deviations = values.map((value) => Math.abs(value - middle)).sort(ascending);
+  return Math.max(consistency * (median(deviations) ?? 0), floorShare * Math.abs(middle));
+}
+
+function spreadsAllowed(size: number): number {
+  return size >= 10 ? 5 : size >= 7 ? 9 : 14;
+}
+
+/**
+ * A group as a whole against the rest of the fleet: its median `minRatio` times that of the rest, and as many standard
+ * errors away from it as a single backend may be spreads. The standard error of the median of n normal values is 1.2533
+ * spreads / sqrt(n), that of a difference the root of the sum of squares; the spread is that of the rest. A rest of three
+ * or four has none: far is then twice its median.
+ * @param group @param rest Values in any order.
+ */
+export function compareOutlier(settings: OutlierSettings, group: readonly number[], rest: readonly number[]): Verdict {
+  const value = median(group.toSorted(ascending));
+  const middle = median(rest.toSorted(ascending));
+  if (value === undefined || middle === undefined || rest.length < minGroup) return tooSmallRest(rest.length, minGroup);
+  if (middle === 0) return { kind: 'insufficient', reason: noScale };
+  const isSmall = rest.length < minForSpread;
+  const error = medianError * Math.sqrt(1 / group.length + 1 / rest.length);
+  const reach = isSmall ? 0 : spreadsAllowed(rest.length) * error * spreadAround(middle, rest);
+  const how = `the median of the other ${rest.length} is ${human(middle)}`;
+  const ratio = isSmall ? ratioWithoutSpread : undefined;
+  const verdict = judgeDistance(settings, value, { kind: 'usable', middle, reach, ratio, how }, middle);
+  return verdict.kind === 'anomalous'
+    ? { ...verdict, reason: `the median of ${group.length} backends, ${verdict.reason}` }
+    : verdict;
+}
+
+function judgeValue(settings: OutlierSettings, value: number, group: Group, level: number | undefined): Verdict {
   if (group.kind === 'unusable') return { kind: 'insufficient', reason: group.reason };
   if (level === undefined) return { kind: 'insufficient', reason: 'no baseline yet: still settling' };
-  const { middle, reach, ratio = minRatio, how } = group;
+  const verdict = judgeDistance(settings, value, group, level);
+  return verdict.kind === 'anomalous'
+    ? { ...verdict, reason: `value ${verdict.reason}; the baseline is ${human(level)}` }
+    : verdict;
+}
+
+function judgeDistance(
+  { direction, minRatio }: OutlierSettings,
+  value: number,
+  { middle, reach, ratio = minRatio, how }: Extract<Group, { kind: 'usable' }>,
+  level: number,
+): Verdict {
   const isAbove = value >= middle;
   const bound = isAbove
     ? Math.max(middle + reach, timesAway(middle, ratio, isAbove))
@@ -126,7 +165,7 @@ function judgeValue(
     severity: Math.min(maxSeverity, Math.abs(value - middle) / Math.abs(bound - middle)),
     value,
     bound,
-    reason: `value ${human(value)} is ${isAbove ? 'above' : 'below'} ${human(bound)}: ${how}; the baseline is ${human(level)}`,
+    reason: `${human(value)} is ${isAbove ? 'above' : 'below'} ${human(bound)}: ${how}`,
   };
 }
 

@@ -26,7 +26,7 @@ import type { CountReading, Counts } from './counts.ts';
 import { rateOf, tailOf, updateKnownRate, worseThan } from './known-rate.ts';
 import { human } from './statistics.ts';
 import { maxSeverity, type Subject } from './subject.ts';
-import type { Judgement, Verdict } from './verdict.ts';
+import { type Judgement, tooSmallRest, type Verdict } from './verdict.ts';
 
 export type RatioSettings = Pick<Extract<Detector, { kind: 'ratio' }>, 'minRequests' | 'minBad' | 'sensitivity'>;
 
@@ -152,6 +152,29 @@ function improbable<Tested extends { readonly tail: number }>(
   const sorted = tests.toSorted((a, b) => a.tail - b.tail);
   const last = sorted.findLastIndex(({ tail }, index) => tail <= ((index + 1) / sorted.length) * rate);
   return sorted.slice(0, last + 1);
+}
+
+/**
+ * A group as a whole against the rest of the fleet: the counts of its backends together, as if they were one backend whose
+ * peers are the rest. A group is thus allowed to differ as much as a single pod may, which for several pods is much, and
+ * has to be: what the pods of a version or a zone share, they share for good reasons too. Each group is a test: the
+ * probability that counts as improbable is divided by their number (Bonferroni).
+ */
+export function compareRatio(
+  settings: RatioSettings,
+  group: readonly Counts[],
+  rest: readonly Counts[],
+  groups: number,
+): Verdict {
+  if (rest.length < minPeers) return tooSmallRest(rest.length, minPeers);
+  const [backend, others] = [sum(group), sum(rest)];
+  const fewest = Math.min(backend.total, others.total);
+  if (fewest < settings.minRequests) {
+    return { kind: 'insufficient', reason: `${human(fewest)} requests, needs ${settings.minRequests}` };
+  }
+  const rate = rateOf(others);
+  const tail = tailOf(backend, rate, settings.sensitivity);
+  return verdictOf({ backend, rate, peers: rest.length, tail }, settings, tail <= verdictRate / groups);
 }
 
 interface Test {

@@ -14,6 +14,27 @@ export function median(sorted: readonly number[], without = sorted.length): numb
   return lower / 2 + upper / 2;
 }
 
+/**
+ * Leave-one-out means: `means(place)` is that of all values but the one at `place`, `means()` that of all. From sums of
+ * either side and never by taking one value off the total, where an enormous one would leave nothing of the others.
+ */
+export function meansWithout(values: readonly number[]): (without?: number) => number | undefined {
+  const sums = (list: readonly number[], count: number): readonly number[] => {
+    const found = [0];
+    // Shares first: the sum of two large values would overflow to Infinity.
+    for (const value of list) found.push((found.at(-1) ?? 0) + value / count);
+    return found;
+  };
+  const others = values.length - 1;
+  const before = sums(values, others);
+  const after = sums(values.toReversed(), others).toReversed();
+  const whole = sums(values, values.length).at(-1);
+  return (without = values.length) => {
+    if (without >= values.length) return values.length === 0 ? undefined : whole;
+    return others === 0 ? undefined : (before[without] ?? 0) + (after[without + 1] ?? 0);
+  };
+}
+
 /** For `toSorted`: numbers by size, not by their text. */
 export function ascending(a: number, b: number): number {
   return a - b;

@@ -1,4 +1,5 @@
 /** Whom a breaker looks at, and in what role. */
+import type { GroupKey } from '../group-key.ts';
 import type { BackendId } from '../model.ts';
 import type { Trial } from './trial.ts';
 
@@ -15,6 +16,8 @@ export interface Subject {
   readonly role: Role;
   /** Of a suspect: what was counted of it so far. */
   readonly trial?: Trial;
+  /** With groupBy. */
+  readonly group?: GroupKey;
 }
 
 /** One finite number per backend, or why there is none. */

@@ -28,6 +28,11 @@ export type Verdict =
     }
   | { readonly kind: 'error'; readonly reason: string };
 
+/** A rest of the fleet that is no reference for a group. */
+export function tooSmallRest(count: number, needed: number): Verdict {
+  return { kind: 'insufficient', reason: `${count} backends in the rest to compare with, needs ${needed}` };
+}
+
 /** The outcome of one evaluation of one breaker over a whole fleet. */
 export type Judgement =
   | {
@@ -37,8 +42,35 @@ export type Judgement =
       readonly trials?: ReadonlyMap<BackendId, Trial>;
       /** Percent of the full weight at which a probe gets enough to be judged soon; absent: unknown. May be above 100. */
       readonly probePercent?: number;
+      /** With groupBy, by key. */
+      readonly groups?: readonly GroupJudgement[];
+      /** With groupBy: why nobody at all could be judged. */
+      readonly reason?: string;
     }
   /** The fleet as a whole moved: a dependency or the metric itself is wrong, not an endpoint. */
-  | { readonly kind: 'fleet-wide'; readonly reason: string; readonly verdicts: ReadonlyMap<BackendId, Verdict> }
+  | {
+      readonly kind: 'fleet-wide';
+      readonly reason: string;
+      readonly verdicts: ReadonlyMap<BackendId, Verdict>;
+      /** With groupBy, by key: all of them moved. */
+      readonly groups?: readonly GroupJudgement[];
+    }
   /** Nothing could be judged: query failed, source warming. */
   | { readonly kind: 'unusable'; readonly reason: string };
+
+/** A group of `groupBy`, judged as if it were the fleet. */
+export interface GroupJudgement {
+  /** As groupKeyOf writes it. */
+  readonly key: string;
+  /** Its part of the fleet, judged or not, in the order of identity. */
+  readonly members: readonly BackendId[];
+  /** fleet-wide: this group as a whole moved; the others are judged as ever. */
+  readonly kind: 'judged' | 'insufficient' | 'fleet-wide';
+  /** Why; empty when it was judged. */
+  readonly reason: string;
+  /**
+   * The group as a whole, by its median or its counts together, against the rest of the fleet. `anomalous` accuses no
+   * backend: a canary may be slower for good reasons. But it must not be hidden by comparing it with itself only.
+   */
+  readonly againstRest: Verdict;
+}

@@ -26,7 +26,7 @@ export const defaults = {
     source: 'default',
     match: { label: 'pod', by: 'PodName', namespaceLabel: 'namespace' },
   },
-  continuousValueDeviation: { maxDeviationPercent: 50, direction: 'Both' },
+  continuousValueDeviation: { maxDeviationPercent: 50, direction: 'Both', reference: 'Median' },
   discreteValueOutOfList: { minActivity: 2 },
   ratio: { minRequests: 30, minBad: 5, sensitivity: '0.005' },
   outlier: { direction: 'Above', minRatio: '1.2' },

@@ -102,6 +102,23 @@ describe('a warning, with its place and remedy', () => {
       '6:35: warning KV0151 spec.breaker.source: has no effect with customService (it is for detectors with a query)',
     ],
     [
+      'groups where nobody is compared',
+      breaker(`    groupBy: [version]\n    threshold: {query: 'rate(errors[1m])', operator: '>', value: 5}\n`),
+      '9:5: warning KV0151 spec.breakers[0].groupBy: has no effect with threshold, which compares a backend with no other (remove it)',
+    ],
+    [
+      'groups for a custom service',
+      '  breaker: {customService: "s:1", groupBy: [version]}\n',
+      '6:35: warning KV0151 spec.breaker.groupBy: has no effect with customService, which compares a backend with no other (remove it)',
+    ],
+    [
+      'groups for a fixed share',
+      breaker(
+        `    groupBy: [version]\n    discreteValueOutOfList: {query: 'increase(a[1m])', key: code, goodValues: ["200"], tolerancePercent: 5}\n`,
+      ),
+      '9:5: warning KV0151 spec.breakers[0].groupBy: has no effect with discreteValueOutOfList and a tolerancePercent, which compares a backend with no other (remove it)',
+    ],
+    [
       'windows that overlap',
       breaker(`    threshold: {query: 'rate(errors[20m])', operator: '>', value: 5}\n`),
       '8:5: warning KV0152 spec.breakers[0].evaluationPeriod: evaluations every 10m share most of a window of 20m: one bad moment may confirm itself (lengthen evaluationPeriod, shorten the window, or accept it for speed)',
@@ -303,5 +320,40 @@ describe('with the size of the fleet', () => {
 
   test('a budget that is impossible anyway is told once', () => {
     expect(warningsOf(`${errors}  budget: {maxEjectedPercent: 0}\n`, 6)).toHaveLength(1);
+  });
+});
+
+describe('groups, where the fleet is known', () => {
+  const grouped = breaker(`    groupBy: [version]\n    outlier: {query: 'rate(seconds[1m])'}\n`);
+  const podsOf = (...versions: readonly (string | undefined)[]) =>
+    versions.map((version, index) => backendOf(`p${index}`, version === undefined ? {} : { labels: { version } }));
+
+  test.each([
+    ['enough in one of them', podsOf('a', 'a', 'a', 'b'), []],
+    ['nothing is known', undefined, []],
+    ['nobody is there', [], []],
+    [
+      'all too small',
+      podsOf('a', 'a', 'b', 'c'),
+      [
+        '9:5: warning KV0162 spec.breakers[0].groupBy: nobody is judged: none of the 3 groups has the 3 backends it needs, the largest has 2 (group by a label that more backends share)',
+      ],
+    ],
+    [
+      'one without the label',
+      [...podsOf('a', 'a', 'a'), backendOf('p4', { labels: {} })],
+      [
+        '9:5: warning KV0163 spec.breakers[0].groupBy: 1 of 4 backends have no group and are not judged (p4: its pod has no label version) (group by a label that all have; labels come from Pods, in files mode from those in the directory)',
+      ],
+    ],
+    [
+      'no Pods',
+      podsOf(undefined, undefined, undefined),
+      [
+        '9:5: warning KV0163 spec.breakers[0].groupBy: 3 of 3 backends have no group and are not judged (p0: the labels of its pod are not known) (group by a label that all have; labels come from Pods, in files mode from those in the directory)',
+      ],
+    ],
+  ] as const)('%s', (_, members, expected) => {
+    expect(warningsOf(grouped, members)).toEqual(expected);
   });
 });

@@ -8,6 +8,7 @@ import { formatDuration } from './duration.ts';
 import { type Finding, type Path, warning } from './finding.ts';
 import { lintBreaker } from './lint-breaker.ts';
 import { lintCohort } from './lint-cohort.ts';
+import { lintGroups } from './lint-groups.ts';
 import { breakerSpecs } from './normalise.ts';
 import type { Policy } from './policy.ts';
 import type { PolicySpec } from './schema.ts';
@@ -17,7 +18,8 @@ export function lint(policy: Policy, spec: PolicySpec, members?: readonly Backen
   const breakers = breakerSpecs(spec).flatMap((breakerSpec, index) => {
     const breaker = policy.breakers[index];
     const path: Path = spec.breaker === undefined ? ['spec', 'breakers', index] : ['spec', 'breaker'];
-    return breaker === undefined ? [] : lintBreaker(breaker, breakerSpec, policy, path);
+    if (breaker === undefined) return [];
+    return [...lintBreaker(breaker, breakerSpec, policy, path), ...lintGroups(breaker, breakerSpec, path, members)];
   });
   return [
     ...neverEjects(policy),

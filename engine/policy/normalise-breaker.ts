@@ -3,7 +3,14 @@ import { decimal } from './decimal.ts';
 import { defaults } from './defaults.ts';
 import { durationMs } from './duration.ts';
 import { fingerprint } from './fingerprint.ts';
-import { type Breaker, type Detector, type DetectorQuery, type Enforcement, queriesOf } from './policy.ts';
+import {
+  type Breaker,
+  comparesPeers,
+  type Detector,
+  type DetectorQuery,
+  type Enforcement,
+  queriesOf,
+} from './policy.ts';
 import { checkQuery, instantLookbackMs, lookbackMs } from './promql.ts';
 import type { BreakerSpec } from './schema.ts';
 
@@ -16,6 +23,8 @@ export function normaliseBreaker(spec: BreakerSpec, policyEnforcement: Enforceme
   const measured = {
     detector,
     ...(activity === undefined ? {} : { activity }),
+    // Whom a backend is compared with is part of what its baseline means. Without a detector that compares it is nothing.
+    ...(spec.groupBy === undefined || !comparesPeers(detector) ? {} : { groupBy: spec.groupBy }),
     source: spec.source ?? fallback.source,
     match: {
       label: spec.match?.label ?? fallback.match.label,
@@ -39,13 +48,15 @@ export function normaliseBreaker(spec: BreakerSpec, policyEnforcement: Enforceme
 function detectorOf(spec: BreakerSpec): Detector {
   const { continuousValueDeviation, discreteValueOutOfList, threshold, ratio, outlier, customService } = spec;
   if (continuousValueDeviation !== undefined) {
-    const { query, maxDeviationPercent, direction } = continuousValueDeviation;
+    const { query, maxDeviationPercent, direction, reference } = continuousValueDeviation;
     const fallback = defaults.continuousValueDeviation;
     return {
       kind: 'continuousValueDeviation',
       query,
       maxDeviationPercent: decimal(maxDeviationPercent ?? fallback.maxDeviationPercent),
       direction: direction ?? fallback.direction,
+      // Absent for the median, so that the fingerprints of policies from before there was a choice stay what they were.
+      ...(reference === 'Mean' ? { reference } : {}),
     };
   }
   if (discreteValueOutOfList !== undefined) {

@@ -237,4 +237,19 @@ describe('the fingerprint of a breaker: its baseline survives edits that leave a
   ])('another after an edit of %s', (_, breaker) => {
     expect(breakerOf(breaker).fingerprint).not.toBe(same);
   });
+
+  test('another when its peers are others, or compared with otherwise', () => {
+    const price = (spec: Partial<BreakerSpec>, reference?: 'Median' | 'Mean') =>
+      breakerOf({ threshold: undefined, continuousValueDeviation: { query: 'price', reference }, ...spec } as never);
+    const plain = price({});
+    expect(price({ groupBy: ['version'] }).fingerprint).not.toBe(plain.fingerprint);
+    expect(price({}, 'Mean').fingerprint).not.toBe(plain.fingerprint);
+    // What was stored before there was a choice stays what it was.
+    expect(price({}, 'Median')).toEqual(plain);
+    expect(plain.detector).not.toHaveProperty('reference');
+  });
+
+  test('the same with groups for a detector that compares nobody', () => {
+    expect(breakerOf({ groupBy: ['version'] })).toEqual(breakerOf({}));
+  });
 });

@@ -25,15 +25,13 @@ const texts: Readonly<Record<string, readonly string[]>> = {
   name: ['price', 'errors', 'latency-p99'],
   goodValues: ['200', '', 'ok'].filter(Boolean),
   badValues: ['500', '503'],
+  groupBy: ['version', 'pod-template-hash', 'topology.kubernetes.io/zone'],
 };
 
-/** Objects with every subset of the fields that this version has, each with any valid value. */
+/** Objects with every subset of the fields there are, each with any valid value. */
 function valid(node: SchemaNode, name: string): fc.Arbitrary<unknown> {
   if (node.enum !== undefined) {
-    const { unavailable } = node;
-    return fc.constantFrom(
-      ...node.enum.filter((value) => !(Array.isArray(unavailable) && unavailable.includes(value))),
-    );
+    return fc.constantFrom(...node.enum);
   }
   if (node.durationMs !== undefined) {
     const { min, max } = node.durationMs;
@@ -73,8 +71,9 @@ function list(node: SchemaNode, name: string): fc.Arbitrary<unknown> {
 }
 
 function fields(node: SchemaNode): fc.Arbitrary<Record<string, unknown>> {
-  const properties = Object.entries(node.properties ?? {}).filter(([, child]) => child.unavailable !== true);
-  const model = Object.fromEntries(properties.map(([name, child]) => [name, valid(child, name)]));
+  const model = Object.fromEntries(
+    Object.entries(node.properties ?? {}).map(([name, child]) => [name, valid(child, name)]),
+  );
   // Fields that exclude each other are all made, and repaired() keeps one.
   const oneOf = (node.choices ?? []).filter(({ exactly }) => exactly).flatMap(({ of }) => of);
   const requiredKeys = [...(node.required ?? []), ...oneOf].filter((name) => Object.hasOwn(model, name));

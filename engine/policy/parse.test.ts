@@ -143,14 +143,6 @@ describe('the canonical form', () => {
   });
 });
 
-describe('what is in the schema and not in this version is refused by name', () => {
-  test.each([['groupBy', `${threshold}    groupBy: [version]\n`, '9:5']])('%s', (name, spec, place) => {
-    const problems = problemsOf(policy(`  service: pricer\n${spec}`));
-    expect(problems).toHaveLength(1);
-    expect(problems[0]).toMatch(new RegExp(`^${place}: error KV0107 .*: ${name} is not available in this version$`));
-  });
-});
-
 describe('every error has its place, what was expected and what was found', () => {
   test.each([
     [

@@ -69,6 +69,8 @@ export interface Breaker {
   readonly evaluationPeriodMs: number;
   readonly confirm: { readonly of: number; readonly atLeast: number };
   readonly onNoData: 'Hold' | 'Healthy';
+  /** Labels (group-key.ts) whose values split the fleet into groups that are judged apart; absent: one fleet. */
+  readonly groupBy?: readonly string[];
   readonly activity?: { readonly query: string; readonly min: number };
   /** Name of a metric source of the serving config; never a URL. */
   readonly source: string;
@@ -99,6 +101,8 @@ export type Detector =
       readonly query: string;
       readonly maxDeviationPercent: number;
       readonly direction: 'Both' | 'Above' | 'Below';
+      /** Of the peers, what a value is compared with; absent: their median. */
+      readonly reference?: 'Mean';
     }
   | {
       readonly kind: 'discreteValueOutOfList';
@@ -138,6 +142,24 @@ export type Detector =
       readonly minRatio: number;
     }
   | { readonly kind: 'customService'; readonly service: string; readonly port: number };
+
+/** With fewer backends in its group nobody has the two peers that every detector needs. */
+export const minGroup = 3;
+
+/** Whether a backend is compared with its peers; otherwise every one is judged by itself, and groups change nothing. */
+export function comparesPeers(detector: Detector): boolean {
+  switch (detector.kind) {
+    case 'continuousValueDeviation':
+    case 'outlier':
+    case 'ratio':
+      return true;
+    case 'discreteValueOutOfList':
+      return detector.tolerancePercent === undefined;
+    case 'threshold':
+    case 'customService':
+      return false;
+  }
+}
 
 /** What a detector asks its source, by the field that says so: one query, or the two of a ratio or of two windows. */
 export function queriesOf(

@@ -11,7 +11,7 @@ A \`KubervisorService\` says what to judge, how much may be out at once, and how
 field of whatever is wrong. Durations are integer seconds or strings such as \`500ms\` and \`1m30s\`; decimals are integers or
 strings such as \`"7.5"\`.
 
-A breaker has exactly one detector. \`groupBy\` belongs to the schema but not to this version, which refuses it by name.
+A breaker has exactly one detector.
 
 What is open through an endpoint outlives its ejection, and partly its removal: [long-lived.md](long-lived.md) says what
 \`eject\` does to connections of each kind, and what bounds them.

@@ -14,7 +14,7 @@ export function checkRules(schema: SchemaNode, value: unknown): readonly Finding
 }
 
 function rulesOf(node: SchemaNode, value: unknown, path: Path): readonly Finding[] {
-  const findings: Finding[] = node.unavailable === true ? [unavailable(path)] : [];
+  const findings: Finding[] = [];
   if (node.durationMs !== undefined)
     findings.push(...outside(node, node.durationMs, parseDurationOf(value), value, path));
   if (node.decimal !== undefined) findings.push(...outside(node, node.decimal, parseDecimalOf(value), value, path));
@@ -27,11 +27,6 @@ function rulesOf(node: SchemaNode, value: unknown, path: Path): readonly Finding
     findings.push(...duplicates(node, value, path));
   }
   return findings;
-}
-
-function unavailable(path: Path): Finding {
-  const message = `${path.at(-1)} is not available in this version`;
-  return { code: codes.unavailable, path, at: 'key', message };
 }
 
 /** The pattern has accepted the text; its amount is checked here, since a pattern cannot compare. */

@@ -5,7 +5,7 @@ import { type BackendId, members } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { describeCohort } from './cohort.ts';
 import { awaitsEvidence } from './decision.ts';
-import { verdictNow } from './evidence.ts';
+import { hasMoved, verdictNow } from './evidence.ts';
 import { type Circumstances, type CurrentJudgement, currentJudgements, guardAgainst } from './guards.ts';
 import type { Refusal } from './hold.ts';
 import type { ServiceState, TrackName } from './state.ts';
@@ -88,9 +88,10 @@ function accuse(
   const suspected = isSuspect(state, track, id);
   // A suspect needs no confirmation. A fleet-wide judgement confirms nothing, but whom it concerns is shown as held.
   const isConfirmed = suspected || anomalousIn(breakerState.streaks.get(id)) >= breaker.confirm.atLeast;
-  if (!isConfirmed && last.kind !== 'fleet-wide') return undefined;
+  if (!isConfirmed && !hasMoved(last, id)) return undefined;
   const guard = guardAgainst(
     breakerState,
+    id,
     policy.settle,
     suspected ? { ...facts, young: false, changing: undefined } : facts,
   );

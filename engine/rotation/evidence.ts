@@ -36,3 +36,12 @@ export function windowStartOf(
   const lookbackMs = 'lookbackMs' in verdict ? verdict.lookbackMs : undefined;
   return lookbackMs === undefined ? windowStartMs : evaluatedAtMs - lookbackMs;
 }
+
+/**
+ * The fleet as a whole is at another level, or the group of the backend is: its peers are no reference, and no verdict on
+ * it is one on it alone. Other groups of the fleet are judged as ever.
+ */
+export function hasMoved({ kind, groups }: LastJudgement, backend: BackendId): boolean {
+  if (kind === 'fleet-wide') return true;
+  return groups?.some((group) => group.kind === 'fleet-wide' && group.members.includes(backend)) === true;
+}

@@ -7,7 +7,7 @@ import { budgetOfService } from './capacity.ts';
 import { type Cohort, cohortOf } from './cohort.ts';
 import type { Timing } from './context.ts';
 import { cohortNameOf, isOut } from './decision.ts';
-import { verdictNow } from './evidence.ts';
+import { hasMoved, verdictNow } from './evidence.ts';
 import { isYoung } from './roles.ts';
 import type { ShapeCause } from './shape.ts';
 import type { BreakerState, LastJudgement, ServiceState, TrackName } from './state.ts';
@@ -135,11 +135,12 @@ export interface Circumstances {
 /** Guards that stop whatever a breaker wants, in the order in which they are reported. */
 export function guardAgainst(
   breaker: BreakerState,
+  backend: BackendId,
   settle: number,
   facts: Omit<Circumstances, 'cohort'>,
 ): HeldCause | undefined {
   if (facts.frozen) return 'frozen';
-  if (breaker.usable?.kind === 'fleet-wide') return 'fleet-wide';
+  if (breaker.usable !== undefined && hasMoved(breaker.usable, backend)) return 'fleet-wide';
   if (breaker.evaluations <= settle) return 'settling';
   if (facts.correlated) return 'hold-above';
   if (facts.young) return 'young-fleet';

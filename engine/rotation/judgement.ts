@@ -7,7 +7,7 @@ import { ejectCohort } from './cohort-ejection.ts';
 import { accusersOf, type Decision, isOut } from './decision.ts';
 import { ejectConfirmed } from './ejection.ts';
 import type { RotationEvent } from './event.ts';
-import { evidenceFromMs, windowStartOf } from './evidence.ts';
+import { evidenceFromMs, hasMoved, windowStartOf } from './evidence.ts';
 import { cohortIn, isCorrelated, isYoungFleet } from './guards.ts';
 import { holdThese } from './hold.ts';
 import { rampByTime } from './ramp.ts';
@@ -70,17 +70,19 @@ function recordJudgement(
   }
   const last: LastJudgement = {
     kind: judgement.kind,
-    ...(judgement.kind === 'judged' ? {} : { reason: judgement.reason }),
+    ...(judgement.reason === undefined ? {} : { reason: judgement.reason }),
     ...window,
     receivedAtMs: now,
+    ...(judgement.kind === 'unusable' || judgement.groups === undefined ? {} : { groups: judgement.groups }),
     verdicts,
   };
+  // While the fleet as a whole moves, or a group, no streak in it means anything: it starts anew afterwards.
   const servesSinceMs = (backend: BackendId): number | undefined =>
-    isOut(state[track].decisions.get(backend)) ? undefined : evidenceFromMs(state, track, backend);
+    isOut(state[track].decisions.get(backend)) || hasMoved(last, backend)
+      ? undefined
+      : evidenceFromMs(state, track, backend);
   const moment = { atMs: now, windowStartMs };
-  // While the fleet as a whole moves, nobody's streak means anything: it starts anew afterwards.
-  const streaks =
-    judgement.kind === 'judged' ? updateStreaks(before.streaks, verdicts, servesSinceMs, breaker, moment) : new Map();
+  const streaks = updateStreaks(before.streaks, verdicts, servesSinceMs, breaker, moment);
   // While the fleet as a whole moves, nothing can be counted either: who is good and who is bad then?
   const { trials = before.trials, probePercent = before.probePercent } = judgement.kind === 'judged' ? judgement : {};
   const counted = { trials, ...(probePercent === undefined ? {} : { probePercent }) };

@@ -1,5 +1,5 @@
 /** What of a Service's state must survive us, as plain JSON, and back. */
-import { baselineMoved } from '../breakers/baseline.ts';
+import { type Baseline, baselineMoved } from '../breakers/baseline.ts';
 import { knownRateMoved } from '../breakers/known-rate.ts';
 import { outlierAllowed } from '../breakers/outlier.ts';
 import { baseOf, type Peak } from '../budget/base.ts';
@@ -43,6 +43,8 @@ interface BreakerRecord {
   readonly fingerprint: string;
   readonly evaluations: number;
   readonly level?: number;
+  /** With groupBy: those of the groups that have one, by key. */
+  readonly levels?: Readonly<Record<string, number>>;
 }
 
 interface TrackRecord {
@@ -68,12 +70,22 @@ export function toRecord(state: ServiceState, epoch: number): ServiceRecord {
 }
 
 function breakerRecord(state: ServiceState, { fingerprint, evaluations, baseline }: BreakerState): BreakerRecord {
+  const settle = state.policy?.settle ?? 0;
   return {
     fingerprint,
     // Beyond settle the count says nothing more; kept small, it does not make every evaluation worth a write.
-    evaluations: Math.min(evaluations, (state.policy?.settle ?? 0) + 1),
+    evaluations: Math.min(evaluations, settle + 1),
     ...(baseline.level === undefined ? {} : { level: baseline.level }),
+    ...(baseline.groups === undefined ? {} : { levels: levelsOf(baseline.groups, settle) }),
   };
+}
+
+/** A group that has not settled has no level yet that is worth keeping; it begins again. */
+function levelsOf(groups: ReadonlyMap<string, Baseline>, settle: number): Readonly<Record<string, number>> {
+  const levels = [...groups].flatMap(([key, { level, seen = settle }]) =>
+    level === undefined || seen < settle ? [] : [[key, level] as const],
+  );
+  return Object.fromEntries(levels.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function trackRecord(track: Track): TrackRecord {
@@ -82,8 +94,12 @@ function trackRecord(track: Track): TrackRecord {
 }
 
 export function fromRecord(record: ServiceRecord, fleet: Fleet): ServiceState {
-  const breakers = Object.entries(record.breakers).map(([name, { fingerprint, evaluations, level }]) => {
-    const baseline = { agreements: 0, ...(level === undefined ? {} : { level }) };
+  const breakers = Object.entries(record.breakers).map(([name, { fingerprint, evaluations, level, levels }]) => {
+    const baseline = {
+      agreements: 0,
+      ...(level === undefined ? {} : { level }),
+      ...(levels === undefined ? {} : { groups: baselinesOf(levels) }),
+    };
     return [name, { ...emptyBreaker(fingerprint), evaluations, baseline }] as const;
   });
   return {
@@ -106,6 +122,12 @@ function freezeFrom({ freeze }: ServiceRecord): { readonly freeze?: Freeze } {
   return { freeze: { ...freeze, durationMs: Math.min(freeze.durationMs, longestActMs) } };
 }
 
+/** What is no number, from whatever wrote it, is no level. */
+function baselinesOf(levels: Readonly<Record<string, number>>): ReadonlyMap<string, Baseline> {
+  const known = Object.entries(levels).filter(([, level]) => Number.isFinite(level));
+  return new Map(known.map(([key, level]) => [key, { agreements: 0, level }]));
+}
+
 function fromTrackRecord({ decisions, ejections }: TrackRecord): Track {
   return {
     ...emptyTrack,
@@ -124,9 +146,14 @@ export function isWorthSaving(saved: ServiceRecord | undefined, next: ServiceRec
     return next.policy !== undefined || byPerson !== undefined || next.enforced.decisions.length > 0;
   }
   if (durableKey(saved) !== durableKey(next)) return true;
-  return Object.entries(next.breakers).some(([name, { level }]) =>
-    isFarFrom(saved.breakers[name]?.level, level, next.policy, name),
-  );
+  return Object.entries(next.breakers).some(([name, { level, levels = {} }]) => {
+    const known = saved.breakers[name];
+    const isFar = (before: number | undefined, now: number | undefined): boolean =>
+      isFarFrom(before, now, next.policy, name);
+    return (
+      isFar(known?.level, level) || Object.entries(levels).some(([key, each]) => isFar(known?.levels?.[key], each))
+    );
+  });
 }
 
 function durableKey(record: ServiceRecord): string {

@@ -1,6 +1,7 @@
 /** Whom a breaker of a track judges, and who is a reference. */
 import type { Role, Subject } from '../breakers/subject.ts';
 import { beginTrial, type Trial } from '../breakers/trial.ts';
+import { groupKeyOf } from '../group-key.ts';
 import { type Backend, type BackendId, type EpochMs, members } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import type { RotationState } from './decision.ts';
@@ -9,11 +10,17 @@ import type { ServiceState, TrackName } from './state.ts';
 import { trackOf } from './work.ts';
 
 export function subjectsOf(state: ServiceState, policy: Policy, breaker: Breaker, now: EpochMs): readonly Subject[] {
+  const { groupBy } = breaker;
   const track = trackOf(policy, breaker) ?? 'shadow';
   return members(state.fleet).map((backend) => {
     const { id } = backend;
     const role = roleOf(state, policy, breaker, track, backend, now);
-    return role === 'suspect' ? { id, role, trial: trialOf(state, track, breaker, id) } : { id, role };
+    return {
+      id,
+      role,
+      ...(role === 'suspect' ? { trial: trialOf(state, track, breaker, id) } : {}),
+      ...(groupBy === undefined ? {} : { group: groupKeyOf(backend, groupBy) }),
+    };
   });
 }
 

@@ -1,7 +1,7 @@
 /** Everything the engine knows about one Service between two events. Plain, immutable data. */
 import { type Baseline, noBaseline } from '../breakers/baseline.ts';
 import type { Trial } from '../breakers/trial.ts';
-import type { Verdict } from '../breakers/verdict.ts';
+import type { GroupJudgement, Verdict } from '../breakers/verdict.ts';
 import type { Peak } from '../budget/base.ts';
 import type { HeldCause } from '../budget/held.ts';
 import type { BackendId, EpochMs, Fleet, ServiceKey } from '../model.ts';
@@ -106,6 +106,8 @@ export interface LastJudgement {
   readonly receivedAtMs: EpochMs;
   /** How far back it looked. */
   readonly windowStartMs: EpochMs;
+  /** With groupBy, by key. */
+  readonly groups?: readonly GroupJudgement[];
   /** Verdicts as used: those that do not speak of the backend's present are `insufficient`. */
   readonly verdicts: ReadonlyMap<BackendId, Verdict>;
 }

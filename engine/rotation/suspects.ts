@@ -4,7 +4,7 @@ import type { Breaker, Policy } from '../policy/policy.ts';
 import { type Accusations, isAccuser, refusalOf } from './accusations.ts';
 import { convict } from './conviction.ts';
 import { accusersOf, awaitsEvidence, cohortNameOf, type Decision } from './decision.ts';
-import { verdictNow } from './evidence.ts';
+import { hasMoved, verdictNow } from './evidence.ts';
 import { type Circumstances, currentJudgements } from './guards.ts';
 import type { Refusal } from './hold.ts';
 import { stepIsOver, stepUp } from './ramp.ts';
@@ -41,7 +41,7 @@ export function judgeSuspects(
       const cohort = cohortNameOf(decision);
       const conviction = { backend, breaker, verdict, kind: 'repeated', retries, agreed, cohort } as const;
       state = convict(state, track, policy, conviction, work);
-    } else if (accusation === undefined && judgement.kind === 'judged' && !facts.correlated && !facts.frozen) {
+    } else if (accusation === undefined && !hasMoved(judgement, backend) && !facts.correlated && !facts.frozen) {
       const isNormal = verdictNow(before, track, judgement, backend)?.kind === 'normal';
       const mayAcquit = acquittersOf(decision, policy, track).includes(speaker);
       if (isNormal && mayAcquit && stepIsOver(decision, ramp, work.context.now)) {

@@ -1,8 +1,9 @@
 /** What time alone brings about. */
-import type { EpochMs } from '../model.ts';
+import type { BackendId, EpochMs } from '../model.ts';
 import { evict } from './conviction.ts';
 import { waitsForCohort } from './cohort-ejection.ts';
 import { accusersOf, type Decision, isOut, isReturning, leastSevereFirst } from './decision.ts';
+import { hasMoved } from './evidence.ts';
 import { standsStill, thawsAtMs } from './freeze.ts';
 import { isCorrelated } from './guards.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
@@ -78,18 +79,24 @@ function closeConnections(state: ServiceState, track: TrackName, decision: Decis
   const mustEvict = guidanceOf(state).eject.then === 'Evict' && decision.state !== 'evicted';
   if (!mustEvict || cause.kind === 'manual' || cause.cohort !== undefined)
     return put(state, track, closed, 'close-after', work);
-  return mayEvict(state, track, accusersOf(cause), work) ? evict(state, track, closed, 'close-after', work) : state;
+  return mayEvict(state, track, decision.backend, accusersOf(cause), work)
+    ? evict(state, track, closed, 'close-after', work)
+    : state;
 }
 
 /** Not while it looks as if it were not the backend's fault: there is no way back from an eviction. */
 function mayEvict(
   state: ServiceState,
   track: TrackName,
+  backend: BackendId,
   accusers: readonly string[],
   { context: { now, timing } }: Work,
 ): boolean {
   if (state.policy === undefined || isCorrelated(state, state.policy, track, now, timing)) return false;
-  return accusers.every((accuser) => state.breakers.get(accuser)?.usable?.kind !== 'fleet-wide');
+  return accusers.every((accuser) => {
+    const known = state.breakers.get(accuser)?.usable;
+    return known === undefined || !hasMoved(known, backend);
+  });
 }
 
 function closeTimeOf(state: ServiceState, decision: Decision): EpochMs | undefined {

@@ -43,10 +43,15 @@ export function many<const T>(item: T, times: number): readonly T[] {
   return Array.from({ length: times }, () => item);
 }
 
+const zone = 'topology.kubernetes.io/zone';
+const template = 'pod-template-hash';
+
 function drawBreaker(random: Random, name: string): Breaker {
   const of = random.int(1, 4);
   const edition = random.int(1, 3);
   const isLong = name === 'errors' && random.chance(0.3);
+  const groupBy = random.pick([[zone], [template], [zone, template]]);
+  const isGrouped = name === 'price' && random.chance(0.5);
   return breakerOf({
     name,
     enforcement: name === 'watch' ? 'Observe' : random.pick(['Enforce', 'Enforce', 'Enforce', 'Observe']),
@@ -59,6 +64,7 @@ function drawBreaker(random: Random, name: string): Breaker {
         : { kind: 'threshold', query: name, operator: '>', value: 150, ...(isLong ? { longQuery: name } : {}) },
     lookbackMs: random.pick(isLong ? [4_000, 30_000, 600_000] : [0, 4_000, 30_000]),
     ...(isLong ? { suspectLookbackMs: random.pick([0, 4_000]) } : {}),
-    fingerprint: `${name}-${edition}${isLong ? '-long' : ''}`,
+    ...(isGrouped ? { groupBy } : {}),
+    fingerprint: `${name}-${edition}${isLong ? '-long' : ''}${isGrouped ? groupBy.join() : ''}`,
   });
 }

@@ -97,7 +97,7 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
   /** Of the pods that are made from now on; 0: the labels of pods are not known. */
   let template = random.pick([0, 1]);
   let backends: readonly Backend[] = Array.from({ length: random.int(1, 12) }, (_, index) =>
-    backendOf(`p${index}`, labelled()),
+    backendOf(`p${index}`, { zone: random.pick(['a', 'b']), ...labelled() }),
   );
   let born = backends.length;
   let broken: ReadonlySet<string> = new Set();

@@ -51,6 +51,7 @@ export function judgementOf(
       subjects: subjectsOf(state, policy, breaker, now),
       baseline: known?.baseline ?? noBaseline,
       settled: (known?.evaluations ?? 0) + 1 >= policy.settle,
+      settle: policy.settle,
       window: { startMs: evaluatedAtMs - breaker.lookbackMs, endMs: evaluatedAtMs },
     },
     evidence,

@@ -83,12 +83,12 @@ const breakerFields = {
       {
         description:
           'Pod labels that split the fleet into groups which are judged apart, such as pod-template-hash; ' +
-          'topology.kubernetes.io/zone is the zone. None by default. Not available in this version.',
+          'topology.kubernetes.io/zone is the zone of the backend, kubernetes.io/hostname its node. Groups of fewer than ' +
+          'three are not judged. None by default.',
         minItems: 1,
         maxItems: 4,
         'x-kubernetes-list-type': 'set',
         expected: 'a list of 1 to 4 label keys',
-        unavailable: true,
       },
     ),
   ),

@@ -23,15 +23,23 @@ const ContinuousValueDeviation = Type.Object(
         { min: 0, max: 10_000 },
         {
           description:
-            'How far the value may be from the median of the other backends, and from the baseline, in percent of it.',
+            'How far the value may be from that of the other backends, and from the baseline, in percent of it.',
           default: deviation.maxDeviationPercent,
         },
       ),
     ),
     direction: Type.Optional(
       choice(['Both', 'Above', 'Below'], {
-        description: 'Which side of the median is anomalous.',
+        description: 'Which side is anomalous.',
         default: deviation.direction,
+      }),
+    ),
+    reference: Type.Optional(
+      choice(['Median', 'Mean'], {
+        description:
+          'Of the other backends, what the value is compared with. A mean moves with every bad backend among them; ' +
+          'the baseline is a median either way.',
+        default: deviation.reference,
       }),
     ),
   },

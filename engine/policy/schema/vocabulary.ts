@@ -32,8 +32,6 @@ export interface Words {
   readonly durationMs?: Bounds;
   /** Bounds of a decimal, for its string form too. */
   readonly decimal?: Bounds;
-  /** In the schema, but this version cannot do it: refused by name. */
-  readonly unavailable?: true;
   readonly choices?: readonly Choice[];
   readonly notAbove?: NotAbove;
   /** The list never falls, and its last item is this. */

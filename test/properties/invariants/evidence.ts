@@ -1,5 +1,5 @@
 /** Nobody is convicted or acquitted but by fresh evidence, from a breaker that may act. */
-import type { Verdict } from '../../../engine/breakers/verdict.ts';
+import type { Judgement, Verdict } from '../../../engine/breakers/verdict.ts';
 import type { BackendId, EpochMs } from '../../../engine/model.ts';
 import { servingIn } from '../../../engine/rotation/capacity.ts';
 import { accusersOf, isReturning } from '../../../engine/rotation/decision.ts';
@@ -29,10 +29,15 @@ function saidNow(
     old?.evidenceFromMs ?? 0,
     Math.min(context.now, sinceMs),
   ];
-  if (judgement.kind !== 'judged') return undefined;
+  if (judgement.kind !== 'judged' || isOfMovedGroup(judgement, backend)) return undefined;
   const verdict = judgement.verdicts.get(backend);
   const itsLookbackMs = verdict !== undefined && 'lookbackMs' in verdict ? verdict.lookbackMs : undefined;
   return evaluatedAtMs - (itsLookbackMs ?? lookbackMs) < Math.max(...fromMs) ? undefined : verdict;
+}
+
+/** Of a group that is at another level as a whole nothing is said about one backend. */
+function isOfMovedGroup({ groups }: Extract<Judgement, { kind: 'judged' }>, backend: BackendId): boolean {
+  return groups?.some(({ kind, members }) => kind === 'fleet-wide' && members.includes(backend)) === true;
 }
 
 /** Out on a breaker's word: it has spoken just now, of the present, of an anomaly, after settling, in its own track. */
