@@ -100,7 +100,7 @@ describe('no eviction', () => {
     w.evaluate(w.all(100), 'price');
     w.evaluations(2, w.all(100, { p1: 0 }), 'price');
     w.pass(53_000);
-    w.evaluations(3, w.all(160), 'price');
+    w.evaluations(2, w.all(160), 'price');
     expect(w.stateOf('p1')).toBe('ejected');
     w.evaluate(w.all(100), 'price');
     expect(w.stateOf('p1')).toBe('evicted');

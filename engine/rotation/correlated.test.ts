@@ -191,6 +191,36 @@ describe('fleet-wide', () => {
     w.evaluations(5, w.all(0, { p6: 100 }));
     expect([w.out(), w.held('p1'), w.held('p6')]).toEqual([[], 'fleet-wide', undefined]);
   });
+  it('returns who its own breaker took out before it was recognised, whatever holdAbovePercent says', () => {
+    const budget = { ...wide, holdAbovePercent: 100 };
+    const w = world({ policy: policyOf({ breakers: [price, errors], budget, activator: { periodMs: 600_000 } }) });
+    w.evaluate(w.all(100), 'price');
+    w.evaluations(2, w.all(100, { p1: 0 }), 'price');
+    w.evaluations(2, w.bad('p2'), 'errors');
+    expect(w.out()).toEqual(['p1', 'p2']);
+    w.evaluations(2, w.all(200), 'price');
+    expect(w.stateOf('p1')).toBe('ejected');
+    w.evaluate(w.all(200), 'price');
+    expect(w.decision('p1')).toMatchObject({
+      state: 'ramping',
+      retries: 0,
+      returning: { kind: 'time', note: 'correlated' },
+    });
+    expect(w.decision('p2')).toMatchObject({ state: 'ejected', returning: { kind: 'evidence' } });
+  });
+  it('counts anew when it was over in between, and is not counted by another breaker', () => {
+    const budget = { ...wide, holdAbovePercent: 100 };
+    const w = world({ policy: policyOf({ breakers: [price, errors], budget, activator: { periodMs: 600_000 } }) });
+    w.evaluate(w.all(100), 'price');
+    w.evaluations(2, w.all(100, { p1: 0 }), 'price');
+    w.evaluations(2, w.all(200), 'price');
+    w.evaluations(5, w.bad('p2'), 'errors');
+    w.evaluate(w.all(100), 'price');
+    w.evaluations(2, w.all(200), 'price');
+    expect(w.stateOf('p1')).toBe('ejected');
+    w.evaluate(w.all(200), 'price');
+    expect(w.stateOf('p1')).toBe('ramping');
+  });
   it('begins the streaks anew', () => {
     const w = world({ policy: policyOf({ breakers: [price] }) });
     w.evaluate(w.all(100));

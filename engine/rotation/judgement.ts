@@ -44,7 +44,7 @@ export function onJudgement(before: ServiceState, event: JudgementEvent, work: W
   const ejected = ejectConfirmed(whole.state, track, policy, breaker, whole.accusations, work);
   const held = holdThese(ejected.state, track, [...suspects.refusals, ...ejected.refusals], work);
   const counted = countHolding(held, track, breaker, facts.correlated, work);
-  return isLasting(counted, track, policy) && !facts.frozen ? returnCorrelated(counted, track, work) : counted;
+  return facts.frozen ? counted : returnCorrelated(counted, track, policy, facts.correlated, work);
 }
 
 /** Keeps the verdicts that speak of the present, and extends the streaks. */
@@ -96,8 +96,9 @@ function recordJudgement(
 const tooOld = 'the samples reach back before its present state';
 
 /**
- * Counts the evaluations for which holdAbovePercent has held without a break, of those breakers that see some of it or
- * have taken some of it out. Others may be evaluated far more often, and know nothing of it.
+ * Counts the evaluations for which it has looked without a break as if it were not the backends' fault: holdAbovePercent, of
+ * those breakers that see some of it or have taken some of it out (others may be evaluated far more often, and know nothing
+ * of it), and `fleet-wide`, of the breaker that says so.
  */
 function countHolding(
   state: ServiceState,
@@ -107,27 +108,49 @@ function countHolding(
   work: Work,
 ): ServiceState {
   const { holding } = state[track];
-  if (!correlated) return holding.size === 0 ? state : updateTrack(state, track, { holding: new Map() });
+  if (!correlated && holding.size === 0 && !isFleetWide(state, breaker.name)) return state;
+  const kept = new Map([...holding].filter(([name]) => correlated || isFleetWide(state, name)));
+  if (correlated ? isInvolved(state, track, breaker, work) : isFleetWide(state, breaker.name)) {
+    kept.set(breaker.name, (kept.get(breaker.name) ?? 0) + 1);
+  }
+  return updateTrack(state, track, { holding: kept });
+}
+
+function isInvolved(state: ServiceState, track: TrackName, breaker: Breaker, work: Work): boolean {
   const kinds = [...(state.breakers.get(breaker.name)?.usable?.verdicts.values() ?? [])].map(({ kind }) => kind);
   const victims = [...state[track].decisions.values()].filter((decision) => isRecentVictim(decision, work));
-  const isInvolved =
+  return (
     kinds.includes('anomalous') ||
-    (kinds.includes('normal') && victims.some(({ cause }) => accusersOf(cause).includes(breaker.name)));
-  if (!isInvolved) return state;
-  const count = (holding.get(breaker.name) ?? 0) + 1;
-  return updateTrack(state, track, { holding: new Map(holding).set(breaker.name, count) });
+    (kinds.includes('normal') && victims.some(({ cause }) => accusersOf(cause).includes(breaker.name)))
+  );
 }
 
-/** holdAbovePercent has lasted as many evaluations as a confirmation looks at. */
-function isLasting(state: ServiceState, track: TrackName, policy: Policy): boolean {
-  return policy.breakers.some(({ name, confirm }) => (state[track].holding.get(name) ?? 0) >= confirm.of);
+function isFleetWide(state: ServiceState, breaker: string): boolean {
+  return state.breakers.get(breaker)?.usable?.kind === 'fleet-wide';
 }
 
-/** A failure that arrives staggered ejects its first victims before it is recognised: they come back, without strikes. */
-function returnCorrelated(before: ServiceState, track: TrackName, work: Work): ServiceState {
+/**
+ * A failure that arrives staggered ejects its first victims before it is recognised: they come back, without strikes, once
+ * it has lasted as many evaluations as a confirmation looks at. All of them from holdAbovePercent, which counts over all
+ * breakers; from `fleet-wide` those of the breaker that says so.
+ */
+function returnCorrelated(
+  before: ServiceState,
+  track: TrackName,
+  policy: Policy,
+  correlated: boolean,
+  work: Work,
+): ServiceState {
+  const lasting = policy.breakers.filter(
+    ({ name, confirm }) =>
+      (before[track].holding.get(name) ?? 0) >= confirm.of && (correlated || isFleetWide(before, name)),
+  );
+  if (lasting.length === 0) return before;
+  const names = lasting.map(({ name }) => name);
   let state = before;
   for (const decision of sortedDecisions(before[track])) {
-    if (!isRecentVictim(decision, work) || decision.returning.kind === 'time') continue;
+    const isMeant = correlated || accusersOf(decision.cause).some((name) => names.includes(name));
+    if (!isMeant || !isRecentVictim(decision, work) || decision.returning.kind === 'time') continue;
     const returning = rampByTime(decision, work.context.now, 'correlated');
     state = put(state, track, { ...returning, state: 'ramping', retries: 0 }, 'correlated', work);
   }
