@@ -43,6 +43,16 @@ describe('with two windows', () => {
     w.evaluations(8, { ...evidenceOf(w.bad()), long: evidenceOf(w.bad('p1')).samples });
     expect(w.stateOf('p1')).toBe('serving');
   });
+  it('it steps up though its long window still reaches back into its warm-up', () => {
+    const w = world({ policy: { ...policy, warmUpMs: 60_000 } });
+    w.change('p1', { readySinceMs: w.now - 700_000 });
+    const both = { ...evidenceOf(w.bad('p1')), long: evidenceOf(w.bad('p1')).samples };
+    w.evaluations(2, both);
+    w.change('p1', { readySinceMs: w.now - 100_000 });
+    w.pass(30_000);
+    w.evaluations(8, { ...evidenceOf(w.bad()), long: evidenceOf(w.bad('p1')).samples });
+    expect(w.stateOf('p1')).toBe('serving');
+  });
   it('it goes out again by the short one alone', () => {
     const w = probing();
     w.evaluations(2, { ...evidenceOf(w.bad('p1')), long: evidenceOf(w.bad()).samples });

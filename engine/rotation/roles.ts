@@ -36,18 +36,20 @@ function trialOf(state: ServiceState, track: TrackName, breaker: Breaker, id: Ba
 function roleOf(
   state: ServiceState,
   policy: Policy,
-  { lookbackMs }: Breaker,
+  breaker: Breaker,
   track: TrackName,
   backend: Backend,
   now: EpochMs,
 ): Role {
-  // A window that reaches back into the warm-up would show it cold, for as long as it does.
-  if (!backend.ready || isYoung(backend, policy, now, lookbackMs)) return 'excluded';
+  if (!backend.ready) return 'excluded';
   // What is really out gets no traffic, so an observing breaker cannot judge it either.
   const real = state.enforced.decisions.get(backend.id)?.state ?? 'serving';
   const own = state[track].decisions.get(backend.id)?.state ?? 'serving';
   const roles = [roleIn(real), roleIn(own)];
-  return roles.includes('excluded') ? 'excluded' : roles.includes('suspect') ? 'suspect' : 'reference';
+  const role = roles.includes('excluded') ? 'excluded' : roles.includes('suspect') ? 'suspect' : 'reference';
+  // A window that reaches back into the warm-up would show it cold, for as long as it does.
+  const { lookbackMs, suspectLookbackMs = lookbackMs } = breaker;
+  return isYoung(backend, policy, now, role === 'suspect' ? suspectLookbackMs : lookbackMs) ? 'excluded' : role;
 }
 
 function roleIn(state: RotationState): Role {

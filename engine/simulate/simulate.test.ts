@@ -3,6 +3,7 @@ import { breakerOf, policyOf } from '../../test/support/fixtures.ts';
 import { type History, type HistoryServer, startHistoryServer } from '../../test/support/history-server.ts';
 import { systemClock } from '../clock.ts';
 import { prometheusSettings } from '../metrics/settings.ts';
+import type { Detector } from '../policy/policy.ts';
 import { ProblemError } from '../problem.ts';
 import { defaultTiming } from '../rotation/context.ts';
 import { compare } from './compare.ts';
@@ -20,17 +21,25 @@ beforeEach(async () => {
 
 afterEach(() => server.close());
 
-async function run(...bounds: readonly number[]): Promise<readonly Simulation[]> {
+const depth = (value: number, longQuery?: string): Detector => ({
+  kind: 'threshold',
+  query: 'depth',
+  ...(longQuery === undefined ? {} : { longQuery }),
+  operator: '>',
+  value,
+});
+
+const run = (...bounds: readonly number[]) => runAll(bounds.map((bound) => depth(bound)));
+
+async function runAll(detectors: readonly Detector[]): Promise<readonly Simulation[]> {
   const result = prometheusSettings({ url: server.url }, 'test');
   if (result.kind === 'invalid') throw new Error('no settings');
   return simulate({
-    runs: bounds.map((value) => ({
+    runs: detectors.map((detector) => ({
       policies: [
         policyOf({
           settle: 3,
-          breakers: [
-            breakerOf({ name: 'depth', detector: { kind: 'threshold', query: 'depth', operator: '>', value } }),
-          ],
+          breakers: [breakerOf({ name: 'depth', detector })],
         }),
       ],
       fleets: new Map(),
@@ -64,6 +73,16 @@ describe('a simulation', () => {
     expect(totals).toEqual({ ejections: 0, failedReturns: 0, flaps: 0, outMs: 0, held: {}, stillOut: 0 });
     expect(backends).toHaveLength(10);
     expect(breakers[0]?.evaluations).toBeGreaterThan(200);
+  });
+
+  it('asks the past for both windows of a threshold', async () => {
+    const short = bad(3, 6);
+    // The long window gets there two minutes later.
+    server.history = (pod, at, query) => short(pod, query === 'long' ? at - 2 : at, query);
+    const [simulation] = await runAll([depth(100, 'long')]);
+    const [episode] = simulation?.report.services[0]?.episodes ?? [];
+    expect(episode).toMatchObject({ backend: 'p3', reason: 'value 500 > 100, and 500 over the long window' });
+    expect((Date.parse(episode?.from ?? '') - startMs) / minute).toBeGreaterThan(5);
   });
 
   it('says who would have been out, from when, and that it failed to come back until it was well', async () => {
