@@ -4,21 +4,20 @@ import { canonical } from '../support/frozen.ts';
 import { assignmentOf } from '../support/world.ts';
 import { nobodyIsStuck } from './invariants/decisions.ts';
 import { invariants } from './invariants/index.ts';
-import { must } from './invariants/must.ts';
+import { isOf, must } from './invariants/must.ts';
 import { type LifeHistory, live, type Moment, realParts } from './life.ts';
 import type { Tally } from './tally.ts';
 import { tell } from './tell.ts';
 
-const every = (_: unknown): boolean => true;
-
-/** @param hear whether a violation counts */
-export function liveChecked(history: LifeHistory, tally: Tally, parts = realParts, hear = every): void {
-  const checks = invariants.flatMap(({ ofSteps }) => ofSteps.map((make) => make()));
+/** @param only the one rule that counts, as {@link must} has it; default: all of them */
+export function liveChecked(history: LifeHistory, tally: Tally, parts = realParts, only?: string): void {
+  const counting = invariants.filter(({ id }) => only === undefined || only.startsWith(`${id} `));
+  const checks = counting.flatMap(({ ofSteps }) => ofSteps.map((make) => make()));
   const check = (run: () => void): void => {
     try {
       run();
     } catch (error) {
-      if (hear(error)) throw error;
+      if (only === undefined || isOf(only, error)) throw error;
     }
   };
   const story: Moment[] = [];

@@ -25,23 +25,23 @@ export const shop = serviceKey('shop', 'pricer');
 export const lab = serviceKey('lab', 'pricer');
 export const services = [shop, lab] as const;
 
-export const maxEjectionsPerMinute = 3;
+export const maxEjectionsPerMinute = 2;
 
 /** Shorter than the defaults where nothing but patience is tested. */
 export const timing = { ...defaultTiming, maxOutMs: 600_000 };
 
 /** What happens, and how often of all that happens. */
 export const weights = [
-  ['nothing', 30],
-  ['health', 20],
+  ['nothing', 20],
+  ['health', 30],
   ['metrics', 15],
   ['fleet', 20],
   ['unseen', 5],
   ['stale', 5],
   ['relist', 5],
-  ['policy', 5],
-  ['delete', 3],
-  ['command', 8],
+  ['policy', 8],
+  ['delete', 2],
+  ['command', 20],
   ['suspension', 5],
   ['store', 10],
   ['touch', 3],
@@ -49,7 +49,7 @@ export const weights = [
   ['rollback', 2],
   ['twin', 3],
   ['clock', 3],
-  ['client', 30],
+  ['client', 20],
 ] as const;
 
 type What = (typeof weights)[number][0];
@@ -316,6 +316,8 @@ export async function run(
   async function happen(what: What): Promise<void> {
     switch (what) {
       case 'nothing':
+        // Nobody forgets for long that everything is suspended.
+        for (const { engine } of replicas) engine.suspendAll(undefined);
         return;
       case 'health':
         broken = new Set(random.some(backends, random.pick([0, 0.1, 0.2, 0.3, 0.8, 1])).map(({ id }) => id));

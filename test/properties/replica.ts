@@ -33,13 +33,15 @@ export interface ReplicaOptions {
   readonly maxEjectionsPerMinute: number;
   /** All there is, when it starts. */
   readonly input: readonly SourceChange[];
+  /** What becomes of an assignment before it is served; default: nothing. */
+  readonly serve?: (assignment: Assignment) => Assignment;
   readonly onPublish: (replica: Replica, service: ServiceKey) => void;
   readonly onEffect: (replica: Replica, effect: Effect) => void;
   readonly onDefect: (message: string) => void;
 }
 
 export async function startReplica(options: ReplicaOptions): Promise<Replica> {
-  const { clock, input, onPublish, onEffect, onDefect } = options;
+  const { clock, input, serve = (assignment) => assignment, onPublish, onEffect, onDefect } = options;
   const cache = createXdsCache({ clock });
   const served = new Map<ServiceKey, Assignment>();
   const fleets = new Map<ServiceKey, Fleet>();
@@ -78,7 +80,8 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       problems: () => [],
     },
     publisher: {
-      publish(assignments) {
+      publish(given) {
+        const assignments = given.map(serve);
         for (const assignment of assignments) served.set(assignment.service, assignment);
         cache.publish(assignments);
         for (const { service } of assignments) onPublish(replica, service);

@@ -4,3 +4,8 @@ import { canonical } from '../../support/frozen.ts';
 export function must(holds: boolean, rule: string, what: unknown = ''): asserts holds {
   if (!holds) throw new Error(`${rule}: ${typeof what === 'string' ? what : canonical(what)}`);
 }
+
+/** Whether the error is a violation of this rule. */
+export function isOf(rule: string, error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith(`${rule}: `);
+}

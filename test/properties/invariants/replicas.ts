@@ -42,7 +42,7 @@ export function replicaFloorKeeper(): (look: Look) => void {
   const belowSince = new Map<string, EpochMs>();
   return ({ replica, service, now, state, served }) => {
     const ready = readyMembers(state.fleet).length;
-    must(served.some(({ status }) => status === 'HEALTHY') || ready === 0, 'I1 nobody served', served);
+    must(served.some(({ status }) => status === 'HEALTHY') || ready === 0, 'I1 replica nobody', served);
     const floor = Math.min(ready, budgetOfService(state).floor);
     const whole = served.filter((each) => isWhole(each) && !isOut(state.enforced.decisions.get(each.backend))).length;
     const key = `${replica.epoch} ${service}`;
@@ -149,7 +149,7 @@ export function rateKeeper(): {
       if (effect.why !== 'anomalous' && effect.why !== 'retries-exhausted') return;
       const atMs = effect.decision.outSinceMs;
       taken = [...taken, { epoch, atMs }].filter((each) => each.epoch === epoch && Math.abs(atMs - each.atMs) < 60_000);
-      must(taken.length <= maxEjectionsPerMinute, 'I7 all Services', taken);
+      must(taken.length <= maxEjectionsPerMinute, 'I7 rate', taken);
     },
   };
 }
@@ -170,7 +170,7 @@ export function restartChangesNothing(before: Replica, after: Replica): void {
     const [old, now] = [before, after].map(({ engine }) => engine.states().find((each) => each.service === service));
     if (old?.policy?.fingerprint !== now?.policy?.fingerprint) continue;
     const [was, is] = [before, after].map(({ served }) => canonical(served.get(service)));
-    must(was === is, 'I8 restart', [before.served.get(service), after.served.get(service)]);
+    must(was === is, 'I8 next process', [before.served.get(service), after.served.get(service)]);
   }
 }
 
@@ -211,20 +211,29 @@ export function newOnesAreInnocent({ replicas }: Installation, id: string): void
   }
 }
 
-/** Once asked for, an eviction is not asked for again until the backend was something else. */
-export function evictionKeeper(): (replica: Replica, effect: Effect) => void {
-  const asked = new Set<BackendId>();
-  let epochs = 0;
-  return ({ epoch }, effect) => {
-    // Of two processes that both decide, the second to write is the one that counts.
-    if (epoch < epochs) return;
-    epochs = epoch;
-    if (effect.kind === 'transition' && effect.track === 'enforced' && effect.from === 'evicted') {
-      if (effect.to !== 'evicted') asked.delete(effect.backend);
-    }
-    if (effect.kind !== 'evict') return;
-    must(!asked.has(effect.decision.backend), 'I13 once', effect.decision);
-    asked.add(effect.decision.backend);
+/** Once asked for, an eviction is not asked for again until the backend was something else, or gone. */
+export function evictionKeeper(): {
+  readonly onEffect: (replica: Replica, effect: Effect) => void;
+  readonly onLook: (look: Look) => void;
+} {
+  const asked = new Set<string>();
+  const keyOf = ({ epoch }: Replica, backend: BackendId): string => `${epoch} ${backend}`;
+  return {
+    onEffect(replica, effect) {
+      if (effect.kind !== 'evict') return;
+      const key = keyOf(replica, effect.decision.backend);
+      must(!asked.has(key), 'I13 once', effect.decision);
+      asked.add(key);
+    },
+    onLook({ replica, service, state }) {
+      if (service !== shop) return;
+      for (const key of asked) {
+        const isEvicted = [...state.enforced.decisions.values()].some((decision) => {
+          return decision.state === 'evicted' && keyOf(replica, decision.backend) === key;
+        });
+        if (!isEvicted) asked.delete(key);
+      }
+    },
   };
 }
 
