@@ -20,7 +20,7 @@ Envoy's outlier detection with its defaults, the same well tuned, and Kubervisor
   npm run arena -- --jobs 1              one scenario at a time; default 2
   npm run arena -- -o json               the scores as JSON
 
-What was recorded is kept, so a run that was interrupted goes on where it was. All of it takes a quarter of an hour.
+What was recorded is kept, so a run that was interrupted goes on where it was. All of it takes 22 minutes.
 `;
 
 const { values } = parseArgs({

@@ -36,8 +36,10 @@ export const standardSpec = {
   // Minutes would be nearer to life, and would make an arena of hours: windows, times out and steps are short here.
   settle: 3,
   warmUp: '15s',
-  breakers: [errorsBreaker('10s'), priceBreaker, latencyBreaker],
-  activator: { period: '10s', ramp: { weights: [25, 100], stepPeriod: '3s' } },
+  budget: { onCohort: 'EjectWithinBudget' },
+  breakers: [errorsBreaker('5s'), priceBreaker, latencyBreaker],
+  // Out for 10 to 20 s, then as much, then for 20 to 40 s: on average as long as Envoy's 10, 20 and 30 s.
+  activator: { period: '20s', ramp: { weights: [25, 100], stepPeriod: '3s' } },
 };
 
 export function policyOf({ policy }: Pick<Scenario, 'policy'>): object {

@@ -27,7 +27,7 @@ function fleet(count: number, facts: (pod: number) => Partial<PodFacts> = () => 
 type Told = Pick<Scenario, 'name' | 'title' | 'story' | 'lesson' | 'lengthS'> & Partial<Scenario>;
 
 function scenario(told: Told): Scenario {
-  return { pods: fleet(10), requestsPerSecond: 80, envoys: 1, faults: [], acts: [], policy: {}, ...told };
+  return { pods: fleet(10), requestsPerSecond: 100, envoys: 1, faults: [], acts: [], policy: {}, ...told };
 }
 
 const away = (from: Act['what'], fromS: number, back: Act['what'], untilS: number): readonly Act[] => [
@@ -42,7 +42,7 @@ export const scenarios: readonly Scenario[] = [
     story: 'One of ten pods answers quickly, with status 200, and a price of 0.',
     lesson: '',
     faults: [breaks([2], [5, 50], { isWrong: true })],
-    lengthS: 85,
+    lengthS: 115,
   }),
   scenario({
     name: 'errors',
@@ -50,7 +50,7 @@ export const scenarios: readonly Scenario[] = [
     story: 'One of ten pods answers three of ten requests with 503.',
     lesson: '',
     faults: [breaks([2], [5, 50], { errorShare: 0.3 })],
-    lengthS: 85,
+    lengthS: 135,
   }),
   scenario({
     name: 'slow-pod',
@@ -58,7 +58,7 @@ export const scenarios: readonly Scenario[] = [
     story: 'One of ten pods takes three times as long. A client calls an answer bad that took more than 170 ms.',
     lesson: '',
     faults: [breaks([2], [5, 50], { slowness: 3 })],
-    lengthS: 85,
+    lengthS: 115,
   }),
   scenario({
     name: 'gray-failure',
@@ -66,8 +66,9 @@ export const scenarios: readonly Scenario[] = [
     story: 'One of ten pods answers 3 % of its requests with 503, where the others answer 0.1 % so.',
     lesson: '',
     faults: [breaks([2], [5, 125], { errorShare: 0.03 })],
+    requestsPerSecond: 120,
     policy: { breakers: [errorsBreaker('1m')] },
-    lengthS: 185,
+    lengthS: 200,
   }),
   scenario({
     name: 'bad-zone',
@@ -76,7 +77,7 @@ export const scenarios: readonly Scenario[] = [
     lesson: '',
     pods: fleet(9, (pod) => ({ zone: `zone-${'abc'.charAt(Math.floor(pod / 3))}` })),
     faults: [breaks([3, 4, 5], [5, 50], { errorShare: 0.3 })],
-    lengthS: 90,
+    lengthS: 170,
   }),
   scenario({
     name: 'bad-canary',
@@ -85,7 +86,7 @@ export const scenarios: readonly Scenario[] = [
     lesson: '',
     pods: fleet(10, (pod) => ({ version: pod < 7 ? 'v1' : 'v2' })),
     faults: [breaks([7, 8, 9], [5, 50], { isWrong: true })],
-    lengthS: 90,
+    lengthS: 120,
   }),
   scenario({
     name: 'shared-at-once',
@@ -109,7 +110,7 @@ export const scenarios: readonly Scenario[] = [
     story: 'Five of six pods answer 60 % of their requests with 503; the sixth alone could not carry the load.',
     lesson: '',
     pods: fleet(6),
-    requestsPerSecond: 48,
+    requestsPerSecond: 60,
     faults: [breaks([0, 1, 2, 3, 4], [5, 45], { errorShare: 0.6 })],
     lengthS: 80,
   }),
@@ -120,10 +121,10 @@ export const scenarios: readonly Scenario[] = [
     lesson: '',
     requestsPerSecond: 20,
     envoys: 20,
-    faults: [breaks([2], [5, 80], { errorShare: 0.3 })],
+    faults: [breaks([2], [5, 65], { errorShare: 0.3 })],
     // With two requests a second for each pod, ten seconds are too few to know.
     policy: { breakers: [errorsBreaker('30s')] },
-    lengthS: 150,
+    lengthS: 210,
   }),
   scenario({
     name: 'flapping',
@@ -131,7 +132,7 @@ export const scenarios: readonly Scenario[] = [
     story: 'One of ten pods answers half of its requests with 503, for ten seconds out of twenty, again and again.',
     lesson: '',
     faults: [0, 20, 40, 60].map((laterS) => breaks([2], [5 + laterS, 15 + laterS], { errorShare: 0.5 })),
-    lengthS: 130,
+    lengthS: 165,
   }),
   scenario({
     name: 'slow-restart',
@@ -140,7 +141,7 @@ export const scenarios: readonly Scenario[] = [
       'One of ten pods refuses connections for 12 s, then listens and answers half of its requests with 503 for 15 s. It is listed as ready all along.',
     lesson: '',
     faults: [breaks([2], [5, 17], { isDown: true }), breaks([2], [17, 32], { errorShare: 0.5 })],
-    lengthS: 80,
+    lengthS: 100,
   }),
   scenario({
     name: 'prometheus-down',
@@ -150,7 +151,7 @@ export const scenarios: readonly Scenario[] = [
     lesson: '',
     faults: [breaks([2], [5, 70], { isWrong: true })],
     acts: away('Prometheus stops', 20, 'Prometheus is back', 45),
-    lengthS: 120,
+    lengthS: 140,
   }),
   scenario({
     name: 'kubervisor-killed',
@@ -159,7 +160,7 @@ export const scenarios: readonly Scenario[] = [
     lesson: '',
     faults: [breaks([2], [5, 60], { isWrong: true })],
     acts: away('Kubervisor is killed', 12, 'Kubervisor is back', 32),
-    lengthS: 100,
+    lengthS: 130,
   }),
   scenario({
     name: 'scale-out',
