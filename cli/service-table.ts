@@ -55,6 +55,10 @@ function statusOf({ policy, suspension, freeze, budget, breakers, summary }: Ser
   if (policy === '') return 'no policy';
   const unusual = breakers.find(({ outcome }) => outcome === 'fleet-wide' || outcome === 'unusable');
   if (unusual !== undefined) return `${unusual.name}: ${unusual.outcome}`;
+  const idle = breakers.find(({ outcome, reason }) => outcome === 'judged' && reason !== '');
+  if (idle !== undefined) return `${idle.name}: nobody is judged`;
+  const moved = breakers.find(({ groups }) => groups.some(({ outcome }) => outcome === 'fleet-wide'));
+  if (moved !== undefined) return `${moved.name}: group fleet-wide`;
   if (summary.held > 0) return `${summary.held} held`;
   const settling = breakers.find(({ evaluations, settle }) => evaluations <= settle);
   if (settling !== undefined) return `${settling.name}: ${settlingText(settling)}`;
@@ -63,6 +67,10 @@ function statusOf({ policy, suspension, freeze, budget, breakers, summary }: Ser
 
 function whyOf(breaker: BreakerView): string {
   if (breaker.reason !== '') return breaker.reason;
+  const moved = breaker.groups.find(({ outcome }) => outcome === 'fleet-wide');
+  if (moved !== undefined) return `group ${moved.key}: ${moved.reason}`;
+  const apart = breaker.groups.find(({ againstRest }) => againstRest === 'anomalous');
+  if (apart !== undefined) return `group ${apart.key}: ${apart.againstRestReason}`;
   return breaker.evaluations <= breaker.settle ? settlingText(breaker) : '';
 }
 

@@ -55,7 +55,8 @@ function weightPercent(state: ServiceState, backend: Backend): number {
 function verdictView(state: ServiceState, breaker: Breaker, backend: Backend, young: boolean): VerdictView {
   const known = state.breakers.get(breaker.name);
   const streak = known?.streaks.get(backend.id);
-  const counts = { streakAnomalous: anomalousIn(streak), streakOf: streak?.length ?? 0 };
+  const group = known?.last?.groups?.find(({ members }) => members.includes(backend.id))?.key ?? '';
+  const counts = { streakAnomalous: anomalousIn(streak), streakOf: streak?.length ?? 0, group };
   const verdict = known?.last?.verdicts.get(backend.id);
   switch (verdict?.kind) {
     case undefined: {

@@ -1,9 +1,10 @@
 /** A breaker: what it asks, and what came out of its last evaluation. */
-import type { Verdict } from '../breakers/verdict.ts';
-import { type Breaker, questionOf } from '../policy/policy.ts';
+import type { Baseline } from '../breakers/baseline.ts';
+import type { GroupJudgement, Verdict } from '../breakers/verdict.ts';
+import { type Breaker, comparesPeers, type Detector, questionOf } from '../policy/policy.ts';
 import type { LastJudgement, ServiceState } from '../rotation/state.ts';
 import { trackOf } from '../rotation/work.ts';
-import type { BreakerView } from './messages.ts';
+import type { BreakerView, GroupView } from './messages.ts';
 import { toTime } from './time.ts';
 
 export function breakerView(state: ServiceState, breaker: Breaker): BreakerView {
@@ -31,6 +32,30 @@ export function breakerView(state: ServiceState, breaker: Breaker): BreakerView 
     anomalous: count(last, 'anomalous'),
     insufficient: count(last, 'insufficient'),
     error: count(last, 'error'),
+    reference: referenceOf(breaker.detector),
+    groupBy: breaker.groupBy ?? [],
+    groups: last?.groups?.map((group) => groupView(group, known?.baseline.groups?.get(group.key))) ?? [],
+  };
+}
+
+function referenceOf(detector: Detector): BreakerView['reference'] {
+  if (!comparesPeers(detector)) return '';
+  if (detector.kind === 'continuousValueDeviation') return detector.reference === 'Mean' ? 'mean' : 'median';
+  return detector.kind === 'outlier' ? 'spread' : 'rate';
+}
+
+function groupView(group: GroupJudgement, baseline: Baseline | undefined): GroupView {
+  const { key, members, kind, reason, againstRest } = group;
+  const hasNumbers = againstRest.kind === 'normal' || againstRest.kind === 'anomalous';
+  return {
+    key,
+    size: members.length,
+    outcome: kind,
+    reason,
+    ...(baseline?.level === undefined ? {} : { baseline: baseline.level }),
+    againstRest: againstRest.kind,
+    ...(hasNumbers ? { value: againstRest.value, bound: againstRest.bound } : {}),
+    againstRestReason: againstRest.kind === 'normal' ? '' : againstRest.reason,
   };
 }
 

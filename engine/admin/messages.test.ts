@@ -2,7 +2,7 @@
 import { loadSync } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
 import { adminOf } from '../../test/support/admin.ts';
-import { breakerOf, deviationOf, evidenceOf, policyOf, world } from '../../test/support/world.ts';
+import { backendOf, breakerOf, deviationOf, evidenceOf, policyOf, world } from '../../test/support/world.ts';
 import type {
   FreezeRequest,
   GetRequest,
@@ -133,6 +133,14 @@ describe('responses', () => {
     });
     for (const name of ['errors', 'slow']) agreed.evaluations(2, agreed.bad('p1'), name);
     note('WhyResponse', adminOf(agreed).handlers.why({ backend: 'p1', namespace: '', name: '' }));
+    const grouped = world({
+      fleet: ['a', 'a', 'a', 'a', 'b', 'b', 'b'].map((version, index) =>
+        backendOf(`p${index}`, { labels: { version } }),
+      ),
+      policy: policyOf({ breakers: [breakerOf({ name: 'price', detector: deviationOf(), groupBy: ['version'] })] }),
+    });
+    grouped.evaluate(grouped.all(100, { p4: 900, p5: 900, p6: 900 }));
+    note('WhyResponse', adminOf(grouped).handlers.why({ backend: 'p1', namespace: '', name: '' }));
     const takeOut = { ...act, backend: 'p7', forSeconds: 60, force: true };
     note('EjectResponse', await handlers.eject(takeOut, {}));
     note('PauseResponse', await handlers.pause(takeOut, {}));

@@ -212,6 +212,21 @@ export interface BreakerView {
   readonly anomalous: number;
   readonly insufficient: number;
   readonly error: number;
+  readonly reference: 'median' | 'mean' | 'spread' | 'rate' | '';
+  readonly groupBy: readonly string[];
+  readonly groups: readonly GroupView[];
+}
+
+export interface GroupView {
+  readonly key: string;
+  readonly size: number;
+  readonly outcome: 'judged' | 'insufficient' | 'fleet-wide';
+  readonly reason: string;
+  readonly baseline?: number;
+  readonly againstRest: 'normal' | 'anomalous' | 'insufficient' | 'error';
+  readonly value?: number;
+  readonly bound?: number;
+  readonly againstRestReason: string;
 }
 
 export interface BackendView {
@@ -247,6 +262,7 @@ export interface VerdictView {
   readonly reason: string;
   readonly streakAnomalous: number;
   readonly streakOf: number;
+  readonly group: string;
 }
 
 export interface DecisionView {

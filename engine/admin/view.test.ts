@@ -232,6 +232,7 @@ describe('a backend', () => {
         reason: 'value 9 > 5',
         streakAnomalous: 1,
         streakOf: 1,
+        group: '',
       },
     ]);
     expect(backend(w, 'p1')).not.toHaveProperty('decision');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { breakerOf, deviationOf, policyOf, type World, world } from '../../test/support/world.ts';
+import { backendOf, breakerOf, deviationOf, policyOf, type World, world } from '../../test/support/world.ts';
 import type { Suspension } from '../rotation/state.ts';
 import { findBackend } from './find.ts';
 import type { WhyResponse } from './messages.ts';
@@ -115,7 +115,7 @@ describe('why a backend is not out', () => {
     w.evaluations(3, w.all(100));
     w.evaluate(w.all(0, { p6: 100 }));
     expect(why(w, 'p1').conclusion).toBe(
-      'p1 is serving although anomalous, held by fleet-wide: the fleet as a whole moved',
+      'p1 is serving although anomalous, held by fleet-wide: the fleet as a whole moved, or the group it is judged in',
     );
     expect(linesOf(why(w, 'p1'), 'fleet')).toEqual([
       'price: fleet-wide, so it takes nobody out: the median of 6 backends is 0',
@@ -212,5 +212,54 @@ describe('why a backend is not out', () => {
     const w = world();
     w.change('p1', { ready: false });
     expect(why(w, 'p1').conclusion).toBe('p1 is not ready: Kubernetes keeps it out, no breaker does');
+  });
+});
+
+describe('where a breaker judges groups', () => {
+  const pods = [...['a1', 'a2', 'a3', 'a4'], ...['b1', 'b2', 'b3'], 'c1'].map((name) =>
+    backendOf(name, { labels: { version: name.charAt(0) } }),
+  );
+  const price = breakerOf({ name: 'price', detector: deviationOf(), groupBy: ['version'] });
+  const usual = { a1: 100, a2: 100, a3: 100, a4: 100, b1: 180, b2: 180, b3: 180, c1: 7 };
+  const seen = (but: Readonly<Record<string, number>> = {}) => {
+    const w = world({ fleet: [...pods, backendOf('d1')], policy: policyOf({ breakers: [price] }) });
+    w.evaluate({ ...usual, d1: 7 });
+    w.evaluate({ ...usual, d1: 7, ...but });
+    return w;
+  };
+
+  it('it says whom a backend is compared with, and by what', () => {
+    const w = seen();
+    expect(linesOf(why(w, 'b1'), 'breaker')).toContain(
+      'price: compared with the median of group version=b, 3 backends, baseline 180',
+    );
+    expect(linesOf(why(w, 'd1'), 'breaker')).toContain('price: compared with nobody, it is in no group by version');
+    expect(why(w, 'c1').conclusion).toBe(
+      'c1 is serving: no breaker finds it anomalous (price: its group version=c has 1 of the 3 backends it needs)',
+    );
+    expect(why(w, 'd1').conclusion).toBe(
+      'd1 is serving: no breaker finds it anomalous (price: no group: the labels of its pod are not known)',
+    );
+  });
+  it('it says that a group as a whole is unlike the rest', () => {
+    expect(linesOf(why(seen(), 'a1'), 'fleet')).toContain(
+      'price: group version=b as a whole is unlike the rest: the median of 3 backends 180 is 80 % above the median of the other 5 100 (allowed 50 %)',
+    );
+  });
+  it('it says that a group as a whole moved', () => {
+    const w = seen({ b1: 900, b2: 900, b3: 900 });
+    expect(linesOf(why(w, 'a1'), 'fleet')).toContain(
+      'price: group version=b moved as a whole, so nobody of it is taken out: the median of 3 backends, 900, is 400 % above the baseline 180 (allowed 50 %)',
+    );
+    expect(why(w, 'b1').conclusion).toBe(
+      'b1 is serving although anomalous, held by fleet-wide: the fleet as a whole moved, or the group it is judged in',
+    );
+  });
+  it('it says that nobody is judged', () => {
+    const w = world({ fleet: [backendOf('p1'), backendOf('p2')], policy: policyOf({ breakers: [price] }) });
+    w.evaluate(w.all(1));
+    expect(linesOf(why(w, 'p1'), 'fleet')).toEqual([
+      'price: nobody is judged: no group: the labels of its pod are not known',
+    ]);
   });
 });

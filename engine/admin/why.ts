@@ -93,15 +93,44 @@ function describeBreaker(breaker: BreakerView, verdict: VerdictView | undefined)
   return [
     `${name} (${breaker.enforcement}): ${kind}${measured}${reason}`,
     `${name}: window ${formatDuration(windowSeconds * 1000)}; ${streak}${at}`,
+    ...describePeers(breaker, verdict),
     `${name}: ${breaker.detector === 'customService' ? 'custom service' : 'query'} ${breaker.query}`,
   ];
+}
+
+/** Whom it is compared with, and by what. */
+function describePeers({ name, reference, groupBy, groups }: BreakerView, verdict: VerdictView): readonly string[] {
+  if (reference === '') return [];
+  if (groupBy.length === 0) return [`${name}: compared with the ${reference} of the other backends`];
+  const group = groups.find(({ key }) => key === verdict.group);
+  if (group === undefined) return [`${name}: compared with nobody, it is in no group by ${groupBy.join(', ')}`];
+  const baseline = group.baseline === undefined ? '' : `, baseline ${human(group.baseline)}`;
+  return [`${name}: compared with the ${reference} of group ${group.key}, ${group.size} backends${baseline}`];
 }
 
 function describeFleet(breakers: readonly BreakerView[]): readonly string[] {
   if (breakers.length === 0) return [];
   const moved = breakers.filter(({ outcome }) => outcome === 'fleet-wide');
-  if (moved.length === 0) return ['no breaker sees the fleet as a whole moved'];
-  return moved.map(({ name, reason }) => `${name}: fleet-wide, so it takes nobody out: ${reason}`);
+  const texts = [
+    ...moved.map(({ name, reason }) => `${name}: fleet-wide, so it takes nobody out: ${reason}`),
+    ...breakers.flatMap(describeGroups),
+  ];
+  return texts.length === 0 ? ['no breaker sees the fleet as a whole moved'] : texts;
+}
+
+/** What is to be said of groups as a whole. */
+function describeGroups({ name, outcome, reason, groups }: BreakerView): readonly string[] {
+  return [
+    ...(outcome === 'judged' && reason !== '' ? [`${name}: ${reason}`] : []),
+    ...groups.flatMap((group) => [
+      ...(group.outcome === 'fleet-wide' && outcome !== 'fleet-wide'
+        ? [`${name}: group ${group.key} moved as a whole, so nobody of it is taken out: ${group.reason}`]
+        : []),
+      ...(group.againstRest === 'anomalous'
+        ? [`${name}: group ${group.key} as a whole is unlike the rest: ${group.againstRestReason}`]
+        : []),
+    ]),
+  ];
 }
 
 function describeGuards(state: ServiceState, view: BackendView, context: WhyContext): readonly string[] {

@@ -13,7 +13,7 @@ export type HeldCause =
   | 'global-velocity'
   /** More than holdAbovePercent of the fleet is bad: a dependency or the metric is broken, not an endpoint. */
   | 'hold-above'
-  /** The breaker sees the whole fleet moved. */
+  /** The breaker sees the whole fleet moved, or the group that it judges the backend in. */
   | 'fleet-wide'
   /** More than 30 % of the fleet is in warm-up: there is no reference to trust. */
   | 'young-fleet'
@@ -40,7 +40,7 @@ const descriptions: Readonly<Record<HeldCause, string>> = {
   velocity: 'too many new ejections of this Service in a short time',
   'global-velocity': 'too many new ejections over all Services in this minute',
   'hold-above': 'too much of the fleet is bad at once: correlated, not an outlier',
-  'fleet-wide': 'the fleet as a whole moved',
+  'fleet-wide': 'the fleet as a whole moved, or the group it is judged in',
   'young-fleet': 'too much of the fleet is warming up',
   rollout: 'a rollout is in progress',
   'scale-event': 'many backends have just joined or left the fleet',

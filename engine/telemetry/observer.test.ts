@@ -44,6 +44,14 @@ test('a breaker that goes blind says so once, and once when it sees again', () =
   ]);
 });
 
+test('a breaker that has nobody to judge says so', () => {
+  const { observer, lines } = observed();
+  const state = tell({ size: 3 }).state();
+  const nobody: Judgement = { kind: 'judged', verdicts: new Map(), groups: [], reason: 'nobody is judged: no group' };
+  for (const judgement of [nobody, nobody]) observer.evaluated(breaker, judgement, 5, state);
+  expect(lines()).toMatchObject([{ level: 'warn', breaker: 'errors', reason: 'nobody is judged: no group' }]);
+});
+
 test('a Service that comes back is told about anew', () => {
   const { observer, lines } = observed();
   const { service } = tell({ size: 3 }).state();

@@ -13,7 +13,7 @@ export interface ObserverOptions {
   readonly clock: Clock;
 }
 
-type Sight = 'judged' | 'fleet-wide' | 'unusable';
+type Sight = 'judged' | 'nobody' | 'fleet-wide' | 'unusable';
 
 export function createObserver({ log, audit, metrics, clock }: ObserverOptions): EngineObserver {
   /** By Service and breaker: only changes are worth a line, an outage of an hour is not 720 of them. */
@@ -29,21 +29,23 @@ export function createObserver({ log, audit, metrics, clock }: ObserverOptions):
       const { service } = state;
       const known = sights.get(service) ?? new Map<string, Sight>();
       const before = known.get(breaker.name) ?? 'judged';
-      sights.set(service, known.set(breaker.name, judgement.kind));
-      if (before === judgement.kind) return;
+      const { kind, reason } = judgement;
+      const sight = kind === 'judged' && reason !== undefined ? 'nobody' : kind;
+      sights.set(service, known.set(breaker.name, sight));
+      if (before === sight) return;
       const fields = { service, breaker: breaker.name };
-      switch (judgement.kind) {
+      switch (sight) {
         case 'judged':
           log.info(fields, 'the breaker judges again');
           break;
+        case 'nobody':
+          log.warn({ ...fields, reason }, 'the breaker has nobody to judge: its groups are too small, or not known');
+          break;
         case 'fleet-wide':
-          log.warn(
-            { ...fields, reason: judgement.reason },
-            'the breaker sees the whole fleet moved: nobody is ejected for it',
-          );
+          log.warn({ ...fields, reason }, 'the breaker sees the whole fleet moved: nobody is ejected for it');
           break;
         case 'unusable':
-          log.warn({ ...fields, reason: judgement.reason }, 'the breaker cannot judge: nothing changes until it can');
+          log.warn({ ...fields, reason }, 'the breaker cannot judge: nothing changes until it can');
           break;
       }
     },
