@@ -35,7 +35,12 @@ const detectors = {
   price: `continuousValueDeviation:
       query: rate(price_sum{job="JOB"}[2s]) / rate(price_count{job="JOB"}[2s])
       maxDeviationPercent: 30`,
-  slow: `outlier: {query: 'max_over_time(queue_depth{job="JOB"}[2s])'}`,
+  // Two that must agree, on the way out and on the way back.
+  slow: `outlier: {query: 'max_over_time(queue_depth{job="JOB"}[2s])'}
+  - name: deep
+    evaluationPeriod: 1s
+    ${depth}
+  combine: All`,
   custom: 'customService: judge:8080',
   watched: depth,
 } as const;
@@ -179,11 +184,13 @@ endpoints:
       ['discreteValueOutOfList of status codes', 'codes'],
       ['ratio', 'share'],
       ['continuousValueDeviation', 'price'],
-      ['outlier', 'slow'],
+      ['outlier, with a threshold that has to agree', 'slow'],
       ['customService', 'custom'],
     ] as const)('%s', async ([, service]) => {
       fallSick(service);
       await untilSeen(service, 'DRAINING 100');
+      const agreed = (await view(service)).backends.flatMap(({ decision }) => decision?.agreed ?? []);
+      expect(agreed.length).toBe(service === 'slow' ? 1 : 0);
       podsOf(service).sick = new Set();
       await untilSeen(service, 'HEALTHY 20');
       await untilSeen(service, 'HEALTHY 100');
