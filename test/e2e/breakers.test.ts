@@ -43,6 +43,7 @@ const detectors = {
   combine: All`,
   custom: 'customService: judge:8080',
   watched: depth,
+  canary: depth,
 } as const;
 
 type Service = keyof typeof detectors;
@@ -50,7 +51,22 @@ type Service = keyof typeof detectors;
 const services = Object.keys(detectors) as Service[];
 const timeoutMs = 30_000;
 
-function policyYaml(service: Service, enforcement: 'Enforce' | 'Observe' | 'Suspended'): string {
+/** Pods of a Service; those of the canary, the first three, are of another version. */
+const sizeOf = (service: Service): number => (service === 'canary' ? 10 : 4);
+const versionsYaml = (names: readonly string[]): string =>
+  names
+    .map((name, index) => ({ name, version: index < 3 ? 'v2' : 'v1' }))
+    .map(
+      ({ name, version }) =>
+        `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, namespace: shop, labels: {version: ${version}}}\n`,
+    )
+    .join('---\n');
+
+function policyYaml(
+  service: Service,
+  enforcement: 'Enforce' | 'Observe' | 'Suspended',
+  onCohort: 'Report' | 'EjectWithinBudget' = 'Report',
+): string {
   return `apiVersion: breaker.kubervisor.io/v1
 kind: KubervisorService
 metadata: {name: ${service}, namespace: shop}
@@ -59,6 +75,7 @@ spec:
   enforcement: ${enforcement}
   settle: 1
   warmUp: 0s
+  budget: {onCohort: ${onCohort}}
   breakers:
   - name: sick
     evaluationPeriod: 1s
@@ -109,7 +126,7 @@ describeWith(['envoy', 'prometheus'], 'breakers on real parts', (executables) =>
     folder = await inTemporaryFolder('e2e', async (name) => name);
     programs.keep({ stop: () => removeFolder(folder) });
     for (const [index, service] of services.entries()) {
-      fleets.set(service, programs.keep(await startPods(service, index + 1, 1 + others.length)));
+      fleets.set(service, programs.keep(await startPods(service, index + 1, sizeOf(service))));
     }
     prometheus = await programs.prometheus({
       executable: executables.prometheus,
@@ -120,7 +137,9 @@ describeWith(['envoy', 'prometheus'], 'breakers on real parts', (executables) =>
     });
     const ports = { ...(await freePorts()), prometheus: Number(new URL(prometheus.url).port) };
     await writeInput(folder, ports);
-    await writeFile(join(folder, 'kubervisor.yaml'), servingConfigYaml(ports));
+    // Here more goes wrong in a minute than in a company.
+    await writeFile(join(folder, 'kubervisor.yaml'), `${servingConfigYaml(ports)}maxEjectionsPerMinute: 100\n`);
+    await writeFile(join(folder, 'config/canary-pods.yaml'), versionsYaml(podsOf('canary').names));
     await writeFile(join(folder, 'config/judge.yaml'), await startJudge());
     for (const service of services) {
       await writeFile(join(folder, `config/${service}.yaml`), podsOf(service).yaml());
@@ -138,7 +157,7 @@ describeWith(['envoy', 'prometheus'], 'breakers on real parts', (executables) =>
       await eventually(
         async () =>
           (await view(service)).breakers.every(
-            ({ evaluations, settle, normal }) => evaluations > settle && normal === 4,
+            ({ evaluations, settle, normal }) => evaluations > settle && normal === sizeOf(service),
           ),
         { timeoutMs, what: `the breaker of ${service} has seen all its pods well` },
       );
@@ -227,6 +246,30 @@ endpoints:
     await untilSeen('price', 'DRAINING 100');
     podsOf('price').sick = new Set();
     await untilSeen('price', 'HEALTHY 100');
+  });
+
+  it('a bad canary is held as a cohort, or taken out as a whole where the policy says so', async () => {
+    const canary = podsOf('canary');
+    const bad = canary.names.slice(0, 3);
+    const fleet = (ofCanary: string) => canary.names.map((name) => (bad.includes(name) ? ofCanary : 'HEALTHY 100'));
+    const untilCanary = (ofCanary: string): Promise<unknown> =>
+      eventually(async () => (await seen('canary')).join() === fleet(ofCanary).join(), {
+        timeoutMs,
+        what: `Envoy sees the canary as ${ofCanary}`,
+      });
+    canary.sick = new Set(bad);
+    await eventually(
+      async () => (await view('canary')).backends.filter(({ held }) => held?.cause === 'cohort').length === bad.length,
+      { timeoutMs, what: 'all of the canary are held' },
+    );
+    expect(await seen('canary')).toEqual(fleet('HEALTHY 100'));
+    expect((await runCli(['why', 'canary-1'], serving.url)).stdout).toContain('version v2: 3 of 3 flagged');
+
+    await writeFile(join(folder, 'config/canary-policy.yaml'), policyYaml('canary', 'Enforce', 'EjectWithinBudget'));
+    await untilCanary('DRAINING 100');
+    expect((await runCli(['why', 'canary-1'], serving.url)).stdout).toContain('with version v2: 3 of 3 flagged');
+    canary.sick = new Set();
+    await untilCanary('HEALTHY 100');
   });
 
   describe('R15: Prometheus is down and nothing can be stored', () => {
