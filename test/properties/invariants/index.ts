@@ -1,6 +1,6 @@
 /**
  * What must be true after everything that happens, by number: what it means here, and who checks it after every step
- * of the state machine.
+ * of the state machine. What is checked around the whole engine is in replicas.ts, under the same numbers.
  */
 import type { Moment } from '../life.ts';
 import * as base from './base.ts';
