@@ -12,6 +12,7 @@ const columns: readonly Column<Row>[] = [
   { header: 'NAME', cell: ({ name }) => name },
   { header: 'ADDRESS', cell: ({ addresses }) => addresses.join(','), wide: true },
   { header: 'ZONE', cell: ({ zone }) => zone, wide: true },
+  { header: 'VERSION', cell: ({ version }) => version, wide: true },
   { header: 'STATE', cell: stateOf },
   { header: 'WEIGHT', cell: ({ weightPercent }) => String(weightPercent) },
   { header: 'VALUE', cell: ({ value }) => numberText(value) },

@@ -1,6 +1,7 @@
 /** One backend: its state, every breaker's last word on it, and the one line that says why. */
 import type { Backend, EpochMs } from '../model.ts';
 import type { Breaker } from '../policy/policy.ts';
+import { versionOf } from '../rotation/cohort.ts';
 import { isOut } from '../rotation/decision.ts';
 import { weightOf } from '../rotation/ramp.ts';
 import { isYoung } from '../rotation/roles.ts';
@@ -25,6 +26,7 @@ export function backendView(state: ServiceState, backend: Backend, now: EpochMs)
     addresses: backend.endpoints.map(addressText),
     zone: backend.zone ?? '',
     node: backend.node ?? '',
+    version: versionOf(backend) ?? '',
     ready: backend.ready,
     terminating: backend.terminating,
     state: decision?.state ?? 'serving',

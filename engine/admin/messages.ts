@@ -235,6 +235,7 @@ export interface BackendView {
   readonly addresses: readonly string[];
   readonly zone: string;
   readonly node: string;
+  readonly version: string;
   readonly ready: boolean;
   readonly terminating: boolean;
   readonly state: StateName;

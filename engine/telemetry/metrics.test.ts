@@ -2,6 +2,7 @@ import type { AccessMetrics } from './access-metrics.ts';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { backend, backendIdOf, breaker, policyOf, type Story, tell } from '../../test/telemetry/story.ts';
+import type { Verdict } from '../breakers/verdict.ts';
 import { serviceKey } from '../model.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { everythingHappens, somebodyConnected } from '../../test/telemetry/xds.ts';
@@ -56,6 +57,65 @@ describe('the present of a Service', () => {
     const [serving, , ejected] = await series(metrics, 'endpoints');
     expect([serving, ejected]).toEqual(['endpoints{state="serving"} 4', 'endpoints{state="ejected"} 1']);
     expect(await series(metrics, 'budget_ejections_allowed')).toEqual(['budget_ejections_allowed{} 0']);
+  });
+
+  test('by version and zone, with the verdicts on each version', async () => {
+    const story = tell({ size: 6 });
+    const of = (version: string, zone: string) => ({ labels: { 'pod-template-hash': version }, zone });
+    story.setFleet([
+      ...[1, 2, 3, 4].map((index) => backend(index, of('v1', 'a'))),
+      backend(5, of('v2', 'b')),
+      backend(6, { ready: false }),
+    ]);
+    story.judge(all({ 5: 25 }));
+    expect(await series(watching(story), 'endpoints_by_version', 'endpoints_by_zone', 'verdicts_by_version')).toEqual([
+      'endpoints_by_version{version="v1",state="serving"} 4',
+      'endpoints_by_version{version="v2",state="serving"} 0',
+      'endpoints_by_version{version="v2",state="ejected"} 1',
+      'endpoints_by_version{version="",state="serving"} 0',
+      'endpoints_by_version{version="",state="unready"} 1',
+      'endpoints_by_zone{zone="a",state="serving"} 4',
+      'endpoints_by_zone{zone="b",state="serving"} 0',
+      'endpoints_by_zone{zone="b",state="ejected"} 1',
+      'endpoints_by_zone{zone="",state="serving"} 0',
+      'endpoints_by_zone{zone="",state="unready"} 1',
+      'verdicts_by_version{version="v1",breaker="errors",verdict="anomalous"} 0',
+      'verdicts_by_version{version="v1",breaker="errors",verdict="normal"} 4',
+      'verdicts_by_version{version="v2",breaker="errors",verdict="anomalous"} 1',
+      'verdicts_by_version{version="",breaker="errors",verdict="anomalous"} 0',
+      'verdicts_by_version{version="",breaker="errors",verdict="normal"} 1',
+    ]);
+  });
+
+  test('each group as a whole against the rest, where that can be told', async () => {
+    const story = tell({ size: 6 });
+    const group = (key: string, againstRest: Verdict) =>
+      ({ key, members: [], kind: 'judged', reason: '', againstRest }) as const;
+    story.tell({
+      kind: 'judged',
+      verdicts: new Map(),
+      groups: [
+        group('version=v1', { kind: 'insufficient', reason: 'the rest is smaller' }),
+        group('version=v2', { kind: 'anomalous', severity: 2, value: 8, bound: 4, reason: 'slow' }),
+        group('version=v3', { kind: 'normal', value: 3, bound: 4 }),
+      ],
+    });
+    expect(await series(watching(story), 'group_anomalous')).toEqual([
+      'group_anomalous{breaker="errors",group="version=v2"} 1',
+      'group_anomalous{breaker="errors",group="version=v3"} 0',
+    ]);
+  });
+
+  test('of many versions the ten largest, and the rest together', async () => {
+    const story = tell({ size: 6 });
+    const version = (index: number) => ({ labels: { version: `build-${index < 2 ? 0 : index}` } });
+    story.setFleet(Array.from({ length: 15 }, (_, index) => backend(index, version(index))));
+    const shown = await series(watching(story), 'endpoints_by_version');
+    expect(shown).toHaveLength(11);
+    expect([shown[0], shown.at(-1)]).toEqual([
+      'endpoints_by_version{version="build-0",state="serving"} 2',
+      'endpoints_by_version{version="",state="serving"} 4',
+    ]);
   });
 
   test('value and bound of each backend, and the time of the evaluation', async () => {
@@ -248,7 +308,13 @@ test('the health of our sources', async () => {
 });
 
 test('docs/metrics.md lists every metric with its type, labels and help, and no other', async () => {
-  const { metrics } = storyWithEverything();
+  const { story, metrics } = storyWithEverything();
+  story.setFleet(
+    story.state().fleet.backends.map((each) => ({ ...each, zone: 'a', labels: { 'pod-template-hash': 'v1' } })),
+  );
+  const againstRest = { kind: 'normal', value: 1, bound: 2 } as const;
+  const group = { key: 'version=v1', members: [backendIdOf(1)], kind: 'judged', reason: '', againstRest } as const;
+  story.tell({ kind: 'judged', verdicts: new Map([[backendIdOf(1), againstRest]]), groups: [group] });
   metrics.readFrom({ metricSources: () => [{ name: 'default', lastSuccessMs: 1, skewMs: 0 }] });
   everythingHappens(metrics.xds);
   metrics.readFrom({ xds: () => somebodyConnected });

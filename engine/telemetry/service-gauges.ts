@@ -1,16 +1,15 @@
 /** The present of every Service, as its state has it at the moment of a scrape. */
 import { Gauge, type Registry } from 'prom-client';
-import { type Backend, members, splitServiceKey } from '../model.ts';
+import { members } from '../model.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import { isOut } from '../rotation/decision.ts';
 import type { ServiceState } from '../rotation/state.ts';
+import { createCohortGauges } from './cohort-gauges.ts';
+import { type BackendState, backendStates, splitLabels, stateOf } from './service-labels.ts';
 
 export interface ServiceGauges {
   show(states: readonly ServiceState[]): void;
 }
-
-const backendStates = ['serving', 'unready', 'ejected', 'probing', 'ramping', 'paused', 'evicted'] as const;
-type BackendState = (typeof backendStates)[number];
 
 export function createServiceGauges(registry: Registry, maxBackendSeries: number): ServiceGauges {
   const gauge = <Label extends string>(name: string, help: string, ...labels: readonly Label[]) =>
@@ -30,6 +29,7 @@ export function createServiceGauges(registry: Registry, maxBackendSeries: number
     'breaker',
     'backend',
   );
+  const cohorts = createCohortGauges(registry);
   const all = [endpoints, minAvailable, allowed, lastEvaluation, values, thresholds];
 
   function showBreakers(state: ServiceState, onlyConspicuous: boolean): void {
@@ -52,6 +52,7 @@ export function createServiceGauges(registry: Registry, maxBackendSeries: number
   return {
     show(states) {
       for (const each of all) each.reset();
+      cohorts.reset();
       const onlyConspicuous = countVerdicts(states) * 2 > maxBackendSeries;
       for (const state of states) {
         const labels = splitLabels(state);
@@ -62,14 +63,10 @@ export function createServiceGauges(registry: Registry, maxBackendSeries: number
         minAvailable.set(labels, floor);
         allowed.set(labels, Math.max(0, maxOut - out));
         showBreakers(state, onlyConspicuous);
+        cohorts.show(state, labels);
       }
     },
   };
-}
-
-function splitLabels({ service }: ServiceState): { readonly namespace: string; readonly service: string } {
-  const { namespace, name } = splitServiceKey(service);
-  return { namespace, service: name };
 }
 
 function countStates(state: ServiceState): ReadonlyMap<BackendState, number> {
@@ -79,11 +76,6 @@ function countStates(state: ServiceState): ReadonlyMap<BackendState, number> {
     counts.set(its, (counts.get(its) ?? 0) + 1);
   }
   return counts;
-}
-
-function stateOf(state: ServiceState, { id, ready }: Backend): BackendState {
-  const decided = state.enforced.decisions.get(id)?.state ?? 'serving';
-  return decided === 'serving' && !ready ? 'unready' : decided;
 }
 
 function countVerdicts(states: readonly ServiceState[]): number {

@@ -16,6 +16,8 @@ export interface Story {
   wait(ms: number): void;
   /** One evaluation: backends by number with what the breaker saw; over 10 is anomalous. */
   judge(values: Readonly<Record<number, number>>): Judgement;
+  /** One evaluation that found just this. */
+  tell(judgement: Judgement): Judgement;
   command(command: Command): void;
   /** Another policy; undefined: none any more. */
   setPolicy(policy: Policy | undefined): void;
@@ -128,7 +130,9 @@ export function tell(options: {
       const verdicts = new Map(
         Object.entries(values).map(([index, value]) => [backendIdOf(Number(index)), verdictOf(value)]),
       );
-      const judgement: Judgement = { kind: 'judged', verdicts };
+      return story.tell({ kind: 'judged', verdicts });
+    },
+    tell(judgement) {
       const baseline = { agreements: 0 };
       happen({ kind: 'judgement', breaker: breaker.name, judgement, baseline, evaluatedAtMs: nowMs, lookbackMs: 0 });
       return judgement;

@@ -1,0 +1,18 @@
+/** How the series of a Service are named, and the states that its backends are counted by. */
+import { type Backend, splitServiceKey } from '../model.ts';
+import type { ServiceState } from '../rotation/state.ts';
+
+export type ServiceLabels = Readonly<Record<'namespace' | 'service', string>>;
+
+export const backendStates = ['serving', 'unready', 'ejected', 'probing', 'ramping', 'paused', 'evicted'] as const;
+export type BackendState = (typeof backendStates)[number];
+
+export function splitLabels({ service }: ServiceState): ServiceLabels {
+  const { namespace, name } = splitServiceKey(service);
+  return { namespace, service: name };
+}
+
+export function stateOf(state: ServiceState, { id, ready }: Backend): BackendState {
+  const decided = state.enforced.decisions.get(id)?.state ?? 'serving';
+  return decided === 'serving' && !ready ? 'unready' : decided;
+}
