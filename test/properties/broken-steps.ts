@@ -73,6 +73,9 @@ export const brokenSteps: readonly BrokenSteps[] = [
       context,
     );
   }),
+  broken('takes the word of one for that of all', 'I6 combine', () =>
+    withPolicy((policy) => ({ ...policy, combine: 'Any' })),
+  ),
   broken('acts before it has settled', 'I6 settle', () => withPolicy((policy) => ({ ...policy, settle: 0 }))),
   broken('steps up at every verdict', 'I6 step up', () =>
     withPolicy(({ activator, ...rest }) => {
@@ -183,6 +186,16 @@ export const brokenSteps: readonly BrokenSteps[] = [
   broken('does not stop for anybody', 'I20 suspension', () => (state, event, context) => {
     return step(state, event, { ...context, globallySuspended: false });
   }),
+  broken('goes on although it is frozen', 'I20 freeze', () => (state, event, context) => {
+    const { freeze, ...free } = state;
+    const isOver = freeze === undefined || freeze.sinceMs + freeze.durationMs <= context.now;
+    if (isOver || event.kind === 'command') return step(state, event, context);
+    const result = step(free, event, context);
+    return { ...result, state: { ...result.state, freeze } };
+  }),
+  after('never thaws', 'I20 thaw', ({ state }, { before: { freeze } }) =>
+    freeze === undefined ? state : { ...state, freeze },
+  ),
 ];
 
 const guilty: Verdict = { kind: 'anomalous', severity: 2, value: 2, bound: 1, reason: 'no data' };

@@ -180,14 +180,14 @@ export function deletionKeeper(): (moment: Moment) => void {
 export function frozenStandsStill(moment: Moment): void {
   const { before, state, event, context } = moment;
   const { freeze } = state;
-  must(freeze === undefined || freeze.sinceMs + freeze.durationMs > context.now, 'freeze', freeze);
+  must(freeze === undefined || freeze.sinceMs + freeze.durationMs > context.now, 'I20 thaw', freeze);
   if (before.freeze === undefined || freeze === undefined || context.globallySuspended) return;
   if (event.kind === 'command' || event.kind === 'policy') return;
   for (const track of tracks) {
     const moved = transitions(moment, track).filter(
       ({ why }) => why !== 'readmitted' && why !== 'manual' && why !== 'breaker-removed',
     );
-    must(moved.length === 0, 'freeze', moved);
+    must(moved.length === 0, 'I20 freeze', moved);
   }
 }
 

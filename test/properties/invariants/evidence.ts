@@ -56,7 +56,7 @@ export function convictedByFreshEvidence(moment: Moment): void {
       ]);
       must((before.breakers.get(breaker.name)?.evaluations ?? 0) >= before.policy.settle, 'I6 settle', transition);
       const needed = before.policy.combine === 'All' ? breakersOf(before.policy, track).length : 1;
-      must(new Set(accusersOf(transition.decision.cause)).size === needed, 'combine', transition);
+      must(new Set(accusersOf(transition.decision.cause)).size === needed, 'I6 combine', transition);
     }
   }
 }
