@@ -130,7 +130,9 @@ function takeBack(runtime: Runtime): void {
   // An ejection that never was must not use up the velocity of those to come.
   const known = new Set(saved?.enforced.ejections);
   const ejections = enforced.ejections.filter((ejection) => known.has(ejection) || isKept(ejection.backend));
-  runtime.state = { ...state, enforced: { ...enforced, decisions, ejections } };
+  const asked = new Set(saved?.enforced.evictions);
+  const evictions = enforced.evictions.filter((eviction) => asked.has(eviction) || isKept(eviction.backend));
+  runtime.state = { ...state, enforced: { ...enforced, decisions, ejections, evictions } };
   runtime.unwritten = unwritten.filter(({ decision }) => isKept(decision.backend));
 }
 

@@ -57,6 +57,23 @@ describe('a store that fails', () => {
     await world.stop();
   });
 
+  it('costs no eviction of those that there may be in an hour', async () => {
+    const activator = { mode: 'retryAndKill', maxRetryCount: 0, maxEvictionsPerHour: 1 } as const;
+    const world = await engineWorld(pricers({ activator }));
+    world.errors.set('p3', 9);
+    await world.clock.advance(4000);
+    world.errors.delete('p3');
+    while (stateOf(world, 'p3') !== 'probing') await world.clock.advance(1000);
+    world.errors.set('p3', 9);
+    world.store.answer = 'fail';
+    await world.clock.advance(3000);
+    expect([stateOf(world, 'p3'), world.state()?.enforced.evictions]).toEqual(['probing', []]);
+    world.store.answer = 'save';
+    await world.clock.advance(5000);
+    expect([stateOf(world, 'p3'), world.state()?.enforced.evictions]).toMatchObject(['evicted', [{ backend: 'p3' }]]);
+    await world.stop();
+  });
+
   it('refuses what it cannot keep, and then it did not happen: not even out in another way', async () => {
     const world = await engineWorld();
     await world.eject('p3');

@@ -4,6 +4,7 @@ import type { Engine } from '../engine.ts';
 import { type Backend, serviceKey } from '../model.ts';
 import type { ProblemCode } from '../problem.ts';
 import type { Command } from '../rotation/event.ts';
+import { hasKillLoop } from '../rotation/evictions.ts';
 import type { ServiceState } from '../rotation/state.ts';
 import { backendView } from './backend-view.ts';
 import { checkFreeze, checkRestore, checkSuspension, checkTakeOut, checkUnfreeze } from './check.ts';
@@ -143,7 +144,8 @@ export function createActs({ engine, clock, onAct }: ActsOptions): Acts {
         }
         const before = find(request);
         // A needless resume would make its breakers observe anew, and nobody would be protected meanwhile.
-        if (before.suspension === undefined) throw notSuspended(before.service, wayToResume(before));
+        if (before.suspension === undefined && !hasKillLoop(before))
+          throw notSuspended(before.service, wayToResume(before));
         return { service: serviceOf(await command(before, { verb: 'resume', actor, reason: request.reason })) };
       }),
     freeze: (request, caller) =>

@@ -12,7 +12,7 @@ import type { DecisionView, HeldView } from './messages.ts';
 import { toTime } from './time.ts';
 
 export function decisionView(state: ServiceState, track: TrackName, decision: Decision): DecisionView {
-  const { next, atMs } = nextOf(state, track, decision);
+  const { next, atMs } = withEviction(nextOf(state, track, decision), decision);
   const { returning } = decision;
   return {
     state: decision.state,
@@ -83,6 +83,12 @@ export function heldView({ cause, detail, breaker, verdict, sinceMs }: Held): He
 interface Next {
   readonly next: string;
   readonly atMs?: EpochMs;
+}
+
+function withEviction(given: Next, { evictionHeld }: Decision): Next {
+  if (evictionHeld === undefined) return given;
+  const { cause, detail } = evictionHeld;
+  return { ...given, next: `${given.next}; its eviction waits, ${cause}: ${describeHeld(cause, detail)}` };
 }
 
 function nextOf(state: ServiceState, track: TrackName, decision: Decision): Next {

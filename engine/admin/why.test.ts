@@ -13,6 +13,18 @@ function linesOf(answer: WhyResponse, stage: string): readonly string[] {
   return answer.steps.filter((step) => step.stage === stage).map(({ text }) => text);
 }
 
+it('an eviction that waits says for what', () => {
+  const w = world({
+    policy: policyOf({ activator: { mode: 'retryAndKill', maxRetryCount: 0, maxEvictionsPerHour: 0 } }),
+  });
+  w.evaluations(2, w.bad('p3'));
+  w.pass(30_000);
+  w.evaluate(w.bad('p3'));
+  expect(linesOf(why(w, 'p3'), 'next')).toEqual([
+    'stays out until a person restores it; its eviction waits, eviction-limit: enough pods were evicted in the last hour: at most 0 of this Service in an hour',
+  ]);
+});
+
 describe('why a backend is out', () => {
   const w = world();
   const evaluated: string[] = [];

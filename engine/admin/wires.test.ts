@@ -3,7 +3,7 @@ import { serviceKey } from '../model.ts';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { adminOf, type GrpcClient, grpcClient, named, serveAdmin, type Wires } from '../../test/support/admin.ts';
-import { breakerOf, policyOf, type World, world } from '../../test/support/world.ts';
+import { backendOf, breakerOf, policyOf, type World, world } from '../../test/support/world.ts';
 import type { WatchResponse } from './messages.ts';
 
 interface Http {
@@ -143,6 +143,31 @@ describe('both wires answer with the same JSON', () => {
       expect(await grpc.call('list', {})).toMatchObject({ suspension: everything.body['suspension'] });
       expect(await grpc.call('resume', { all: true, reason: 'over' })).toEqual({});
     });
+  });
+});
+
+it('a person who has looked at a kill loop lets evictions go on, with no suspension to end', async () => {
+  const activator = { mode: 'retryAndKill', maxRetryCount: 0 } as const;
+  const w = world({ policy: policyOf({ activator: { ...activator, maxEvictionsPerHour: 10 } }) });
+  const fleet = ['p1', 'p2', 'p3', 'p4', 'p5', 'p6'];
+  for (const [bad, next] of [
+    ['p1', 'q1'],
+    ['q1', 'q2'],
+    ['q2', ''],
+  ] as const) {
+    w.evaluations(2, w.bad(bad));
+    w.pass(30_000);
+    w.evaluate(w.bad(bad));
+    w.pass(600_000);
+    if (next !== '') w.fleet([...fleet.slice(1), next].map((name) => backendOf(name)));
+    w.pass(120_000);
+  }
+  await bothWires([w], async (wires, grpc) => {
+    const waiting = await send(`${wires.url}/api/v1/why?backend=q2`);
+    expect(waiting.body).toMatchObject({ backend: { decision: { next: expect.stringContaining('kill-loop') } } });
+    const resumed = await send(`${wires.url}/api/v1/services/shop/pricer/resume`, { reason: 'image mended' });
+    expect(resumed.status).toBe(200);
+    expect(await grpc.call('why', { backend: 'q2' })).toMatchObject({ backend: { state: 'evicted' } });
   });
 });
 

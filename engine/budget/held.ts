@@ -23,6 +23,10 @@ export type HeldCause =
   | 'scale-event'
   /** Those that are bad have their version, zone or node in common: it is that which is broken, not one backend. */
   | 'cohort'
+  /** Of its pod template as many were evicted in the last hour as may be: it stays out, unevicted. */
+  | 'eviction-limit'
+  /** What took the place of evicted pods was bad too: it stays out, unevicted, until a person has looked. */
+  | 'kill-loop'
   /** The decision could not be written down; reductions are persisted before they are served. */
   | 'store-down'
   /** The record of this Service is full. */
@@ -45,6 +49,8 @@ const descriptions: Readonly<Record<HeldCause, string>> = {
   rollout: 'a rollout is in progress',
   'scale-event': 'many backends have just joined or left the fleet',
   cohort: 'a whole version, zone or node is bad, not one backend',
+  'eviction-limit': 'enough pods were evicted in the last hour',
+  'kill-loop': 'evicting does not help',
   'store-down': 'the decision could not be persisted',
   'store-full': 'the record of decisions is full',
 };

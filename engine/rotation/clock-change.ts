@@ -39,6 +39,7 @@ function trackUpTo(now: EpochMs, track: Track): Track {
       ? mapValues(track.decisions, (decision) => decisionUpTo(now, decision))
       : track.decisions,
     ejections: track.ejections.map((ejection) => ({ ...ejection, atMs: Math.min(now, ejection.atMs) })),
+    evictions: track.evictions.map((eviction) => ({ ...eviction, atMs: Math.min(now, eviction.atMs) })),
     held: mapValues(track.held, (held) => ({ ...held, sinceMs: Math.min(now, held.sinceMs) })),
   };
 }

@@ -8,6 +8,7 @@ import { maxDecisions } from './context.ts';
 import { type Decision, isOut } from './decision.ts';
 import type { Author, Command, CommandRefusal } from './event.ts';
 import { freeze, thaw } from './freeze.ts';
+import { forgiveKillLoops } from './evictions.ts';
 import { isCorrelated, isYoungFleet, velocityLeft } from './guards.ts';
 import { rampByTime, toServing } from './ramp.ts';
 import { shapeGuard } from './shape.ts';
@@ -155,7 +156,10 @@ export function liftDecisions(
 function resume(before: ServiceState, command: Author, work: Work): ServiceState {
   const { actor, reason } = command;
   work.effects.push({ kind: 'suspension', suspended: false, actor, reason });
-  const { suspension: _, ...state } = before;
+  const { suspension, ...rest } = before;
+  const state = forgiveKillLoops(rest);
+  // A person who only wants evictions to go on must not leave the Service unguarded meanwhile.
+  if (suspension === undefined) return state;
   return { ...state, breakers: observeAnew(state.breakers) };
 }
 

@@ -7,6 +7,7 @@ import type { Accusation } from './accusations.ts';
 import { sentence, surplusPaused, timeOutMs } from './activator.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import type { Agreement, Decision, DecisionCause } from './decision.ts';
+import { type EvictionHold, evictionHold, markInVain, recordEviction } from './evictions.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { anomalousIn } from './streak.ts';
 import { put, remember, updateTrack, type Work } from './work.ts';
@@ -36,7 +37,10 @@ export function convict(
   if (backend === undefined) return before;
   const { now, timing, epoch } = work.context;
   // Of a bad version there would only be more: a cohort is neither collected nor killed pod by pod.
-  const to = cohort === undefined ? sentence(policy.activator, retries) : 'ejected';
+  const sentenced = cohort === undefined ? sentence(policy.activator, retries) : 'ejected';
+  const judged = kind === 'new' ? markInVain(before, track, id, now) : before;
+  const evictionHeld = sentenced === 'evicted' ? evictionHold(judged, track, id, now) : undefined;
+  const to = evictionHeld === undefined ? sentenced : 'paused';
   const decision: Decision = {
     backend: id,
     name: backend.name,
@@ -51,6 +55,7 @@ export function convict(
     closed: false,
     cause: causeOf(before, track, conviction),
     returning: { kind: 'evidence' },
+    ...(evictionHeld === undefined ? {} : { evictionHeld }),
     ...(backend.incarnation === undefined ? {} : { incarnation: backend.incarnation }),
     epoch,
     seq: work.seq,
@@ -63,17 +68,19 @@ export function convict(
           ? 'anomalous'
           : 'cohort'
       : 'retries-exhausted';
-  let state = put(before, track, decision, why, work);
+  let state = put(judged, track, decision, why, work);
   state = updateTrack(state, track, { ejections: [...state[track].ejections, { atMs: now, backend: id, kind }] });
   // One that goes out again takes no new place; today's numbers could be smaller, and let others in at its cost.
   if (track === 'enforced' && kind === 'new') state = remember(state, budgetOfService(state));
-  if (to === 'evicted') askForEviction(track, decision, work);
+  if (to === 'evicted') state = askForEviction(state, track, decision, work);
+  if (evictionHeld !== undefined) tellEvictionHeld(state, track, decision, evictionHeld, work);
   for (const surplus of surplusPaused(policy.activator, state[track])) {
     state = evict(state, track, surplus, 'retries-exhausted', work);
   }
   return state;
 }
 
+/** Evicts, unless that is refused: then it stays as it is, and says what it waits for. */
 export function evict(
   state: ServiceState,
   track: TrackName,
@@ -81,14 +88,35 @@ export function evict(
   why: 'retries-exhausted' | 'close-after',
   work: Work,
 ): ServiceState {
-  const { durationMs: _, ...rest } = decision;
-  const evicted: Decision = { ...rest, state: 'evicted', sinceMs: work.context.now };
-  askForEviction(track, evicted, work);
-  return put(state, track, evicted, why, work);
+  const { now } = work.context;
+  const hold = evictionHold(state, track, decision.backend, now);
+  const { durationMs: _, evictionHeld: known, ...rest } = decision;
+  if (hold !== undefined) {
+    if (hold.cause === known?.cause) return state;
+    tellEvictionHeld(state, track, decision, hold, work);
+    return put(state, track, { ...decision, evictionHeld: hold }, why, work);
+  }
+  const closed = decision.closed || why === 'close-after';
+  const evicted: Decision = { ...rest, state: 'evicted', sinceMs: now, closed };
+  return put(askForEviction(state, track, evicted, work), track, evicted, why, work);
 }
 
-function askForEviction(track: TrackName, decision: Decision, work: Work): void {
+function askForEviction(state: ServiceState, track: TrackName, decision: Decision, work: Work): ServiceState {
   if (track === 'enforced') work.effects.push({ kind: 'evict', decision });
+  return recordEviction(state, track, decision.backend, work.context.now);
+}
+
+function tellEvictionHeld(
+  state: ServiceState,
+  track: TrackName,
+  { backend, name, cause }: Decision,
+  { cause: refusal, detail }: EvictionHold,
+  work: Work,
+): void {
+  if (cause.kind === 'manual') return;
+  const { breaker, reason } = cause;
+  const budget = describeBudget(budgetOfService(state), servingIn(state, track).length);
+  work.effects.push({ kind: 'held', track, backend, name, breaker, cause: refusal, reason, detail, budget });
 }
 
 function causeOf(state: ServiceState, track: TrackName, conviction: Conviction): DecisionCause {

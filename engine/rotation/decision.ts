@@ -3,6 +3,7 @@
  * later, in the API, a metric or the audit log, needs no other source to know why.
  */
 import type { BackendId, EpochMs } from '../model.ts';
+import type { EvictionHold } from './evictions.ts';
 
 /** Every state but `serving` counts as out. */
 export type RotationState = 'serving' | 'ejected' | 'probing' | 'ramping' | 'paused' | 'evicted';
@@ -33,6 +34,8 @@ export interface Decision {
   readonly closed: boolean;
   readonly cause: DecisionCause;
   readonly returning: Returning;
+  /** It should be evicted, and is not, for this cause. */
+  readonly evictionHeld?: EvictionHold;
   readonly incarnation?: string;
   /** (epoch, seq) of the change that made this record; never goes back. */
   readonly epoch: number;

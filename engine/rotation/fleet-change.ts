@@ -2,6 +2,7 @@
 import { recordReady } from '../budget/base.ts';
 import { type BackendId, type Fleet, members, readyMembers } from '../model.ts';
 import type { Decision } from './decision.ts';
+import { withReplacements } from './evictions.ts';
 import { shapeAfter } from './shape.ts';
 import type { ServiceState, Track } from './state.ts';
 import type { Work } from './work.ts';
@@ -12,13 +13,17 @@ export function onFleet(before: ServiceState, fleet: Fleet, work: Work): Service
   const restarted = restartedIn(before, fleet);
   const evidenceFrom = new Map([...before.evidenceFrom].filter(([id]) => present.has(id)));
   for (const id of restarted.keys()) evidenceFrom.set(id, now);
+  const replacing = (track: Track): Track => {
+    const evictions = withReplacements(track.evictions, before.fleet, fleet, now);
+    return evictions === track.evictions ? track : { ...track, evictions };
+  };
   return {
     ...before,
     fleet,
     shape: shapeAfter(before, fleet, now, timing),
     evidenceFrom,
-    enforced: trackOfThose(before.enforced, present, restarted, work),
-    shadow: trackOfThose(before.shadow, present, restarted, work),
+    enforced: replacing(trackOfThose(before.enforced, present, restarted, work)),
+    shadow: replacing(trackOfThose(before.shadow, present, restarted, work)),
     breakers: mapEntries(before.breakers, (_, breaker) => {
       const streaks = mapEntries(breaker.streaks, (id, streak) => (present.has(id) ? streak : undefined));
       return streaks === breaker.streaks ? breaker : { ...breaker, streaks };
@@ -66,7 +71,8 @@ function trackOfThose(
  */
 function afterRestart(decision: Decision, incarnation: string, { context, seq }: Work): Decision | undefined {
   if (decision.state === 'serving') return undefined;
-  return { ...decision, retries: 0, evidenceFromMs: context.now, incarnation, epoch: context.epoch, seq };
+  const { evictionHeld: _, ...rest } = decision;
+  return { ...rest, retries: 0, evidenceFromMs: context.now, incarnation, epoch: context.epoch, seq };
 }
 
 /** A copy with changed values and without those that became undefined; the map itself if nothing changed. */

@@ -19,7 +19,7 @@ export function weightOf(decision: Decision, ramp: RampPolicy): number {
 
 /** Out of its time: a trickle of real traffic, judged afresh. */
 export function startProbing(decision: Decision, now: EpochMs, returning: Returning): Decision {
-  const { durationMs: _, ...rest } = decision;
+  const { durationMs: _, evictionHeld: _held, ...rest } = decision;
   return { ...rest, state: 'probing', sinceMs: now, evidenceFromMs: now, step: 0, closed: false, returning };
 }
 
@@ -88,7 +88,7 @@ export function toServing(
 ): ServiceState {
   const blameless = decision.returning.kind === 'time' && decision.returning.note !== 'manual-ramp';
   if (blameless || !isJudged(state, track)) return forget(state, track, decision, why, work, by);
-  const { durationMs: _, ...rest } = decision;
+  const { durationMs: _, evictionHeld: _held, ...rest } = decision;
   const { now } = work.context;
   // After the last step the samples since that step began already speak of a weight that counts.
   const evidenceFromMs = why === 'recovered' ? decision.evidenceFromMs : now;

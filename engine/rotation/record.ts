@@ -7,6 +7,7 @@ import { type BackendId, type Fleet, members } from '../model.ts';
 import type { Policy } from '../policy/policy.ts';
 import { longestActMs } from './context.ts';
 import type { Decision } from './decision.ts';
+import type { Eviction } from './evictions.ts';
 import {
   type BreakerState,
   type Clamp,
@@ -50,6 +51,8 @@ interface BreakerRecord {
 interface TrackRecord {
   readonly decisions: readonly Decision[];
   readonly ejections: readonly Ejection[];
+  /** Absent in records from before evictions were counted. */
+  readonly evictions?: readonly Eviction[];
 }
 
 export function toRecord(state: ServiceState, epoch: number): ServiceRecord {
@@ -90,7 +93,8 @@ function levelsOf(groups: ReadonlyMap<string, Baseline>, settle: number): Readon
 
 function trackRecord(track: Track): TrackRecord {
   const decisions = [...track.decisions.values()].sort((a, b) => (a.backend < b.backend ? -1 : 1));
-  return { decisions, ejections: track.ejections };
+  const { ejections, evictions } = track;
+  return { decisions, ejections, ...(evictions.length === 0 ? {} : { evictions }) };
 }
 
 export function fromRecord(record: ServiceRecord, fleet: Fleet): ServiceState {
@@ -128,11 +132,12 @@ function baselinesOf(levels: Readonly<Record<string, number>>): ReadonlyMap<stri
   return new Map(known.map(([key, level]) => [key, { agreements: 0, level }]));
 }
 
-function fromTrackRecord({ decisions, ejections }: TrackRecord): Track {
+function fromTrackRecord({ decisions, ejections, evictions = [] }: TrackRecord): Track {
   return {
     ...emptyTrack,
     decisions: new Map(decisions.map((decision): [BackendId, Decision] => [decision.backend, decision])),
     ejections,
+    evictions,
   };
 }
 
@@ -166,9 +171,10 @@ function durableKey(record: ServiceRecord): string {
     // The base counts only while somebody is out.
     base: record.enforced.decisions.length === 0 ? 0 : record.base,
     settled: Object.entries(record.breakers).map(([name, breaker]) => [name, breaker.evaluations > settle]),
-    tracks: [record.enforced, record.shadow].map(({ decisions }) =>
-      decisions.map(({ healthyMs: _, epoch: _epoch, seq: _seq, ...decision }) => decision),
-    ),
+    tracks: [record.enforced, record.shadow].map(({ decisions, evictions = [] }) => ({
+      decisions: decisions.map(({ healthyMs: _, epoch: _epoch, seq: _seq, ...decision }) => decision),
+      evictions,
+    })),
   });
 }
 

@@ -7,6 +7,7 @@ import type { HeldCause } from '../budget/held.ts';
 import type { BackendId, EpochMs, Fleet, ServiceKey } from '../model.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Decision } from './decision.ts';
+import type { Eviction } from './evictions.ts';
 import type { Shape } from './shape.ts';
 
 export interface ServiceState {
@@ -63,6 +64,8 @@ export interface Track {
   readonly decisions: ReadonlyMap<BackendId, Decision>;
   /** Youngest last; for the velocity limit (new and manual ones) and holdAbovePercent (those by breakers). */
   readonly ejections: readonly Ejection[];
+  /** Youngest last. */
+  readonly evictions: readonly Eviction[];
   readonly held: ReadonlyMap<BackendId, Held>;
   /** Evaluations per breaker for which holdAbovePercent has held without a break. */
   readonly holding: ReadonlyMap<string, number>;
@@ -119,7 +122,13 @@ export interface StreakEntry {
   readonly anomalous: boolean;
 }
 
-export const emptyTrack: Track = { decisions: new Map(), ejections: [], held: new Map(), holding: new Map() };
+export const emptyTrack: Track = {
+  decisions: new Map(),
+  ejections: [],
+  evictions: [],
+  held: new Map(),
+  holding: new Map(),
+};
 
 export function emptyBreaker(fingerprint: string): BreakerState {
   return { fingerprint, evaluations: 0, baseline: noBaseline, streaks: new Map(), trials: new Map() };

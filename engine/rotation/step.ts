@@ -10,6 +10,7 @@ import { liftDecisions, observeAnew, onCommand } from './command.ts';
 import type { StepContext } from './context.ts';
 import type { Effect, RotationEvent } from './event.ts';
 import { thaw, thawInTime } from './freeze.ts';
+import { forgiveKillLoops } from './evictions.ts';
 import { observeSize, onFleet } from './fleet-change.ts';
 import { onJudgement } from './judgement.ts';
 import { onPolicy } from './policy-change.ts';
@@ -59,7 +60,7 @@ function happen(state: ServiceState, event: RotationEvent, work: Work): ServiceS
     case 'fleet':
       return state;
     case 'resumed':
-      return { ...state, breakers: observeAnew(state.breakers) };
+      return { ...forgiveKillLoops(state), breakers: observeAnew(state.breakers) };
     case 'policy':
       return onPolicy(state, event.policy, work);
     case 'judgement':

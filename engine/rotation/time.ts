@@ -1,8 +1,10 @@
 /** What time alone brings about. */
 import type { BackendId, EpochMs } from '../model.ts';
+import { sentence, surplusPaused } from './activator.ts';
 import { evict } from './conviction.ts';
 import { waitsForCohort } from './cohort-ejection.ts';
 import { accusersOf, type Decision, isOut, isReturning, leastSevereFirst } from './decision.ts';
+import { evictionFreeAtMs, forgetEvictions } from './evictions.ts';
 import { hasMoved } from './evidence.ts';
 import { standsStill, thawsAtMs } from './freeze.ts';
 import { isCorrelated } from './guards.ts';
@@ -18,7 +20,8 @@ export function passTime(before: ServiceState, work: Work): ServiceState {
   let state = guardFloor(before, work);
   for (const track of ['enforced', 'shadow'] as const) {
     for (const decision of sortedDecisions(state[track])) state = ageDecision(state, track, decision, work);
-    state = forgetOldEjections(state, track, work);
+    state = forgetEvictions(forgetOldEjections(state, track, work), track, work.context.now);
+    state = evictWhoWaited(state, track, work);
   }
   return followGrowth(state, work);
 }
@@ -74,14 +77,30 @@ function closeConnections(state: ServiceState, track: TrackName, decision: Decis
   const { now, canReduce } = work.context;
   const closeAtMs = closeTimeOf(state, decision);
   if (closeAtMs === undefined || now < closeAtMs || (!canReduce && track === 'enforced')) return state;
-  const closed = { ...decision, closed: true };
   const { cause } = decision;
   const mustEvict = guidanceOf(state).eject.then === 'Evict' && decision.state !== 'evicted';
   if (!mustEvict || cause.kind === 'manual' || cause.cohort !== undefined)
-    return put(state, track, closed, 'close-after', work);
+    return put(state, track, { ...decision, closed: true }, 'close-after', work);
   return mayEvict(state, track, decision.backend, accusersOf(cause), work)
-    ? evict(state, track, closed, 'close-after', work)
+    ? evict(state, track, decision, 'close-after', work)
     : state;
+}
+
+/** Evictions that had to wait, and have not become needless meanwhile. */
+function evictWhoWaited(before: ServiceState, track: TrackName, work: Work): ServiceState {
+  if (!work.context.canReduce && track === 'enforced') return before;
+  const { activator } = guidanceOf(before);
+  let state = before;
+  for (const decision of sortedDecisions(before[track])) {
+    const { evictionHeld, cause, retries } = decision;
+    if (evictionHeld === undefined || decision.state !== 'paused' || cause.kind === 'manual') continue;
+    if (standsStill(state, decision)) continue;
+    const isDue =
+      sentence(activator, retries) === 'evicted' || surplusPaused(activator, state[track]).includes(decision);
+    if (!isDue || !mayEvict(state, track, decision.backend, accusersOf(cause), work)) continue;
+    state = evict(state, track, decision, 'retries-exhausted', work);
+  }
+  return state;
 }
 
 /** Not while it looks as if it were not the backend's fault: there is no way back from an eviction. */
@@ -150,6 +169,9 @@ export function nextWakeMs(state: ServiceState, timing: Timing): EpochMs | undef
     for (const decision of state[track].decisions.values()) {
       if (standsStill(state, decision)) continue;
       times.push(endOf(decision), closeTimeOf(state, decision));
+      if (decision.evictionHeld !== undefined) {
+        times.push(evictionFreeAtMs(state, track, decision.backend, state.asOfMs ?? 0));
+      }
       if (returnsByTime(state, track, decision)) times.push(decision.sinceMs + activator.ramp.stepPeriodMs);
     }
   }

@@ -24,7 +24,7 @@ export function createDecisionCounters(registry: Registry): DecisionCounters {
   const ejections = tally('kubervisor_ejections_total', 'Backends taken out, again or anew', 'breaker', 'enforced');
   const suppressed = tally(
     'kubervisor_ejections_suppressed_total',
-    'Backends found anomalous and left in, by cause',
+    'Backends found anomalous and left in, or out but not evicted, by cause',
     'breaker',
     'cause',
     'enforced',

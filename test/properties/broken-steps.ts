@@ -148,6 +148,9 @@ export const brokenSteps: readonly BrokenSteps[] = [
     const evicted = [...state.enforced.decisions.values()].filter((decision) => decision.state === 'evicted');
     return [...effects, ...evicted.map((decision): Effect => ({ kind: 'evict', decision }))];
   }),
+  broken('forgets whom it has evicted', 'I13 limit', () => (state, event, context) => {
+    return step(withTrack(state, { evictions: [] }), event, context);
+  }),
   broken('believes the first accusation only', 'I14 order', () => (state, event, context) => {
     let heard = 0;
     return step(

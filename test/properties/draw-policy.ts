@@ -30,6 +30,7 @@ export function drawPolicy(random: Random): Policy {
       periodMs: random.pick([5_000, 30_000, 300_000]),
       maxRetryCount: random.int(0, 3),
       maxPauseCount: random.int(0, 2),
+      maxEvictionsPerHour: random.pick([0, 1, 2, 5, 5]),
       resetAfterMs: random.pick([0, 60_000, 600_000]),
       ramp: {
         weights: random.pick([[100], [5, 100], [5, 25, 50, 100], [1, 2, 50, 50, 100], [40, 100]]),

@@ -214,10 +214,21 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
     return template === 0 ? { zone } : { zone, labels: { 'pod-template-hash': `t${template}` } };
   }
 
+  /** As whoever owns the pods does it: what was evicted is gone soon, and another takes its place. */
+  function replaceEvicted(): void {
+    const evicted = backends.filter(({ id }) => state.enforced.decisions.get(id)?.state === 'evicted');
+    const leaving = random.some(evicted, 0.5);
+    if (leaving.length === 0) return;
+    backends = backends.map((backend) => (leaving.includes(backend) ? successorOf(backend) : backend));
+    seeFleet();
+  }
+
   /** As in a StatefulSet: another pod by the same name, at the same address. */
   function successorOf(old: Backend): Backend {
     born += 1;
     const id = backendId(`${old.name}-${born}`);
+    // Where the template is broken, so is the next one.
+    if (broken.has(old.id) && random.chance(0.7)) broken = new Set([...broken, id]);
     return { ...old, id, podUid: id, ready: true, serving: true, terminating: false, incarnation: 'i0' };
   }
 
@@ -330,6 +341,7 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
     random = randomFrom(chance);
     if (faultKinds.has(what)) faults += 1;
     strike(what);
+    replaceEvicted();
     pass(random.chance(0.1) ? random.int(0, 20) * minute : random.int(0, 8_000));
   }
 

@@ -49,7 +49,8 @@ export const Activator = Type.Object(
     ),
     maxEvictionsPerHour: Type.Optional(
       integer(retries, {
-        description: 'Evictions per hour and pod template. Only where something evicts.',
+        description:
+          'Evictions per hour and pod template; over it backends stay out unevicted. Only where something evicts.',
         whenAbsent: defaults.activator.maxEvictionsPerHour,
       }),
     ),

@@ -1,8 +1,30 @@
 /** What holds new ejections, found by other means than the engine's. */
 import type { EpochMs } from '../../../engine/model.ts';
+import { guidanceOf } from '../../../engine/rotation/unguided.ts';
 import type { Moment } from '../life.ts';
 import { tracks, transitions } from './moment.ts';
 import { must } from './must.ts';
+
+/** Evictions asked for, by pod template, and no more of them in an hour than the policy allows. */
+export function evictionKeeper(): (moment: Moment) => void {
+  let asked: readonly { readonly template: string; readonly atMs: EpochMs }[] = [];
+  return ({ effects, before, state, context: { now } }) => {
+    asked = asked
+      .map((each) => ({ ...each, atMs: Math.min(now, each.atMs) }))
+      .filter((each) => now - each.atMs < hourMs);
+    for (const effect of effects) {
+      if (effect.kind !== 'evict') continue;
+      const backend = before.fleet.backends.find(({ id }) => id === effect.decision.backend);
+      const template = backend?.labels?.['pod-template-hash'] ?? '';
+      asked = [...asked, { template, atMs: now }];
+      const used = asked.filter((each) => each.template === template).length;
+      const limit = guidanceOf(state).activator.maxEvictionsPerHour;
+      must(used <= limit, 'I13 limit', `${used} of ${limit}`);
+    }
+  };
+}
+
+const hourMs = 3_600_000;
 
 interface Picture {
   readonly atMs: EpochMs;

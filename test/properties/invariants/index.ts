@@ -88,8 +88,8 @@ export const invariants: readonly Invariant[] = [
   },
   {
     id: 'I13',
-    says: 'An eviction is asked for once for a backend, and only of one whose decision says so',
-    ofSteps: [each(decisions.evictedOnce)],
+    says: 'An eviction is asked for once for a backend, and only of one whose decision says so; of one pod template no more in an hour than the policy allows',
+    ofSteps: [each(decisions.evictedOnce), guards.evictionKeeper],
   },
   {
     id: 'I14',

@@ -1,0 +1,232 @@
+import { describe, expect, it } from 'vitest';
+import { backendOf, type PolicyChange, policyOf, type World, world } from '../../test/support/world.ts';
+import type { Backend } from '../model.ts';
+import { fromRecord, type ServiceRecord, toRecord } from './record.ts';
+
+const minute = 60_000;
+const kill = { mode: 'retryAndKill', maxRetryCount: 0, maxEvictionsPerHour: 100 } as const;
+/** Without a hash: its labels are not known. */
+const pod = (name: string, hash: string): Backend =>
+  backendOf(name, hash === '' ? {} : { labels: { 'pod-template-hash': hash } });
+const fleet = (hash: string): readonly Backend[] => ['p1', 'p2', 'p3', 'p4', 'p5', 'p6'].map((name) => pod(name, hash));
+
+/** A policy that evicts whoever fails its first retry. */
+function killer(activator: PolicyChange['activator'], hash = 'a'): World {
+  const budget = { maxEjectedPercent: 100, holdAbovePercent: 100, velocity: { count: 100, percent: 100 } };
+  return world({ fleet: fleet(hash), policy: policyOf({ budget, activator: { ...kill, ...activator } }) });
+}
+/** It fails, and fails its retry; what becomes of it, ten minutes from now. */
+function fail(w: World, name: string): string {
+  w.evaluations(2, w.bad(name));
+  w.pass(30_000);
+  w.evaluate(w.bad(name));
+  const { state } = w.decision(name) ?? {};
+  w.pass(10 * minute);
+  return state ?? 'serving';
+}
+/** As a ReplicaSet does it. */
+function replace(w: World, name: string, by: string, hash = 'a'): void {
+  w.remove(name);
+  w.pass(2 * minute);
+  w.fleet([...w.state.fleet.backends, pod(by, hash)]);
+  w.pass(2 * minute);
+}
+const asked = (w: World) => w.effects.filter(({ kind }) => kind === 'evict').length;
+const heldFor = (w: World, name: string) => w.decision(name)?.evictionHeld?.cause;
+
+describe('maxEvictionsPerHour', () => {
+  it('over it the backend stays out, and that is told once', () => {
+    const w = killer({ maxEvictionsPerHour: 1 });
+    expect(fail(w, 'p1')).toBe('evicted');
+    w.forgetEffects();
+    expect(fail(w, 'p2')).toBe('paused');
+    expect(w.decision('p2')?.evictionHeld).toEqual({
+      cause: 'eviction-limit',
+      detail: 'at most 1 of template a in an hour',
+    });
+    expect(asked(w)).toBe(0);
+    expect(w.effects.filter(({ kind }) => kind === 'held')).toMatchObject([
+      { backend: 'p2', breaker: 'errors', cause: 'eviction-limit', detail: 'at most 1 of template a in an hour' },
+    ]);
+  });
+  it('it is evicted when the hour is over, and not before', () => {
+    const w = killer({ maxEvictionsPerHour: 1 });
+    fail(w, 'p1');
+    fail(w, 'p2');
+    w.remove('p1');
+    w.pass(39 * minute);
+    expect(w.stateOf('p2')).toBe('paused');
+    w.pass(11 * minute);
+    expect([w.stateOf('p2'), asked(w), heldFor(w, 'p2')]).toEqual(['evicted', 2, undefined]);
+  });
+  it('counts each template for itself', () => {
+    const w = killer({ maxEvictionsPerHour: 1 });
+    w.fleet([...fleet('a').slice(0, 4), pod('p5', 'b'), pod('p6', 'b')]);
+    w.pass(2 * minute);
+    expect([fail(w, 'p1'), fail(w, 'p5'), fail(w, 'p2')]).toEqual(['evicted', 'evicted', 'paused']);
+  });
+  it('where no labels are known, all together', () => {
+    const w = killer({ maxEvictionsPerHour: 1 }, '');
+    fail(w, 'p1');
+    fail(w, 'p2');
+    expect(w.decision('p2')?.evictionHeld?.detail).toBe('at most 1 of this Service in an hour');
+  });
+  it('of zero evicts nobody, ever', () => {
+    const w = killer({ maxEvictionsPerHour: 0 });
+    expect(fail(w, 'p1')).toBe('paused');
+    w.pass(24 * 60 * minute);
+    expect([w.stateOf('p1'), asked(w)]).toEqual(['paused', 0]);
+  });
+  it('holds for what closeAfter evicts, which keeps its way back', () => {
+    const eject = { how: 'Drain', closeAfterMs: minute, then: 'Evict' } as const;
+    const activator = { maxEvictionsPerHour: 0, periodMs: 10 * minute };
+    const w = world({ fleet: fleet('a'), policy: policyOf({ eject, activator }) });
+    w.evaluations(2, w.bad('p1'));
+    w.pass(2 * minute);
+    expect([w.stateOf('p1'), w.decision('p1')?.closed, heldFor(w, 'p1')]).toEqual(['ejected', false, 'eviction-limit']);
+    expect(w.effects.filter(({ kind }) => kind === 'held')).toHaveLength(1);
+    w.pass(8 * minute);
+    expect([w.stateOf('p1'), heldFor(w, 'p1')]).toEqual(['probing', undefined]);
+  });
+  it('holds for paused ones above maxPauseCount', () => {
+    const w = killer({ mode: 'retryAndPause', maxPauseCount: 0, maxEvictionsPerHour: 1 });
+    expect([fail(w, 'p1'), fail(w, 'p2')]).toEqual(['evicted', 'paused']);
+    expect(heldFor(w, 'p2')).toBe('eviction-limit');
+    w.remove('p1');
+    w.pass(60 * minute);
+    expect(w.stateOf('p2')).toBe('evicted');
+  });
+  it('evicts nobody later who need not go any more', () => {
+    const w = killer({ maxEvictionsPerHour: 0 });
+    fail(w, 'p1');
+    w.policy(policyOf({ activator: { mode: 'periodic', maxEvictionsPerHour: 5 } }));
+    w.pass(60 * minute);
+    expect([w.stateOf('p1'), asked(w)]).toEqual(['paused', 0]);
+  });
+  it('evicts nobody whose container has restarted meanwhile', () => {
+    const w = killer({ maxEvictionsPerHour: 0 });
+    fail(w, 'p1');
+    w.change('p1', { incarnation: 'i1' });
+    w.change('p1', { incarnation: 'i2' });
+    expect([w.stateOf('p1'), heldFor(w, 'p1')]).toEqual(['paused', undefined]);
+  });
+  it('a person may bring back who waits', () => {
+    const w = killer({ maxEvictionsPerHour: 0 });
+    fail(w, 'p1');
+    w.restore('p1');
+    expect([w.stateOf('p1'), heldFor(w, 'p1')]).toEqual(['serving', undefined]);
+  });
+  it('evicts nobody while nothing can be written', () => {
+    const w = killer({ maxEvictionsPerHour: 1 });
+    fail(w, 'p1');
+    fail(w, 'p2');
+    w.context = { ...w.context, canReduce: false };
+    w.pass(60 * minute);
+    expect(w.stateOf('p2')).toBe('paused');
+  });
+});
+
+describe('a kill loop', () => {
+  /** p1 and p2 are evicted, and what takes their place fails as well. */
+  function loop(hash = 'a'): World {
+    const w = killer({}, hash);
+    expect(fail(w, 'p1')).toBe('evicted');
+    replace(w, 'p1', 'q1', hash);
+    expect(fail(w, 'q1')).toBe('evicted');
+    replace(w, 'q1', 'q2', hash);
+    w.forgetEffects();
+    expect(fail(w, 'q2')).toBe('paused');
+    return w;
+  }
+
+  it('ends with the second replacement that is bad', () => {
+    const w = loop();
+    expect(w.decision('q2')?.evictionHeld).toEqual({
+      cause: 'kill-loop',
+      detail: '2 replacements of evicted pods of template a were bad too',
+    });
+    w.pass(24 * 60 * minute);
+    expect([w.stateOf('q2'), asked(w)]).toEqual(['paused', 0]);
+  });
+  it('is not one while replacements are good, whoever else is bad', () => {
+    const w = killer({});
+    for (const [name, by] of [
+      ['p1', 'q1'],
+      ['p2', 'q2'],
+      ['p3', 'q3'],
+    ] as const) {
+      expect(fail(w, name)).toBe('evicted');
+      replace(w, name, by);
+    }
+  });
+  it('counts a replacement once, however often it is taken out', () => {
+    const w = killer({ maxRetryCount: 5 });
+    w.policy(policyOf({ activator: { ...kill, maxRetryCount: 0 } }));
+    fail(w, 'p1');
+    replace(w, 'p1', 'q1');
+    w.policy(policyOf({ activator: { ...kill, maxRetryCount: 5 } }));
+    fail(w, 'q1');
+    w.evaluate(w.bad('q1'));
+    expect(w.state.enforced.evictions).toMatchObject([{ backend: 'p1', replacement: 'q1', wasInVain: true }]);
+  });
+  it('is over with the template', () => {
+    const w = loop();
+    w.fleet([...w.state.fleet.backends, pod('n1', 'b')]);
+    w.pass(2 * minute);
+    expect(fail(w, 'n1')).toBe('evicted');
+    expect(heldFor(w, 'q2')).toBe('kill-loop');
+    w.fleet(['n2', 'n3', 'n4', 'n5'].map((name) => pod(name, 'b')));
+    w.pass(61 * minute);
+    w.step({ kind: 'tick' });
+    expect(w.state.enforced.evictions).toEqual([]);
+  });
+  it('lasts where nothing tells one template from another, until a person looks', () => {
+    const w = loop('');
+    w.pass(24 * 60 * minute);
+    expect(heldFor(w, 'q2')).toBe('kill-loop');
+  });
+  it('is over when a person resumes, and breakers need not settle anew for it', () => {
+    const w = loop();
+    w.command({ verb: 'resume', actor: 'ana', reason: 'the image is mended' });
+    expect(w.stateOf('q2')).toBe('evicted');
+    expect(w.state.breakers.get('errors')?.evaluations).toBeGreaterThan(0);
+  });
+  it('a replacement that fails a day later is no loop', () => {
+    const w = killer({});
+    for (const name of ['p1', 'q1', 'q2', 'q3']) {
+      expect(fail(w, name)).toBe('evicted');
+      replace(w, name, name === 'p1' ? 'q1' : `q${Number(name.slice(1)) + 1}`);
+      w.pass(24 * 60 * minute);
+    }
+  });
+  it('survives a restart of ours, and a crash in the middle of it', () => {
+    const w = killer({});
+    fail(w, 'p1');
+    const restarted = fromRecord(asJson(toRecord(w.state, 1)), w.state.fleet);
+    expect(restarted.enforced.evictions).toEqual(w.state.enforced.evictions);
+    const looping = loop();
+    const after = fromRecord(asJson(toRecord(looping.state, 1)), looping.state.fleet);
+    expect(after.enforced.evictions).toHaveLength(2);
+    expect([...after.enforced.decisions.values()]).toContainEqual(looping.decision('q2'));
+  });
+  it('records from before evictions were counted load', () => {
+    const w = killer({});
+    const { enforced, shadow, ...rest } = asJson(toRecord(w.state, 1));
+    const { evictions: _, ...old } = enforced;
+    expect(fromRecord({ ...rest, enforced: old, shadow }, w.state.fleet).enforced.evictions).toEqual([]);
+  });
+  it('observed, nothing is asked for, and it ends as well', () => {
+    const w = world({
+      fleet: fleet('a'),
+      policy: policyOf({ enforcement: 'Observe', activator: { ...kill, maxEvictionsPerHour: 1 } }),
+    });
+    w.evaluations(2, w.bad('p1', 'p2'));
+    w.pass(30_000);
+    w.evaluate(w.bad('p1', 'p2'));
+    expect([w.stateOf('p1', 'shadow'), w.stateOf('p2', 'shadow'), asked(w)]).toEqual(['evicted', 'paused', 0]);
+  });
+});
+
+function asJson(record: ServiceRecord): ServiceRecord {
+  return JSON.parse(JSON.stringify(record)) as ServiceRecord;
+}
