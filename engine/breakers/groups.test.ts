@@ -347,3 +347,35 @@ describe('those on their way back, where events are counted', () => {
     expect(judgement.probePercent).toBeGreaterThan(0);
   });
 });
+
+it('who went out with its whole group is judged by the rest', () => {
+  const stable = Array.from(
+    { length: 5 },
+    (_, index): Subject => ({
+      id: backendId(`s${index}`),
+      role: 'reference',
+      group: { kind: 'known', key: 'version=stable' },
+    }),
+  );
+  const canary = (role: Role, isOutWithGroup: boolean, name: string): Subject => ({
+    id: backendId(name),
+    role,
+    group: { kind: 'known', key: 'version=canary' },
+    ...(isOutWithGroup ? { isOutWithGroup } : {}),
+  });
+  const kindOf = (value: number, isOutWithGroup: boolean) => {
+    const subjects = [
+      ...stable,
+      canary('suspect', isOutWithGroup, 'c1'),
+      canary('excluded', isOutWithGroup, 'c2'),
+      canary('excluded', isOutWithGroup, 'c3'),
+    ];
+    const breaker = breakerOf({ detector: deviationOf(), groupBy: ['version'] });
+    const evidence = evidenceOf({ ...Object.fromEntries(stable.map(({ id }) => [id, 100])), c1: value });
+    const baseline = levels({ stable: 100, canary: 400 });
+    const { judgement, baseline: after } = judge({ breaker, subjects, baseline, settled: true, window }, evidence);
+    expect(after.groups?.get('version=canary')?.level).toBe(400);
+    return judgement.kind === 'judged' ? judgement.verdicts.get(backendId('c1'))?.kind : judgement.kind;
+  };
+  expect([kindOf(400, false), kindOf(400, true), kindOf(100, true)]).toEqual(['normal', 'anomalous', 'normal']);
+});

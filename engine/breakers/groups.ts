@@ -11,6 +11,7 @@ import type { BackendId } from '../model.ts';
 import { minGroup } from '../policy/policy.ts';
 import { type Baseline, noBaseline } from './baseline.ts';
 import type { Subject } from './subject.ts';
+import type { Trial } from './trial.ts';
 import type { GroupJudgement, Judgement, Verdict } from './verdict.ts';
 
 /** What a detector judges: the fleet, or a group of it. */
@@ -56,7 +57,8 @@ export function judgeGroups<Value>(fleet: Part, settle: number, detector: PeerDe
   });
 
   const rest = restOf(judged);
-  const told = judged.map(({ key, subjects, judgement }): GroupJudgement => {
+  const complete = judged.map((group) => ({ ...group, judgement: byTheRest(group, rest(group.key), detector) }));
+  const told = complete.map(({ key, subjects, judgement }): GroupJudgement => {
     const own = judgement.kind === 'unusable' ? [] : judgement.verdicts;
     for (const [id, verdict] of own) verdicts.set(id, inGroup(key, verdict));
     return {
@@ -66,7 +68,7 @@ export function judgeGroups<Value>(fleet: Part, settle: number, detector: PeerDe
       againstRest: compareWithRest(subjects, rest(key), groups.length, detector),
     };
   });
-  const counted = countedIn(fleet.subjects, judged);
+  const counted = countedIn(fleet.subjects, complete);
   return { judgement: { ...together(told, verdicts), ...counted }, baseline: { agreements: 0, groups: baselines } };
 }
 
@@ -114,6 +116,31 @@ function isSaid({ kind }: Verdict): boolean {
 
 function inGroup(key: string, verdict: Verdict): Verdict {
   return verdict.kind === 'anomalous' ? { ...verdict, reason: `in group ${key}: ${verdict.reason}` } : verdict;
+}
+
+/**
+ * Who went out with its whole group, for being unlike the rest, is judged by the rest on its way back: by the standard of its
+ * group it would come back as bad as it was.
+ */
+function byTheRest<Value>(
+  { subjects, judgement }: Group & { readonly judgement: Judgement },
+  rest: readonly Subject[],
+  detector: PeerDetector<Value>,
+): Judgement {
+  const suspects = new Map(
+    subjects.flatMap((subject) =>
+      subject.role === 'suspect' && subject.isOutWithGroup ? [[subject.id, subject]] : [],
+    ),
+  );
+  if (suspects.size === 0 || judgement.kind === 'unusable') return judgement;
+  const part = { subjects: [...suspects.values(), ...rest.filter(isReference)], baseline: noBaseline, settled: true };
+  const found = detector.judge(part).judgement;
+  if (found.kind !== 'judged') return judgement;
+  const { verdicts, trials = new Map<BackendId, Trial>() } = found;
+  const theirs = <Each>(map: ReadonlyMap<BackendId, Each>) => [...map].filter(([id]) => suspects.has(id));
+  const told = { ...judgement, verdicts: new Map([...judgement.verdicts, ...theirs(verdicts)]) };
+  if (told.kind !== 'judged' || trials.size === 0) return told;
+  return { ...told, trials: new Map([...(told.trials ?? []), ...theirs(trials)]) };
 }
 
 /** The other groups, without those that have moved themselves: against them anybody looks odd. */

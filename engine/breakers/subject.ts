@@ -18,6 +18,8 @@ export interface Subject {
   readonly trial?: Trial;
   /** With groupBy. */
   readonly group?: GroupKey;
+  /** It went with its whole group, for being unlike the rest. */
+  readonly isOutWithGroup?: true;
 }
 
 /** One finite number per backend, or why there is none. */

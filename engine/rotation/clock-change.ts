@@ -67,6 +67,7 @@ function breakerUpTo(now: EpochMs, breaker: BreakerState): BreakerState {
     ...(isPast(last) ? { last } : {}),
     ...(isPast(usable) ? { usable } : {}),
     streaks: mapValues(breaker.streaks, (streak) => streak.filter(({ atMs }) => atMs <= now)),
+    apart: mapValues(breaker.apart, (streak) => streak.filter(({ atMs }) => atMs <= now)),
     trials: new Map([...breaker.trials].filter(([, { countedToMs }]) => countedToMs <= now)),
   };
 }

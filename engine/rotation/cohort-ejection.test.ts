@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { backendOf, breakerOf, policyOf, type PolicyChange, type World, world } from '../../test/support/world.ts';
+import {
+  backendOf,
+  breakerOf,
+  deviationOf,
+  policyOf,
+  type PolicyChange,
+  type World,
+  world,
+} from '../../test/support/world.ts';
 
 const errors = breakerOf();
 const slow = breakerOf({ name: 'slow', detector: { kind: 'threshold', query: 'seconds', operator: '>', value: 5 } });
@@ -273,5 +281,83 @@ describe('onCohort: EjectWithinBudget', () => {
       w.evaluations(2, w.bad(...v2, 'p11'));
       expect([w.stateOf('p11'), why(w, 'p11')?.cohort]).toEqual(['ejected', 'version v2']);
     });
+  });
+});
+
+describe('a group of groupBy that is unlike the rest, and agrees with itself', () => {
+  const price = breakerOf({ name: 'price', detector: deviationOf(), groupBy: ['track'] });
+  const grouped = (change: PolicyChange = {}) => {
+    const fleet = Array.from({ length: 10 }, (_, index) =>
+      backendOf(`p${index + 10}`, { labels: { track: index < 3 ? 'canary' : 'stable' } }),
+    );
+    const budget = { onCohort: 'EjectWithinBudget', ...change.budget } as const;
+    return world({ fleet, policy: policyOf({ breakers: [price], ...change, budget }) });
+  };
+  const canaries = ['p10', 'p11', 'p12'] as const;
+  const prices = (w: World, of: number, rest = 100) =>
+    w.all(rest, Object.fromEntries(canaries.map((name) => [name, of])));
+
+  it('goes as a whole, once it is confirmed, and says what it is unlike', () => {
+    const w = grouped();
+    w.evaluate(prices(w, 400));
+    expect(w.out()).toEqual([]);
+    w.evaluate(prices(w, 400));
+    expect(w.out()).toEqual(canaries);
+    expect(w.decision('p10')?.cause).toMatchObject({
+      cohort: 'group track=canary',
+      reason: expect.stringMatching(
+        /median.* 400 .*100.*; with group track=canary: as a whole unlike the rest$/,
+      ) as string,
+    });
+  });
+  it('also when it was like the rest before, and moved as a whole', () => {
+    const w = grouped();
+    w.evaluations(5, prices(w, 100));
+    w.evaluations(3, prices(w, 400));
+    expect(w.out()).toEqual(canaries);
+  });
+  it('is judged by the rest on its way back, by its own standard it would come back as bad', () => {
+    const w = grouped();
+    w.evaluations(2, prices(w, 400));
+    for (let evaluation = 0; evaluation < 100; evaluation += 1) {
+      w.evaluate(prices(w, 400));
+      expect(canaries.filter((name) => w.stateOf(name) !== 'ejected').length).toBeLessThanOrEqual(1);
+      expect(canaries.map((name) => w.stateOf(name))).not.toContain('serving');
+    }
+    expect(Math.max(...canaries.map((name) => w.decision(name)?.retries ?? 0))).toBeGreaterThan(0);
+    w.evaluations(200, prices(w, 100));
+    expect(w.out()).toEqual([]);
+  });
+  it('with Report it stays in, and one that is unlike its own group goes alone', () => {
+    const w = grouped({ budget: { onCohort: 'Report' } });
+    w.evaluations(5, prices(w, 400));
+    expect([w.out(), w.state.enforced.held.size]).toEqual([[], 0]);
+    w.evaluations(2, { ...prices(w, 400), p12: 10 });
+    expect(w.out()).toEqual(['p12']);
+  });
+  it.each([
+    ['it does not fit', { budget: { maxEjectedPercent: 20 } }, '3 more would be out, the budget has 2 left'],
+    [
+      'it does not fit the velocity',
+      { budget: { velocity: { count: 2, percent: 0 } } },
+      '3 would go, the velocity has 2 left',
+    ],
+  ] as const)('stays in when %s, and all of it is held', (_, change, obstacle) => {
+    const w = grouped(change);
+    w.evaluations(5, prices(w, 400));
+    expect([w.out(), w.held('p10')]).toEqual([[], 'cohort']);
+    expect([...w.state.enforced.held.values()][0]?.detail).toBe(
+      `group track=canary: as a whole unlike the rest; it stays in as a whole: ${obstacle}`,
+    );
+  });
+  it('stays in while the policy settles, while nothing can be written down, and where all breakers must agree', () => {
+    const settling = grouped({ settle: 9 });
+    settling.evaluations(9, prices(settling, 400));
+    const unwritten = grouped();
+    unwritten.context = { ...unwritten.context, canReduce: false };
+    unwritten.evaluations(5, prices(unwritten, 400));
+    const both = grouped({ breakers: [price, errors], combine: 'All' });
+    both.evaluations(5, prices(both, 400), 'price');
+    expect([settling.out(), unwritten.out(), both.out()]).toEqual([[], [], []]);
   });
 });

@@ -7,6 +7,7 @@
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { type Backend, type BackendId, members } from '../model.ts';
 import { type Accusation, type Accusations, isAccuser } from './accusations.ts';
+import { apartGroups } from './apart.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import { type Cohort, describeCohort, isBadBy, nameOf } from './cohort.ts';
 import { maxDecisions } from './context.ts';
@@ -14,30 +15,64 @@ import { type Conviction, convict } from './conviction.ts';
 import { awaitsEvidence, cohortNameOf, type Decision, isOut } from './decision.ts';
 import { strikesOf } from './ejection.ts';
 import { verdictNow } from './evidence.ts';
-import { velocityLeft } from './guards.ts';
+import { type Circumstances, flaggedIn, velocityLeft } from './guards.ts';
 import type { ServiceState, TrackName } from './state.ts';
-import { sortedDecisions, updateTrack, type Work } from './work.ts';
+import { breakersOf, sortedDecisions, updateTrack, type Work } from './work.ts';
 
 /** Of the rest that serves, so many must be judged normal. */
 const normalShare = 0.8;
 
-/** @returns The accusations that are left, those against the cohort with the reason why it stays in. */
+interface Outcome {
+  readonly state: ServiceState;
+  /** Those that are left, against a cohort that stays in with the reason why. */
+  readonly accusations: Accusations;
+}
+
 export function ejectCohort(
   before: ServiceState,
   track: TrackName,
   policy: Policy,
   speaker: Breaker,
   accusations: Accusations,
-  cohort: Cohort | undefined,
+  facts: Circumstances,
   work: Work,
-): { readonly state: ServiceState; readonly accusations: Accusations } {
-  const accused = [...accusations.values()].filter(({ guard }) => guard === 'cohort');
-  if (cohort === undefined || accused.length === 0 || policy.budget.onCohort !== 'EjectWithinBudget') {
-    return { state: before, accusations };
+): Outcome {
+  if (policy.budget.onCohort !== 'EjectWithinBudget') return { state: before, accusations };
+  const { cohort } = facts;
+  const attempt = cohort && ejectWhole(before, track, policy, speaker, accusations, cohort, work);
+  if (attempt !== undefined) return attempt;
+  // A group is found apart by one breaker; where all must agree, that is none.
+  if (policy.combine === 'All' && breakersOf(policy, track).length > 1) return { state: before, accusations };
+  const { now, timing } = work.context;
+  const flagged = flaggedIn(before, policy, track, now, timing);
+  for (const apart of apartGroups(before, speaker, policy.settle, facts, flagged)) {
+    const found = ejectWhole(before, track, policy, speaker, apart.accusations, apart.cohort, work);
+    // Who is bad beside that, within its group, goes or stays for that.
+    if (found !== undefined) {
+      const left = [...accusations].filter(([id]) => !isOut(found.state[track].decisions.get(id)));
+      return { state: found.state, accusations: new Map([...found.accusations, ...left]) };
+    }
   }
+  return { state: before, accusations };
+}
+
+/** Undefined: nobody accuses the cohort. */
+function ejectWhole(
+  before: ServiceState,
+  track: TrackName,
+  policy: Policy,
+  speaker: Breaker,
+  accusations: Accusations,
+  cohort: Cohort,
+  work: Work,
+): Outcome | undefined {
   const serving = servingIn(before, track);
   // By identity, so that the order of the fleet decides nothing.
   const going = serving.filter(({ id }) => cohort.members.has(id)).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const accused = [...accusations.values()].filter(
+    ({ id, guard }) => guard === 'cohort' && going.some((backend) => backend.id === id),
+  );
+  if (accused.length === 0) return undefined;
   const obstacle =
     obstacleTo(before, track, accused, cohort, serving) ??
     lackOfRoom(before, track, policy, going, serving.length, work);
@@ -46,7 +81,8 @@ export function ejectCohort(
   if (obstacle !== undefined || !isSpoken) {
     const detail = `${describeCohort(cohort)}; it stays in as a whole: ${obstacle ?? 'its breaker has not spoken again yet'}`;
     const explained = accused.map((accusation) => [accusation.id, { ...accusation, detail }] as const);
-    return { state: before, accusations: new Map([...accusations, ...explained]) };
+    const others = [...accusations].filter(([, { guard }]) => guard !== 'cohort');
+    return { state: before, accusations: new Map([...others, ...explained]) };
   }
 
   let state = joinThoseOut(before, track, cohort, work);

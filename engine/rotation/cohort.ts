@@ -10,7 +10,8 @@ import type { Backend, BackendId } from '../model.ts';
 import { templateOf } from './template.ts';
 
 export interface Cohort {
-  readonly by: 'version' | 'zone' | 'node';
+  /** `group`: of a breaker's groupBy, found apart from the rest as a whole (apart.ts). */
+  readonly by: 'version' | 'zone' | 'node' | 'group';
   readonly value: string;
   readonly members: ReadonlySet<BackendId>;
   /** How many of them are flagged. */
@@ -69,8 +70,9 @@ export function isBadBy({ members }: Cohort, flagged: ReadonlySet<BackendId>): b
   return count >= minFlagged && isBad({ members, flagged: count });
 }
 
-/** `version canary-7: 3 of 3 flagged` */
+/** `version canary-7: 3 of 3 flagged`, `group track=canary: as a whole unlike the rest` */
 export function describeCohort(cohort: Cohort): string {
+  if (cohort.by === 'group') return `${nameOf(cohort)}: as a whole unlike the rest`;
   return `${nameOf(cohort)}: ${cohort.flagged} of ${cohort.members.size} flagged`;
 }
 

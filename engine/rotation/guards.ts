@@ -26,7 +26,7 @@ export function isYoungFleet(state: ServiceState, policy: Policy, now: EpochMs):
  * Whom this track's breakers flag: ejected by them in the last 5 min, or anomalous now to one of them, confirmed or not.
  * Those already out are counted too, because a failure that arrives staggered is still one failure.
  */
-function flaggedIn(
+export function flaggedIn(
   state: ServiceState,
   policy: Policy,
   track: TrackName,
@@ -141,6 +141,17 @@ export function guardAgainst(
 ): HeldCause | undefined {
   if (facts.frozen) return 'frozen';
   if (breaker.usable !== undefined && hasMoved(breaker.usable, backend)) return 'fleet-wide';
+  return guardOfFleet(breaker, settle, facts);
+}
+
+/** Those that are the same for every backend. */
+export function guardOfFleet(
+  breaker: BreakerState,
+  settle: number,
+  facts: Omit<Circumstances, 'cohort'>,
+): HeldCause | undefined {
+  if (facts.frozen) return 'frozen';
+  if (breaker.usable?.kind === 'fleet-wide') return 'fleet-wide';
   if (breaker.evaluations <= settle) return 'settling';
   if (facts.correlated) return 'hold-above';
   if (facts.young) return 'young-fleet';

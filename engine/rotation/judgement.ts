@@ -3,6 +3,7 @@ import type { Verdict } from '../breakers/verdict.ts';
 import type { BackendId } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { accusationsIn } from './accusations.ts';
+import { updateApart } from './apart.ts';
 import { ejectCohort } from './cohort-ejection.ts';
 import { accusersOf, type Decision, isOut } from './decision.ts';
 import { ejectConfirmed } from './ejection.ts';
@@ -40,7 +41,7 @@ export function onJudgement(before: ServiceState, event: JudgementEvent, work: W
   const accusations = accusationsIn(judged, track, policy, facts, now);
   const forgiven = facts.frozen ? judged : forgiveStrikes(judged, track, policy, breaker, work);
   const suspects = judgeSuspects(forgiven, track, policy, breaker, accusations, facts, work);
-  const whole = ejectCohort(suspects.state, track, policy, breaker, accusations, facts.cohort, work);
+  const whole = ejectCohort(suspects.state, track, policy, breaker, accusations, facts, work);
   const ejected = ejectConfirmed(whole.state, track, policy, breaker, whole.accusations, work);
   const held = holdThese(ejected.state, track, [...suspects.refusals, ...ejected.refusals], work);
   const counted = countHolding(held, track, breaker, facts.correlated, work);
@@ -83,13 +84,15 @@ function recordJudgement(
       : evidenceFromMs(state, track, backend);
   const moment = { atMs: now, windowStartMs };
   const streaks = updateStreaks(before.streaks, verdicts, servesSinceMs, breaker, moment);
+  const groups = judgement.kind === 'unusable' ? [] : (judgement.groups ?? []);
+  const apart = updateApart(before.apart, groups, breaker, moment);
   // While the fleet as a whole moves, nothing can be counted either: who is good and who is bad then?
   const { trials = before.trials, probePercent = before.probePercent } = judgement.kind === 'judged' ? judgement : {};
   const counted = { trials, ...(probePercent === undefined ? {} : { probePercent }) };
   const next: BreakerState =
     judgement.kind === 'unusable'
       ? { ...before, last }
-      : { ...before, ...counted, baseline, evaluations: before.evaluations + 1, last, usable: last, streaks };
+      : { ...before, ...counted, baseline, evaluations: before.evaluations + 1, last, usable: last, streaks, apart };
   return { ...state, breakers: new Map(state.breakers).set(breaker.name, next) };
 }
 

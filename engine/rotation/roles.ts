@@ -1,10 +1,11 @@
 /** Whom a breaker of a track judges, and who is a reference. */
 import type { Role, Subject } from '../breakers/subject.ts';
 import { beginTrial, type Trial } from '../breakers/trial.ts';
-import { groupKeyOf } from '../group-key.ts';
+import { type GroupKey, groupKeyOf } from '../group-key.ts';
 import { type Backend, type BackendId, type EpochMs, members } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
-import type { RotationState } from './decision.ts';
+import { nameOf } from './cohort.ts';
+import { cohortNameOf, type Decision, isOut, type RotationState } from './decision.ts';
 import { evidenceFromMs } from './evidence.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { trackOf } from './work.ts';
@@ -15,13 +16,20 @@ export function subjectsOf(state: ServiceState, policy: Policy, breaker: Breaker
   return members(state.fleet).map((backend) => {
     const { id } = backend;
     const role = roleOf(state, policy, breaker, track, backend, now);
+    const group = groupBy === undefined ? undefined : groupKeyOf(backend, groupBy);
     return {
       id,
       role,
       ...(role === 'suspect' ? { trial: trialOf(state, track, breaker, id) } : {}),
-      ...(groupBy === undefined ? {} : { group: groupKeyOf(backend, groupBy) }),
+      ...(group === undefined ? {} : { group }),
+      ...(isOutWith(state[track].decisions.get(id), group) ? { isOutWithGroup: true } : {}),
     };
   });
+}
+
+function isOutWith(decision: Decision | undefined, group: GroupKey | undefined): boolean {
+  if (decision === undefined || group?.kind !== 'known') return false;
+  return isOut(decision) && cohortNameOf(decision) === nameOf({ by: 'group', value: group.key });
 }
 
 /** What was counted since its step began; at another step it begins anew, and so it does after a start of ours. */

@@ -96,6 +96,8 @@ export interface BreakerState {
   /** The last one that could be used: what is known until the next. */
   readonly usable?: LastJudgement;
   readonly streaks: ReadonlyMap<BackendId, readonly StreakEntry[]>;
+  /** With groupBy: of the groups as a whole, by key; anomalous where one is apart from the rest. */
+  readonly apart: ReadonlyMap<string, readonly StreakEntry[]>;
   /** Of those on their way back. Not on record: after a start of ours they are counted anew, which costs time only. */
   readonly trials: ReadonlyMap<BackendId, Trial>;
   /** Percent of the full weight at which a probe gets enough to be judged soon; absent: unknown. */
@@ -131,7 +133,7 @@ export const emptyTrack: Track = {
 };
 
 export function emptyBreaker(fingerprint: string): BreakerState {
-  return { fingerprint, evaluations: 0, baseline: noBaseline, streaks: new Map(), trials: new Map() };
+  return { fingerprint, evaluations: 0, baseline: noBaseline, streaks: new Map(), apart: new Map(), trials: new Map() };
 }
 
 export function initialState(fleet: Fleet): ServiceState {

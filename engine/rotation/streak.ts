@@ -8,7 +8,7 @@ import type { StreakEntry } from './state.ts';
  * Adds a verdict. Only normal and anomalous ones count; silence changes nothing. Entries grow stale after twice the
  * time their number takes, so that an anomaly from before an outage of the metrics does not confirm one hours later.
  */
-function addToStreak(
+export function addToStreak(
   streak: readonly StreakEntry[],
   verdict: Verdict,
   breaker: Breaker,

@@ -1,5 +1,5 @@
 /** Nobody is convicted or acquitted but by fresh evidence, from a breaker that may act. */
-import type { Judgement, Verdict } from '../../../engine/breakers/verdict.ts';
+import type { GroupJudgement, Judgement, Verdict } from '../../../engine/breakers/verdict.ts';
 import type { BackendId, EpochMs } from '../../../engine/model.ts';
 import { servingIn } from '../../../engine/rotation/capacity.ts';
 import { accusersOf, isReturning } from '../../../engine/rotation/decision.ts';
@@ -77,7 +77,8 @@ export function cohortsGoTogether(moment: Moment): void {
     must(breaker !== undefined && trackOf(before.policy, breaker) === track, 'cohort', first);
     must((before.breakers.get(breaker.name)?.evaluations ?? 0) >= before.policy.settle, 'cohort', first);
     must(
-      gone.some(({ backend }) => saidNow(moment, event, track, backend)?.kind === 'anomalous'),
+      apartGroups(event).length > 0 ||
+        gone.some(({ backend }) => saidNow(moment, event, track, backend)?.kind === 'anomalous'),
       'cohort',
       gone,
     );
@@ -85,10 +86,21 @@ export function cohortsGoTogether(moment: Moment): void {
     const cohort = cause.kind === 'breaker' ? cause.cohort : undefined;
     must(cohort !== undefined, 'cohort', first);
     for (const { id, labels, zone, node } of servingIn(state, track)) {
-      const isOfIt = [`version ${labels?.['pod-template-hash']}`, `zone ${zone}`, `node ${node}`].includes(cohort);
+      const groups = apartGroups(event).filter(({ members }) => members.includes(id));
+      const isOfIt = [
+        ...groups.map(({ key }) => `group ${key}`),
+        `version ${labels?.['pod-template-hash']}`,
+        `zone ${zone}`,
+        `node ${node}`,
+      ].includes(cohort);
       must(!isOfIt, 'cohort', [cohort, id]);
     }
   }
+}
+
+function apartGroups({ judgement }: JudgementEvent): readonly GroupJudgement[] {
+  const groups = judgement.kind === 'unusable' ? [] : (judgement.groups ?? []);
+  return groups.filter(({ againstRest }) => againstRest.kind === 'anomalous');
 }
 
 /** The eviction of one that was paused before is no conviction of its own. */
