@@ -58,6 +58,15 @@ ${names
 
 const four = endpoints(['p1', 'p2', 'p3', 'p4']);
 
+it('has nothing against the examples but what the README says: two warnings, one to a file', async () => {
+  const examples = join(import.meta.dirname, '../examples');
+  const { code, stdout } = await runCli(['lint', '-f', examples]);
+  expect({ code, last: stdout.trim().split('\n').at(-1) }).toMatchObject({
+    code: 79,
+    last: expect.stringMatching(/: 0 errors, 2 warnings$/),
+  });
+});
+
 describe('lint', () => {
   it('has nothing to say about good input: exit 0', async () => {
     const directory = await input({ 'policy.yaml': policy(), 'fleet.yaml': four });

@@ -1,6 +1,7 @@
 /** Files that are generated from source and kept in git, because people read them and clusters apply them. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { renderCustomAnswerSchema } from '../engine/metrics/custom-answer-schema.ts';
 import { renderCrd } from '../engine/policy/crd.ts';
 import { renderReference } from '../engine/policy/reference.ts';
 import { root } from './tool.ts';
@@ -15,6 +16,7 @@ interface Generated {
 const generated: readonly Generated[] = [
   { path: 'manifests/crds/kubervisorservices.yaml', render: renderCrd },
   { path: 'docs/policy.md', render: renderReference },
+  { path: 'docs/custom-service.schema.json', render: renderCustomAnswerSchema },
 ];
 
 export function staleFiles(): string[] {

@@ -1,9 +1,10 @@
 /** What a custom service says, checked and turned into verdicts. Pure. The protocol is in docs/custom-service.md. */
 import { maxSeverity } from '../breakers/subject.ts';
 import type { Verdict } from '../breakers/verdict.ts';
-import { type Static, Type } from '../json-schema.ts';
+import type { Static } from '../json-schema.ts';
 import type { Backend, BackendId } from '../model.ts';
 import { schemaCheck } from '../schema-check.ts';
+import { maxReasonLength, podListSchema, type verdictEntrySchema, verdictsSchema } from './custom-answer-schema.ts';
 import { canonicalIdentity, type IdentityKind, indexBackends } from './identity.ts';
 import { isRecord, parseJson } from './json.ts';
 import { oneLine } from './text.ts';
@@ -22,51 +23,6 @@ export type CustomAnswer =
   | { readonly kind: 'invalid'; readonly message: string };
 
 const limits = { maxDepth: 64, maxContainers: 100_000 };
-const maxReasonLength = 256;
-
-const identityText = Type.Optional(Type.String({ minLength: 1, maxLength: 253 }));
-
-const verdictEntrySchema = Type.Object(
-  {
-    pod: identityText,
-    address: identityText,
-    uid: identityText,
-    verdict: Type.Unsafe<'anomalous' | 'normal' | 'insufficient'>({ enum: ['anomalous', 'normal', 'insufficient'] }),
-    severity: Type.Optional(Type.Number({ minimum: 1 })),
-    value: Type.Optional(Type.Number()),
-    bound: Type.Optional(Type.Number()),
-    reason: Type.Optional(Type.String({ maxLength: maxReasonLength })),
-  },
-  { additionalProperties: false },
-);
-
-const verdictsSchema = Type.Object(
-  {
-    apiVersion: Type.Literal('breaker.kubervisor.io/v1'),
-    kind: Type.Literal('Verdicts'),
-    windowSeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 86_400 })),
-    verdicts: Type.Array(verdictEntrySchema, { maxItems: 10_000 }),
-  },
-  { additionalProperties: false },
-);
-
-/** A Kubernetes object: open, as it may hold whole pods. Go writes an empty list as null. */
-const podListSchema = Type.Object({
-  metadata: Type.Optional(Type.Object({ continue: Type.Optional(Type.String()) })),
-  items: Type.Union([
-    Type.Null(),
-    Type.Array(
-      Type.Object({
-        metadata: Type.Object({
-          name: Type.String(),
-          namespace: Type.Optional(Type.String()),
-          uid: Type.Optional(Type.String()),
-        }),
-      }),
-    ),
-  ]),
-});
-
 const verdictsCheck = schemaCheck(verdictsSchema);
 const podListCheck = schemaCheck(podListSchema);
 
