@@ -37,16 +37,31 @@ export function accusationsIn(
   now: number,
 ): Accusations {
   const accusations = new Map<BackendId, Accusation>();
-  const judgements = currentJudgements(state, policy, track, now);
   const needed = policy.combine === 'All' ? breakersOf(policy, track).length : 1;
-  for (const { id, ready } of members(state.fleet)) {
-    if (!ready) continue;
-    const found = judgements.flatMap((judgement) => accuse(state, track, policy, judgement, id, facts) ?? []);
-    if (found.length === 0 || found.length < needed) continue;
+  for (const [id, found] of foundIn(state, track, policy, facts, now)) {
+    if (found.length < needed) continue;
     const accusation = policy.combine === 'All' ? together(found) : worstOf(found);
     accusations.set(id, isSuspect(state, track, id) ? accusation : asMember(accusation, facts));
   }
   return accusations;
+}
+
+/** By backend what each breaker that accuses it says, in the order of the policy. Of most backends there is nothing. */
+function foundIn(
+  state: ServiceState,
+  track: TrackName,
+  policy: Policy,
+  facts: Circumstances,
+  now: number,
+): ReadonlyMap<BackendId, readonly Accusation[]> {
+  const found = new Map<BackendId, Accusation[]>();
+  for (const judgement of currentJudgements(state, policy, track, now)) {
+    for (const { id, ready } of members(state.fleet)) {
+      const accusation = ready ? accuse(state, track, policy, judgement, id, facts) : undefined;
+      if (accusation !== undefined) found.set(id, [...(found.get(id) ?? []), accusation]);
+    }
+  }
+  return found;
 }
 
 /** One by one nobody of a bad cohort goes. Who is on its way back has its place out already. */

@@ -1,7 +1,7 @@
 /**
  * Bad input of breakers, a row each: what comes in, what a person is told, and that nobody goes out for it. From the
  * answer of a server through source, match, detector and rotation to the words of the API. What a real Prometheus
- * answers to such queries is in test/prometheus/source.test.ts; bad files, ports and clients are in test/e2e/bad-input.test.ts.
+ * answers to such queries is in test/prometheus/source.test.ts, what `lint --online` says of them in cli/lint.test.ts; bad files, ports and clients are in test/e2e/bad-input.test.ts.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serviceView } from '../../engine/admin/view.ts';
