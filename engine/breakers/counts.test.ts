@@ -25,6 +25,12 @@ it.each([
     { kind: 'counts', bad: 10, total: 10 },
   ],
   ['much more bad than there were', matched(30), matched(10), { kind: 'error' }],
+  [
+    'more than can be added up',
+    matched(1e308),
+    matched(1e308),
+    { kind: 'error', reason: 'more events than can be counted' },
+  ],
   ['less than nothing', matched(-1), matched(10), { kind: 'error', reason: 'a count is negative' }],
   ['NaN', matched({ kind: 'nan' }), matched(10), { kind: 'insufficient', reason: 'bad: value is NaN' }],
   ['two series', matched(1, 1), matched(10), { kind: 'error' }],

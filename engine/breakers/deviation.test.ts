@@ -171,3 +171,36 @@ it('negative levels deviate like positive ones', () => {
   const before: Baseline = { level: -100, agreements: 0 };
   expect(judge([-100, -100, -100, -20, -170], { before }).kinds).toMatchObject({ p4: 'anomalous', p5: 'anomalous' });
 });
+
+describe('reference: Mean', () => {
+  const mean = (values: readonly Row[], allowed = 50) =>
+    judge(values, { detector: { reference: 'Mean', maxDeviationPercent: allowed } });
+
+  it('compares with the mean of the others, both ways, and says so', () => {
+    expect(mean([100, 110, 120, 40]).verdicts.get('p4')).toMatchObject({
+      kind: 'anomalous',
+      bound: 55,
+      reason: 'value 40 is 63.64 % below the mean of 3 peers 110 and 60 % below the baseline 100 (allowed 50 %)',
+    });
+    expect(mean([100, 100, 100, 160]).kinds).toMatchObject({ p4: 'anomalous', p1: 'normal' });
+  });
+  it('leaves out whom it judges: with it, as the original did, the mean of all is 325 and 250 % would hide it', () => {
+    const { kinds } = mean([100, 100, 100, 1000], 250);
+    expect(kinds).toEqual({ p1: 'normal', p2: 'normal', p3: 'normal', p4: 'anomalous' });
+  });
+  it('is moved by a second bad one, where a median is not', () => {
+    const values = [100, 100, 100, 160, 400];
+    expect(mean(values).kinds).toMatchObject({ p4: 'normal', p5: 'anomalous' });
+    expect(judge(values).kinds).toMatchObject({ p4: 'anomalous', p5: 'anomalous' });
+  });
+  it('accuses no good one for what it is moved by: that is near the baseline', () => {
+    expect(mean([100, 100, 100, 100, 9000]).kinds).toMatchObject({ p1: 'normal', p5: 'anomalous' });
+  });
+  it('is that of all references for who is on the way back', () => {
+    expect(mean([100, 110, 120, ['suspect', 166]]).verdicts.get('p4')).toMatchObject({ kind: 'anomalous', bound: 165 });
+  });
+  it('leaves the fleet to the median', () => {
+    expect(mean([100, 100, 100, 9000]).judgement.kind).toBe('judged');
+    expect(mean([100, 300, 300, 300]).judgement.kind).toBe('fleet-wide');
+  });
+});

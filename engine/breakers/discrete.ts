@@ -5,7 +5,7 @@
  */
 import type { BackendId } from '../model.ts';
 import type { Detector } from '../policy/policy.ts';
-import type { CountReading } from './counts.ts';
+import { type CountReading, mostCounted, tooMany } from './counts.ts';
 import { type MatchedSamples, numericReading } from './readings.ts';
 import { human } from './statistics.ts';
 import { maxSeverity } from './subject.ts';
@@ -36,6 +36,7 @@ export function discreteCounts(detector: Discrete, matched: MatchedSamples, id: 
     if (isListed === (detector.list.kind === 'good')) good += reading.value;
     else bad += reading.value;
   }
+  if (good + bad > mostCounted) return { kind: 'error', reason: tooMany };
   return { kind: 'counts', bad, total: good + bad };
 }
 

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ascending, human, median, relativeDeviation } from './statistics.ts';
+import { ascending, human, meansWithout, median, relativeDeviation } from './statistics.ts';
 
 describe('median', () => {
   it('is the middle of an odd count', () => {
@@ -47,4 +48,31 @@ describe('relative deviation', () => {
 
 it('numbers for people have four significant digits', () => {
   expect([123.456789, 0.000123456, 1234567, 30].map(human)).toEqual(['123.5', '0.0001235', '1235000', '30']);
+});
+
+describe('means of all but one', () => {
+  const finite = fc.double({ min: -1e6, max: 1e6, noNaN: true });
+  it('are what adding up all the others gives', () => {
+    fc.assert(
+      fc.property(fc.array(finite, { minLength: 2, maxLength: 40 }), (values) => {
+        const means = meansWithout(values);
+        values.forEach((_, place) => {
+          const others = values.toSpliced(place, 1);
+          const expected = others.reduce((sum, value) => sum + value, 0) / others.length;
+          expect(Math.abs((means(place) ?? 0) - expected)).toBeLessThan(1e-6);
+        });
+        expect(Math.abs((means() ?? 0) - values.reduce((sum, value) => sum + value, 0) / values.length)).toBeLessThan(
+          1e-6,
+        );
+      }),
+    );
+  });
+  it('keep the small ones beside an enormous one, and never overflow', () => {
+    const means = meansWithout([100, 100, 100, 1e308]);
+    expect(means(3)).toBeCloseTo(100, 10);
+    expect(meansWithout([1.7e308, 1.7e308, 1.7e308])(0)).toBe(1.7e308);
+  });
+  it('of nobody are none', () => {
+    expect([meansWithout([])(), meansWithout([5])(0), meansWithout([5])()]).toEqual([undefined, undefined, 5]);
+  });
 });

@@ -28,6 +28,7 @@ const story = fc.integer({ min: 3, max: 30 }).chain((size) =>
     bad: fc.integer({ min: Math.floor(size / 2) + 1, max: size - 1 }),
     allowedPercent: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.constantFrom(1, 30, 50, 10_000)),
     direction: fc.constantFrom('Both' as const, 'Above' as const, 'Below' as const),
+    reference: fc.constantFrom({}, { reference: 'Mean' as const }),
     level: fc.oneof(fc.double({ min: 1e-6, max: 1e6, noNaN: true }), fc.constantFrom(-100, 1)),
     behaviour,
     /** When each turns bad, in evaluations. */
@@ -49,13 +50,13 @@ it('a majority that turns bad never ejects the minority', { timeout: 120_000 }, 
   let evaluations = 0;
   let ejections = 0;
   fc.assert(
-    fc.property(story, ({ size, bad, allowedPercent, direction, level, ...rest }) => {
+    fc.property(story, ({ size, bad, allowedPercent, direction, reference, level, ...rest }) => {
       const allowed = allowedPercent / 100;
       // The baseline may have followed the fleet by half of what is allowed; the noise must leave the good ones room.
       const noise = allowed / (8 * (1 + allowed));
       const price = breakerOf({
         name: 'price',
-        detector: deviationOf({ maxDeviationPercent: allowedPercent, direction }),
+        detector: deviationOf({ maxDeviationPercent: allowedPercent, direction, ...reference }),
         confirm: { of: 1, atLeast: 1 },
       });
       const w = world({ fleet: size, policy: policyOf({ settle: 1, breakers: [price], budget: generousBudget }) });

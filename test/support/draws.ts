@@ -37,6 +37,11 @@ function drawGamma(random: Random, shape: number): number {
   }
 }
 
+/** Around `middle`, as latencies are: `spread` is the standard deviation of the logarithm, about that of the value in shares of it. */
+export function drawLogNormal(random: Random, middle: number, spread: number): number {
+  return middle * Math.exp(spread * drawNormal(random));
+}
+
 function drawNormal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
 }
