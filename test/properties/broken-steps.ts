@@ -166,6 +166,9 @@ export const brokenSteps: readonly BrokenSteps[] = [
     const result = step(state, withVerdicts(event, inverted), context);
     return { ...result, state: heldInverted(result.state), effects: result.effects.map(effectInverted) };
   }),
+  broken('takes out a bad version that it should report', 'I14 cohort', () =>
+    withPolicy(({ budget, ...rest }) => ({ ...rest, budget: { ...budget, onCohort: 'EjectWithinBudget' } })),
+  ),
   broken('enforces what should only be observed', 'I15 Observe', () =>
     withPolicy((policy) => {
       return policy.enforcement === 'Observe' ? { ...policy, enforcement: 'Enforce' } : policy;

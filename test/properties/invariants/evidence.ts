@@ -71,20 +71,20 @@ export function cohortsGoTogether(moment: Moment): void {
     const gone = transitions(moment, track).filter(({ why }) => why === 'cohort');
     const [first] = gone;
     if (first === undefined) continue;
-    must(before.policy?.budget.onCohort === 'EjectWithinBudget', 'cohort', first);
-    must(event.kind === 'judgement', 'cohort', first);
+    must(before.policy?.budget.onCohort === 'EjectWithinBudget', 'I14 cohort', first);
+    must(event.kind === 'judgement', 'I14 cohort', first);
     const breaker = before.policy.breakers.find(({ name }) => name === event.breaker);
-    must(breaker !== undefined && trackOf(before.policy, breaker) === track, 'cohort', first);
-    must((before.breakers.get(breaker.name)?.evaluations ?? 0) >= before.policy.settle, 'cohort', first);
+    must(breaker !== undefined && trackOf(before.policy, breaker) === track, 'I14 cohort', first);
+    must((before.breakers.get(breaker.name)?.evaluations ?? 0) >= before.policy.settle, 'I14 cohort', first);
     must(
       apartGroups(event).length > 0 ||
         gone.some(({ backend }) => saidNow(moment, event, track, backend)?.kind === 'anomalous'),
-      'cohort',
+      'I14 cohort',
       gone,
     );
     const { cause } = first.decision;
     const cohort = cause.kind === 'breaker' ? cause.cohort : undefined;
-    must(cohort !== undefined, 'cohort', first);
+    must(cohort !== undefined, 'I14 cohort', first);
     for (const { id, labels, zone, node } of servingIn(state, track)) {
       const groups = apartGroups(event).filter(({ members }) => members.includes(id));
       const isOfIt = [
@@ -93,7 +93,7 @@ export function cohortsGoTogether(moment: Moment): void {
         `zone ${zone}`,
         `node ${node}`,
       ].includes(cohort);
-      must(!isOfIt, 'cohort', [cohort, id]);
+      must(!isOfIt, 'I14 cohort', [cohort, id]);
     }
   }
 }

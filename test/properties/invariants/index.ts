@@ -51,7 +51,6 @@ export const invariants: readonly Invariant[] = [
     says: 'Without data nothing changes: who goes out, and who steps up, does so on a fresh verdict of a breaker that may act',
     ofSteps: [
       each(evidence.convictedByFreshEvidence),
-      each(evidence.cohortsGoTogether),
       each(evidence.stepsAreEarned),
       each(steps.silenceChangesNothing),
     ],
@@ -93,8 +92,8 @@ export const invariants: readonly Invariant[] = [
   },
   {
     id: 'I14',
-    says: 'When not all may go the worst go, ties by identity; the order of the input changes nothing',
-    ofSteps: [each(choice.worstGoFirst), choice.orderKeeper],
+    says: 'When not all may go the worst go, ties by identity; a cohort goes as a whole, where the policy wants that; the order of the input changes nothing',
+    ofSteps: [each(choice.worstGoFirst), each(evidence.cohortsGoTogether), choice.orderKeeper],
   },
   {
     id: 'I15',

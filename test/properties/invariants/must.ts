@@ -1,7 +1,7 @@
-/** Throws an error that begins with the rule. */
+/** Throws an error that begins with the rule: the number of the invariant, and the name of the check. */
 import { canonical } from '../../support/frozen.ts';
 
-export function must(holds: boolean, rule: string, what: unknown = ''): asserts holds {
+export function must(holds: boolean, rule: `I${number} ${string}` | 'defect', what: unknown = ''): asserts holds {
   if (!holds) throw new Error(`${rule}: ${typeof what === 'string' ? what : canonical(what)}`);
 }
 
