@@ -3,7 +3,7 @@ import type { GroupJudgement, Verdict } from '../breakers/verdict.ts';
 import { members } from '../model.ts';
 import type { Breaker } from '../policy/policy.ts';
 import type { Accusation, Accusations } from './accusations.ts';
-import type { Cohort } from './cohort.ts';
+import { type Cohort, minSize } from './cohort.ts';
 import { guardOfFleet, type Circumstances } from './guards.ts';
 import type { BreakerState, ServiceState, StreakEntry } from './state.ts';
 import { addToStreak, anomalousIn } from './streak.ts';
@@ -50,9 +50,6 @@ export function apartGroups(
   });
   return found.toSorted((a, b) => severityOf(b) - severityOf(a) || (a.cohort.value < b.cohort.value ? -1 : 1));
 }
-
-/** As for every cohort (cohort.ts). */
-const minSize = 3;
 
 function apartOf(
   { key, members: ids }: GroupJudgement,

@@ -350,6 +350,15 @@ describe('a group of groupBy that is unlike the rest, and agrees with itself', (
       `group track=canary: as a whole unlike the rest; it stays in as a whole: ${obstacle}`,
     );
   });
+  it('is held once, whoever speaks', () => {
+    const w = grouped({ breakers: [price, errors], budget: { maxEjectedPercent: 20 } });
+    w.evaluations(2, prices(w, 400), 'price');
+    for (let turn = 0; turn < 5; turn += 1) {
+      w.evaluateNow(w.bad(), 'errors');
+      w.evaluate(prices(w, 400), 'price');
+    }
+    expect(w.effects.filter(({ kind }) => kind === 'held')).toHaveLength(3);
+  });
   it('stays in while the policy settles, while nothing can be written down, and where all breakers must agree', () => {
     const settling = grouped({ settle: 9 });
     settling.evaluations(9, prices(settling, 400));

@@ -15,7 +15,7 @@ import { type Conviction, convict } from './conviction.ts';
 import { awaitsEvidence, cohortNameOf, type Decision, isOut } from './decision.ts';
 import { strikesOf } from './ejection.ts';
 import { verdictNow } from './evidence.ts';
-import { type Circumstances, flaggedIn, velocityLeft } from './guards.ts';
+import { type Circumstances, currentJudgements, flaggedIn, velocityLeft } from './guards.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { breakersOf, sortedDecisions, updateTrack, type Work } from './work.ts';
 
@@ -45,15 +45,19 @@ export function ejectCohort(
   if (policy.combine === 'All' && breakersOf(policy, track).length > 1) return { state: before, accusations };
   const { now, timing } = work.context;
   const flagged = flaggedIn(before, policy, track, now, timing);
-  for (const apart of apartGroups(before, speaker, policy.settle, facts, flagged)) {
-    const found = ejectWhole(before, track, policy, speaker, apart.accusations, apart.cohort, work);
+  // Of all breakers, whoever speaks: what is held for one must not come and go with the turns of the others.
+  const apart = currentJudgements(before, policy, track, now).flatMap(({ breaker }) =>
+    apartGroups(before, breaker, policy.settle, facts, flagged),
+  );
+  let outcome: Outcome = { state: before, accusations };
+  for (const group of apart) {
+    const found = ejectWhole(outcome.state, track, policy, speaker, group.accusations, group.cohort, work);
+    if (found === undefined) continue;
     // Who is bad beside that, within its group, goes or stays for that.
-    if (found !== undefined) {
-      const left = [...accusations].filter(([id]) => !isOut(found.state[track].decisions.get(id)));
-      return { state: found.state, accusations: new Map([...found.accusations, ...left]) };
-    }
+    const left = [...outcome.accusations].filter(([id]) => !isOut(found.state[track].decisions.get(id)));
+    outcome = { state: found.state, accusations: new Map([...found.accusations, ...left]) };
   }
-  return { state: before, accusations };
+  return outcome;
 }
 
 /** Undefined: nobody accuses the cohort. */

@@ -21,7 +21,8 @@ export interface Cohort {
 }
 
 const minFlagged = 2;
-const minSize = 3;
+/** With fewer it is as likely chance. */
+export const minSize = 3;
 const shareOfFlagged = 0.8;
 const shareOfCohort = 0.5;
 
