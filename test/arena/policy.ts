@@ -4,8 +4,8 @@ import type { Scenario } from './scenario.ts';
 
 const of = 'sum by (namespace, pod)';
 
-/** Errors among all answers in a window, against the other pods. */
-export function errorsBreaker(window: string): object {
+/** Errors among all answers in a window, against the other pods; `more` sets what is the default otherwise. */
+export function errorsBreaker(window: string, more: object = {}): object {
   return {
     name: 'errors',
     evaluationPeriod: '1s',
@@ -13,6 +13,7 @@ export function errorsBreaker(window: string): object {
       bad: `${of} (increase(responses_total{code=~"5.."}[${window}]))`,
       total: `${of} (increase(responses_total[${window}]))`,
       minRequests: 10,
+      ...more,
     },
   };
 }
