@@ -32,7 +32,8 @@ const detectors = {
       total: sum by (pod, namespace) (increase(responses_total{job="JOB"}[2s]))
       minRequests: 3
       minBad: 3`,
-  price: `continuousValueDeviation:
+  price: `groupBy: [version]
+    continuousValueDeviation:
       query: rate(price_sum{job="JOB"}[2s]) / rate(price_count{job="JOB"}[2s])
       maxDeviationPercent: 30`,
   // Two that must agree, on the way out and on the way back.
@@ -51,11 +52,11 @@ type Service = keyof typeof detectors;
 const services = Object.keys(detectors) as Service[];
 const timeoutMs = 30_000;
 
-/** Pods of a Service; those of the canary, the first three, are of another version. */
 const sizeOf = (service: Service): number => (service === 'canary' ? 10 : 4);
-const versionsYaml = (names: readonly string[]): string =>
+/** The Pods of a Service, so many of them of another version. */
+const versionsYaml = (names: readonly string[], others: number): string =>
   names
-    .map((name, index) => ({ name, version: index < 3 ? 'v2' : 'v1' }))
+    .map((name, index) => ({ name, version: index < others ? 'v2' : 'v1' }))
     .map(
       ({ name, version }) =>
         `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, namespace: shop, labels: {version: ${version}}}\n`,
@@ -139,7 +140,8 @@ describeWith(['envoy', 'prometheus'], 'breakers on real parts', (executables) =>
     await writeInput(folder, ports);
     // Here more goes wrong in a minute than in a company.
     await writeFile(join(folder, 'kubervisor.yaml'), `${servingConfigYaml(ports)}maxEjectionsPerMinute: 100\n`);
-    await writeFile(join(folder, 'config/canary-pods.yaml'), versionsYaml(podsOf('canary').names));
+    await writeFile(join(folder, 'config/canary-pods.yaml'), versionsYaml(podsOf('canary').names, 3));
+    await writeFile(join(folder, 'config/price-pods.yaml'), versionsYaml(podsOf('price').names, 4));
     await writeFile(join(folder, 'config/judge.yaml'), await startJudge());
     for (const service of services) {
       await writeFile(join(folder, `config/${service}.yaml`), podsOf(service).yaml());
@@ -202,7 +204,7 @@ endpoints:
       ['threshold', 'depth'],
       ['discreteValueOutOfList of status codes', 'codes'],
       ['ratio', 'share'],
-      ['continuousValueDeviation', 'price'],
+      ['continuousValueDeviation, by version', 'price'],
       ['outlier, with a threshold that has to agree', 'slow'],
       ['customService', 'custom'],
     ] as const)('%s', async ([, service]) => {
@@ -244,6 +246,8 @@ endpoints:
     expect((await runCli(['why', 'price-1'], serving.url)).stdout).toContain('held by frozen');
     expect(await act('unfreeze', 'shop/price')).toMatchObject({ code: 0 });
     await untilSeen('price', 'DRAINING 100');
+    const out = (await view('price')).backends.find(({ name }) => name === 'price-1');
+    expect(out?.decision?.reason).toMatch(/^in group version=v2: .* the median of 3 peers /);
     podsOf('price').sick = new Set();
     await untilSeen('price', 'HEALTHY 100');
   });
