@@ -139,10 +139,10 @@ describe('endpoints', () => {
     });
   });
 
-  it('-o wide adds addresses and zones', async () => {
+  it('-o wide adds addresses, zones and versions', async () => {
     await served([ejectedWorld()], async ({ url }) => {
       const { stdout } = await runCli(['endpoints', 'shop/pricer', '-o', 'wide'], url);
-      expect(stdout).toMatch(/^NAME +ADDRESS +ZONE +STATE/);
+      expect(stdout).toMatch(/^NAME +ADDRESS +ZONE +VERSION +STATE/);
       expect(stdout).toContain('10.0.0.3:8080');
     });
   });
@@ -160,7 +160,7 @@ describe('why', () => {
           policy    shop/pricer: Enforce
           breaker   errors (Enforce): anomalous, value 9, bound 5: value 9 > 5
                     errors: window 5s; 2 of the last 2 anomalous, it takes 2 anomalous of 3; evaluated TIME
-                    errors: query errors
+                    errors: query to metric source default: errors
           fleet     no breaker sees the fleet as a whole moved
           guard     none holds new ejections
           budget    1 of 6 not serving, at most 2 may be (floor 3)
@@ -345,7 +345,7 @@ describe('a server that is not there, or not ours', () => {
       const long = await runCli(['pause', 'shop/pricer', 'p1', '--for', '5h', '--reason', 'x'], url);
       expect([long.code, long.stderr]).toEqual([
         65,
-        expect.stringMatching(/^error KV0701 forSeconds must be 1 to 14400/),
+        expect.stringMatching(/^error KV0701 --for must be 1s to 4h; found 5h/),
       ]);
     });
   });

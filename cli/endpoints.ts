@@ -4,7 +4,7 @@ import type { BackendView, GetResponse } from '../engine/admin/messages.ts';
 import { connect } from './client.ts';
 import type { Context } from './context.ts';
 import { example, printJson, readService, type ServiceOptions, serviceCommand, servicePath } from './options.ts';
-import { ageText, type Column, defaultWidth, numberText, table } from './table.ts';
+import { ageText, type Column, numberText, table, widthOf } from './table.ts';
 
 type Row = BackendView & { readonly now: number };
 
@@ -34,7 +34,8 @@ export function endpointsCommand(context: Context): Command {
       if (options.output === 'json') return printJson(context, response);
       const rows = response.service.backends.map((backend) => ({ ...backend, now: context.now() }));
       if (rows.length === 0) context.stderr.write('no backends\n');
-      else context.stdout.write(table(columns, rows, { width: defaultWidth, wide: options.output === 'wide' }));
+      else
+        context.stdout.write(table(columns, rows, { width: widthOf(context.stdout), wide: options.output === 'wide' }));
     });
 }
 

@@ -7,7 +7,7 @@ import {
   actorOf,
   example,
   printJson,
-  readSeconds,
+  readActSeconds,
   readService,
   type ServiceOptions,
   serviceCommand,
@@ -29,7 +29,7 @@ export function freezeCommand(context: Context): Command {
         'held, and times out and steps of ramps wait. People, suspensions and the floor act as always.',
     )
     .argument('<NAMESPACE/SERVICE>')
-    .requiredOption('--for <duration>', 'how long, such as 15m; at most 4h', readSeconds)
+    .requiredOption('--for <duration>', 'how long, such as 15m; at most 4h', readActSeconds)
     .requiredOption('--reason <text>', 'why, for whoever looks at it later')
     .addHelpText('after', example('kubervisor freeze shop/pricer --for 30m --reason "the metrics move house"'))
     .action(async (service: string, options: FreezeOptions) => {

@@ -6,6 +6,7 @@ import type { Context } from './context.ts';
 import { example, printJson, readService, type ServiceOptions, serviceCommand, servicePath } from './options.ts';
 import { printable } from './printable.ts';
 import { breakersTable, servicesTable } from './service-table.ts';
+import { widthOf } from './table.ts';
 
 interface Options extends ServiceOptions {
   readonly watch?: true;
@@ -24,11 +25,12 @@ export function getCommand(context: Context): Command {
 
 async function show(service: string | undefined, options: Options, context: Context): Promise<void> {
   const client = await connect(options);
+  const width = widthOf(context.stdout);
   if (service !== undefined) {
     const response = await client.get<GetResponse>(servicePath(readService(service, options.namespace)));
     if (options.output === 'json') return printJson(context, response);
-    context.stdout.write(servicesTable([response.service]));
-    context.stdout.write(breakersTable(response.service, context.now()));
+    context.stdout.write(servicesTable([response.service], { width }));
+    context.stdout.write(breakersTable(response.service, context.now(), { width }));
     return;
   }
   const response = await client.get<ListResponse>('/services', { namespace: options.namespace });
@@ -39,7 +41,7 @@ async function show(service: string | undefined, options: Options, context: Cont
     context.stderr.write(`everything is suspended since ${sinceTime} by ${printable(actor)}: ${printable(reason)}\n`);
   }
   if (services.length === 0) context.stderr.write('no Services\n');
-  else context.stdout.write(servicesTable(services));
+  else context.stdout.write(servicesTable(services, { width }));
 }
 
 async function watch(service: string | undefined, options: Options, context: Context): Promise<void> {

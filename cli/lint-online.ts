@@ -10,13 +10,15 @@ import { createCustomServices, readyAddresses, type ServiceAddresses } from '../
 import { createMetricSources } from '../engine/metrics/registry.ts';
 import type { Sample } from '../engine/metrics/source.ts';
 import { type Fleet, members, type ServiceKey } from '../engine/model.ts';
-import type { Breaker, Policy } from '../engine/policy/policy.ts';
+import { type Breaker, type Policy, questionOf } from '../engine/policy/policy.ts';
 import type { Problem } from '../engine/problem.ts';
 import type { LintInput } from './lint-input.ts';
 
 export interface OnlineCheck {
   readonly service: ServiceKey;
   readonly breaker: string;
+  /** Whom it asked: the metric source and where that is, or the custom service. */
+  readonly source: string;
   readonly outcome: 'judged' | 'fleet-wide' | 'unusable';
   /** Series of the Service's namespace, or backends a custom service spoke of. */
   readonly series: number;
@@ -50,6 +52,12 @@ export async function checkPolicies(
     return checks;
   } finally {
     metrics.close();
+  }
+
+  function sourceOf({ detector, source }: Breaker): string {
+    if (detector.kind === 'customService') return `custom service ${questionOf(detector)}`;
+    const url = metricSources.get(source)?.url;
+    return url === undefined ? source : `${source} at ${url}`;
   }
 
   async function check(policy: Policy, breaker: Breaker, fleet: Fleet): Promise<OnlineCheck> {
@@ -86,6 +94,7 @@ export async function checkPolicies(
     return {
       service: policy.service,
       breaker: breaker.name,
+      source: sourceOf(breaker),
       outcome: judgement.kind,
       ...result,
       backends: backends.length,

@@ -7,7 +7,7 @@ import { type LintInput, readLintInput } from './lint-input.ts';
 import type { OnlineCheck } from './lint-online.ts';
 import { example, type Format, outputOption, printJson } from './options.ts';
 import { printable } from './printable.ts';
-import { type Column, defaultWidth, table } from './table.ts';
+import { type Column, table, widthOf } from './table.ts';
 
 interface Options {
   readonly file: string;
@@ -42,7 +42,11 @@ async function run({ file, online, config, output }: Options, context: Context):
     });
   } else {
     for (const problem of problems) context.stdout.write(`${printable(formatProblem(problem))}\n`);
-    if (checks.length > 0) context.stdout.write(table(columns, checks, { width: defaultWidth }));
+    if (checks.length > 0) {
+      context.stdout.write(table(columns, checks, { width: widthOf(context.stdout) }));
+      const asked = new Set(checks.map(({ source }) => source));
+      context.stdout.write(`asked ${printable([...asked].join(', '))}\n`);
+    }
     context.stdout.write(`${summary(input, problems)}\n`);
   }
   const isWrong = (found: readonly Problem[]): boolean => found.some(({ severity }) => severity === 'error');

@@ -1,6 +1,7 @@
 /** What many commands take. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { parseDurationMs } from '../engine/policy/duration.ts';
+import { formatDuration, parseDurationMs } from '../engine/policy/duration.ts';
+import { longestActMs } from '../engine/rotation/context.ts';
 import type { ConnectionOptions } from './client.ts';
 import type { Context } from './context.ts';
 import { exitCodes, failure } from './exit.ts';
@@ -67,6 +68,14 @@ export function readSeconds(text: string): number {
   const ms = parseDurationMs(/^\d+$/.test(text) ? Number(text) : text);
   if (ms === undefined) throw new InvalidArgumentError('write a duration such as 15m, 90s or 1h30m.');
   return ms / 1000;
+}
+
+/** How long an act by hand may last, told by the name of the option and not of the field that carries it. */
+export function readActSeconds(text: string): number {
+  const seconds = readSeconds(text);
+  if (seconds >= 1 && seconds * 1000 <= longestActMs) return seconds;
+  const longest = formatDuration(longestActMs);
+  throw failure({ code: 'KV0701', message: `--for must be 1s to ${longest}; found ${text}` }, exitCodes.badInput);
 }
 
 export function usage(message: string, remedy: string): Error {

@@ -31,10 +31,10 @@ export function servicesTable(services: readonly ServiceView[], options: Partial
 }
 
 /** Empty for a Service without breakers. */
-export function breakersTable({ breakers }: ServiceView, now: number): string {
+export function breakersTable({ breakers }: ServiceView, now: number, options: Partial<TableOptions> = {}): string {
   if (breakers.length === 0) return '';
   const rows = breakers.map((breaker) => ({ ...breaker, now }));
-  return `\n${table(breakerColumns, rows, { width: defaultWidth })}`;
+  return `\n${table(breakerColumns, rows, { width: defaultWidth, ...options })}`;
 }
 
 function outOf({ ejected, probing, ramping, paused, evicted }: ServiceView['summary']): number {

@@ -1,5 +1,6 @@
 /** Tables as kubectl prints them: headers without spaces, columns padded with spaces, the last one cut to fit. */
 import { human } from '../engine/breakers/statistics.ts';
+import type { Output } from './context.ts';
 import { printable } from './printable.ts';
 
 export interface Column<Row> {
@@ -21,6 +22,11 @@ export interface TableOptions {
 
 /** What fits a terminal, a review and a mail. */
 export const defaultWidth = 100;
+
+/** A terminal may be narrower, and would wrap what is longer. */
+export function widthOf({ isTerminal, columns }: Output): number {
+  return isTerminal && columns > 0 ? Math.min(columns, defaultWidth) : defaultWidth;
+}
 
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], options: TableOptions): string {
   const { wide = false, header = true } = options;

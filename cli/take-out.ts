@@ -7,7 +7,7 @@ import {
   actorOf,
   example,
   printJson,
-  readSeconds,
+  readActSeconds,
   readService,
   type ServiceOptions,
   serviceCommand,
@@ -36,7 +36,7 @@ function takeOut(verb: 'eject' | 'pause', context: Context): Command {
   return serviceCommand(verb, context)
     .argument('<NAMESPACE/SERVICE>')
     .argument('<POD_OR_ADDRESS>', 'pod name, backend id, address, address:port or [v6]:port')
-    .requiredOption('--for <duration>', 'how long, such as 15m; at most 4h', readSeconds)
+    .requiredOption('--for <duration>', 'how long, such as 15m; at most 4h', readActSeconds)
     .requiredOption('--reason <text>', 'why, for whoever looks at it later')
     .option('--force', 'skip guards, velocity and maxEjectedPercent; never the floor')
     .addHelpText('after', example(`kubervisor ${verb} shop/pricer pricer-3 --for 15m --reason "heap dump"`))

@@ -56,7 +56,7 @@ describe('why a backend is out', () => {
     expect(linesOf(answer, 'breaker')).toEqual([
       'errors (Enforce): anomalous, value 9, bound 5: value 9 > 5',
       `errors: window 5s; 2 of the last 2 anomalous, it takes 2 anomalous of 3; evaluated ${evaluated[1]}`,
-      'errors: query errors',
+      'errors: query to metric source default: errors',
     ]);
     expect(linesOf(answer, 'rotation')).toEqual([
       `ejected since ${evaluated[1]} by breaker errors, 2 of 2 anomalous over 5s: value 9 > 5; retry 0, at most 3; weight 0 %`,

@@ -94,8 +94,15 @@ function describeBreaker(breaker: BreakerView, verdict: VerdictView | undefined)
     `${name} (${breaker.enforcement}): ${kind}${measured}${reason}`,
     `${name}: window ${formatDuration(windowSeconds * 1000)}; ${streak}${at}`,
     ...describePeers(breaker, verdict),
-    `${name}: ${breaker.detector === 'customService' ? 'custom service' : 'query'} ${breaker.query}`,
+    askedText(breaker),
   ];
+}
+
+/** Whom to ask the same: the URL of a metric source is in the serving config, under its name. */
+function askedText({ name, detector, query, source }: BreakerView): string {
+  return detector === 'customService'
+    ? `${name}: custom service ${query}`
+    : `${name}: query to metric source ${source}: ${query}`;
 }
 
 /** Whom it is compared with, and by what. */

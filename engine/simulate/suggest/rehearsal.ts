@@ -102,7 +102,10 @@ export function createRehearsal(
       if (tally.isGivenUp) return;
       const { subjects, evidence, evaluatedAtMs, lookbackMs, incident } = moment;
       const window = { startMs: evaluatedAtMs - lookbackMs, endMs: evaluatedAtMs };
-      const judged = judge({ breaker, subjects, baseline, settled: evaluations + 1 >= settle, window }, evidence);
+      const judged = judge(
+        { breaker, subjects, baseline, settled: evaluations + 1 >= settle, settle, window },
+        evidence,
+      );
       const { judgement } = judged;
       if (judgement.kind === 'unusable') return;
       ({ baseline } = judged);
