@@ -285,10 +285,11 @@ export interface DecisionView {
   readonly outSinceTime: string;
   readonly retries: number;
   readonly maxRetries: number;
-  readonly returning: 'evidence' | 'correlated' | 'breaker-removed' | 'manual-ramp';
+  readonly returning: 'evidence' | 'correlated' | 'breaker-removed' | 'manual-ramp' | 'starved';
   readonly next: string;
   readonly nextTime?: string;
   readonly closed: boolean;
+  readonly starved: boolean;
   readonly epoch: number;
   readonly seq: number;
   readonly agreed: readonly AgreementView[];

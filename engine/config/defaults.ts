@@ -24,6 +24,7 @@ export const configDefaults = {
     breachDelay: '60s',
     recentEjection: '5m',
     velocityWindow: '10m',
+    patience: '5m',
     maxOut: '30m',
     fleetRest: '60s',
     longestChange: '10m',

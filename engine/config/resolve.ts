@@ -47,6 +47,7 @@ export function resolveConfig(given: ConfigFile, file: string): Resolved {
       breachDelayMs: durationMs(timing.breachDelay),
       recentEjectionMs: durationMs(timing.recentEjection),
       velocityWindowMs: durationMs(timing.velocityWindow),
+      patienceMs: durationMs(timing.patience),
       maxOutMs: durationMs(timing.maxOut),
       fleetRestMs: durationMs(timing.fleetRest),
       longestChangeMs: durationMs(timing.longestChange),

@@ -119,6 +119,7 @@ export const configSchema = object({
       breachDelay: duration(0, 3_600_000, 'from 0s to 1h'),
       recentEjection: duration(1000, 86_400_000, 'from 1s to 24h'),
       velocityWindow: duration(1000, 86_400_000, 'from 1s to 24h'),
+      patience: duration(1000, 86_400_000, 'from 1s to 24h'),
       maxOut: duration(1000, 86_400_000, 'from 1s to 24h'),
       fleetRest: duration(0, 3_600_000, 'from 0s to 1h'),
       longestChange: duration(0, 86_400_000, 'from 0s to 24h'),

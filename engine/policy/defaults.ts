@@ -37,6 +37,7 @@ export const defaults = {
     maxPauseCount: 1,
     resetAfter: '10m',
     maxEvictionsPerHour: 2,
+    onStarved: 'Hold',
     ramp: { weights: [5, 25, 50, 100], stepPeriod: '10s' },
   },
 } as const;

@@ -4,7 +4,7 @@ import type { Candidate } from '../budget/plan.ts';
 import { type BackendId, members } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { describeCohort } from './cohort.ts';
-import { awaitsEvidence } from './decision.ts';
+import { isSuspect } from './decision.ts';
 import { hasMoved, verdictNow } from './evidence.ts';
 import { type Circumstances, type CurrentJudgement, currentJudgements, guardAgainst } from './guards.ts';
 import type { Refusal } from './hold.ts';
@@ -41,7 +41,7 @@ export function accusationsIn(
   for (const [id, found] of foundIn(state, track, policy, facts, now)) {
     if (found.length < needed) continue;
     const accusation = policy.combine === 'All' ? together(found) : worstOf(found);
-    accusations.set(id, isSuspect(state, track, id) ? accusation : asMember(accusation, facts));
+    accusations.set(id, isSuspected(state, track, id) ? accusation : asMember(accusation, facts));
   }
   return accusations;
 }
@@ -70,9 +70,9 @@ function asMember(accusation: Accusation, { cohort }: Circumstances): Accusation
   return { ...accusation, guard: 'cohort', detail: describeCohort(cohort) };
 }
 
-function isSuspect(state: ServiceState, track: TrackName, id: BackendId): boolean {
+function isSuspected(state: ServiceState, track: TrackName, id: BackendId): boolean {
   const decision = state[track].decisions.get(id);
-  return decision !== undefined && awaitsEvidence(decision);
+  return decision !== undefined && isSuspect(decision);
 }
 
 function worstOf(found: readonly Accusation[]): Accusation {
@@ -100,7 +100,7 @@ function accuse(
 ): Accusation | undefined {
   const verdict = verdictNow(state, track, last, id);
   if (verdict?.kind !== 'anomalous') return undefined;
-  const suspected = isSuspect(state, track, id);
+  const suspected = isSuspected(state, track, id);
   // A suspect needs no confirmation. A fleet-wide judgement confirms nothing, but whom it concerns is shown as held.
   const isConfirmed = suspected || anomalousIn(breakerState.streaks.get(id)) >= breaker.confirm.atLeast;
   if (!isConfirmed && !hasMoved(last, id)) return undefined;

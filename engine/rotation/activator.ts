@@ -39,12 +39,12 @@ export function sentence(
 
 /**
  * retryAndPause keeps `maxPauseCount` broken backends for inspection; of more than that the oldest is evicted. Those a
- * person paused are not counted: whoever looks at one must find it where it was.
+ * person paused are not counted: whoever looks at one must find it where it was. Nor are the starved: they failed nobody.
  */
 export function surplusPaused(activator: ActivatorPolicy, track: Track): readonly Decision[] {
   if (activator.mode !== 'retryAndPause') return [];
   const paused = [...track.decisions.values()]
-    .filter((decision) => decision.state === 'paused' && decision.cause.kind === 'breaker')
+    .filter(({ state, cause, starved }) => state === 'paused' && cause.kind === 'breaker' && !starved)
     .sort((a, b) => a.sinceMs - b.sinceMs || (a.backend < b.backend ? -1 : 1));
   return paused.slice(0, Math.max(0, paused.length - activator.maxPauseCount));
 }

@@ -192,7 +192,7 @@ export function waitsForCohort(state: ServiceState, track: TrackName, decision: 
   const others = [...state[track].decisions.values()].filter(
     (other) => other.backend !== decision.backend && cohortNameOf(other) === cohort,
   );
-  // One that is not ready gets no traffic, and would never be through.
-  const isProbed = others.some((other) => awaitsEvidence(other) && ready.has(other.backend));
+  // One that is not ready, or is starved, gets too little traffic, and would never be through.
+  const isProbed = others.some((other) => awaitsEvidence(other) && !other.starved && ready.has(other.backend));
   return isProbed && !others.some((other) => other.state === 'serving');
 }

@@ -5,7 +5,7 @@ import { type Backend, members } from '../model.ts';
 import { formatDuration } from '../policy/duration.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import { maxDecisions } from './context.ts';
-import { type Decision, isOut } from './decision.ts';
+import { type Decision, isOut, unraised } from './decision.ts';
 import type { Author, Command, CommandRefusal } from './event.ts';
 import { freeze, thaw } from './freeze.ts';
 import { forgiveKillLoops } from './evictions.ts';
@@ -60,6 +60,7 @@ function takeOut(
     step: 0,
     retries: before?.retries ?? 0,
     healthyMs: 0,
+    ...unraised,
     closed: alreadyOut?.closed ?? false,
     cause: { kind: 'manual', verb: command.verb, actor: command.actor, reason: command.reason },
     returning: { kind: 'evidence' },

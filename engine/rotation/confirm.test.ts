@@ -84,6 +84,9 @@ it('the decision explains itself', () => {
     step: 0,
     retries: 0,
     healthyMs: 0,
+    minWeight: 0,
+    starvedMs: 0,
+    starved: false,
     closed: false,
     cause: {
       kind: 'breaker',

@@ -24,6 +24,8 @@ export interface Timing {
   readonly recentEjectionMs: number;
   /** Window of the velocity limit; default 10 min. */
   readonly velocityWindowMs: number;
+  /** How long a verdict on a probe may be due before it counts as starved, and its place is the next one's; default 5 min. */
+  readonly patienceMs: number;
   /** Longest time out by itself, however many retries; default 30 min. */
   readonly maxOutMs: number;
   /** How long after a backend joined or left the fleet counts as changing its shape; default 60 s. */
@@ -37,6 +39,7 @@ export const defaultTiming: Timing = {
   breachDelayMs: 60_000,
   recentEjectionMs: 300_000,
   velocityWindowMs: 600_000,
+  patienceMs: 300_000,
   maxOutMs: 1_800_000,
   fleetRestMs: 60_000,
   longestChangeMs: 600_000,

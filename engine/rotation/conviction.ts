@@ -6,7 +6,7 @@ import { type Breaker, type Policy, questionOf } from '../policy/policy.ts';
 import type { Accusation } from './accusations.ts';
 import { sentence, surplusPaused, timeOutMs } from './activator.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
-import type { Agreement, Decision, DecisionCause } from './decision.ts';
+import { type Agreement, type Decision, type DecisionCause, unraised } from './decision.ts';
 import { type EvictionHold, evictionHold, markInVain, recordEviction } from './evictions.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { anomalousIn } from './streak.ts';
@@ -52,6 +52,7 @@ export function convict(
     step: 0,
     retries,
     healthyMs: 0,
+    ...unraised,
     closed: false,
     cause: causeOf(before, track, conviction),
     returning: { kind: 'evidence' },

@@ -78,11 +78,14 @@ describe('holdAbovePercent', () => {
     expect([w.out(), w.held('p1')]).toEqual([[], 'hold-above']);
   });
   it('stops re-ejections, strikes and steps up', () => {
-    const w = world({ policy: policyOf({ breakers: [errors, slow], activator: { periodMs: 600_000 } }) });
+    // Of forty two may probe at once.
+    const policy = policyOf({ breakers: [errors, slow], activator: { periodMs: 600_000 } });
+    const w = world({ fleet: 40, policy });
     w.evaluations(2, w.bad('p1', 'p2'), 'errors');
     w.pass(600_000);
     expect([w.stateOf('p1'), w.stateOf('p2')]).toEqual(['probing', 'probing']);
-    w.evaluate(w.bad('p1', 'p3', 'p4', 'p5'), 'errors');
+    const most = Array.from({ length: 20 }, (_, index) => `p${index + 3}`);
+    w.evaluate(w.bad('p1', ...most), 'errors');
     expect([w.stateOf('p1'), w.decision('p1')?.retries, w.held('p1')]).toEqual(['probing', 0, 'hold-above']);
     expect([w.stateOf('p2'), w.decision('p2')?.step]).toEqual(['probing', 0]);
   });

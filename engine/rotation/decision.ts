@@ -30,6 +30,15 @@ export interface Decision {
   readonly retries: number;
   /** Judged health gathered towards resetAfter, in milliseconds. */
   readonly healthyMs: number;
+  /**
+   * Percent of the full weight that it gets on its way back at least, whatever the ramp says: sized from the traffic, or
+   * doubled because it starved. 0: what the ramp says.
+   */
+  readonly minWeight: number;
+  /** Judged time of its peers at this step in which there was too little of it to be judged, in milliseconds. */
+  readonly starvedMs: number;
+  /** It could not be judged at the largest weight that a probe may have either, and waits or is paused for that. */
+  readonly starved: boolean;
   /** closeAfter has passed: the endpoint is no longer listed. */
   readonly closed: boolean;
   readonly cause: DecisionCause;
@@ -81,8 +90,19 @@ export function accusersOf(cause: DecisionCause): readonly string[] {
 export type Returning =
   /** Each step up needs fresh evidence. */
   | { readonly kind: 'evidence' }
-  /** By time alone, exempt from verdicts and guards: it was never its fault, or its accuser is gone. */
-  | { readonly kind: 'time'; readonly note: 'correlated' | 'breaker-removed' | 'manual-ramp' };
+  /**
+   * By time alone, exempt from verdicts and guards: it was never its fault, or its accuser is gone. Who is `starved` could
+   * not be judged, which proves nothing: an anomaly sends it out again.
+   */
+  | { readonly kind: 'time'; readonly note: 'correlated' | 'breaker-removed' | 'manual-ramp' | 'starved' };
+
+/** Of a decision that was not on its way back, or was it by an older version. */
+export const unraised = { minWeight: 0, starvedMs: 0, starved: false } as const;
+
+/** End of a timed state; undefined: it has none. */
+export function endOf(decision: Decision): EpochMs | undefined {
+  return decision.durationMs === undefined ? undefined : decision.sinceMs + decision.durationMs;
+}
 
 /** The cohort it went with, by name. */
 export function cohortNameOf({ cause }: Decision): string | undefined {
@@ -101,6 +121,12 @@ export function isReturning(decision: Decision): boolean {
 /** On its way back, one step for each fresh verdict. */
 export function awaitsEvidence(decision: Decision): boolean {
   return isReturning(decision) && decision.returning.kind === 'evidence';
+}
+
+/** On its way back, and one fresh anomaly sends it out again. */
+export function isSuspect(decision: Decision): boolean {
+  const { returning } = decision;
+  return isReturning(decision) && (returning.kind === 'evidence' || returning.note === 'starved');
 }
 
 /** Manual acts outrank everything a breaker does: a person took it out, so it goes back last. */

@@ -102,6 +102,8 @@ export type TransitionCause =
   | 'time-served'
   | 'step-up'
   | 'recovered'
+  /** Too little of it to be judged: its weight was doubled, or activator.onStarved came about. */
+  | 'starved'
   | 'correlated'
   | 'breaker-removed'
   | 'readmitted'

@@ -5,7 +5,7 @@ import type { Breaker, Policy } from '../policy/policy.ts';
 import { accusationsIn } from './accusations.ts';
 import { updateApart } from './apart.ts';
 import { ejectCohort } from './cohort-ejection.ts';
-import { accusersOf, type Decision, isOut } from './decision.ts';
+import { accusersOf, type Decision, isOut, isReturning, isSuspect } from './decision.ts';
 import { ejectConfirmed } from './ejection.ts';
 import type { RotationEvent } from './event.ts';
 import { evidenceFromMs, hasMoved, windowStartOf } from './evidence.ts';
@@ -14,6 +14,7 @@ import { holdThese } from './hold.ts';
 import { rampByTime } from './ramp.ts';
 import { shapeGuard } from './shape.ts';
 import { type BreakerState, emptyBreaker, type LastJudgement, type ServiceState, type TrackName } from './state.ts';
+import { feedStarved } from './starvation.ts';
 import { updateStreaks } from './streak.ts';
 import { forgiveStrikes, judgeSuspects } from './suspects.ts';
 import { put, sortedDecisions, trackOf, updateTrack, type Work } from './work.ts';
@@ -41,7 +42,8 @@ export function onJudgement(before: ServiceState, event: JudgementEvent, work: W
   const accusations = accusationsIn(judged, track, policy, facts, now);
   const forgiven = facts.frozen ? judged : forgiveStrikes(judged, track, policy, breaker, work);
   const suspects = judgeSuspects(forgiven, track, policy, breaker, accusations, facts, work);
-  const whole = ejectCohort(suspects.state, track, policy, breaker, accusations, facts, work);
+  const fed = feedStarved(suspects.state, track, policy, breaker, facts, work);
+  const whole = ejectCohort(fed, track, policy, breaker, accusations, facts, work);
   const ejected = ejectConfirmed(whole.state, track, policy, breaker, whole.accusations, work);
   const held = holdThese(ejected.state, track, [...suspects.refusals, ...ejected.refusals], work);
   const counted = countHolding(held, track, breaker, facts.correlated, work);
@@ -153,7 +155,8 @@ function returnCorrelated(
   let state = before;
   for (const decision of sortedDecisions(before[track])) {
     const isMeant = correlated || accusersOf(decision.cause).some((name) => names.includes(name));
-    if (!isMeant || !isRecentVictim(decision, work) || decision.returning.kind === 'time') continue;
+    const isExempt = isReturning(decision) && !isSuspect(decision);
+    if (!isMeant || !isRecentVictim(decision, work) || isExempt) continue;
     const returning = rampByTime(decision, work.context.now, 'correlated');
     state = put(state, track, { ...returning, state: 'ramping', retries: 0 }, 'correlated', work);
   }

@@ -6,8 +6,9 @@ import { baseOf, type Peak } from '../budget/base.ts';
 import { type BackendId, type Fleet, members } from '../model.ts';
 import type { Policy } from '../policy/policy.ts';
 import { longestActMs } from './context.ts';
-import type { Decision } from './decision.ts';
+import { type Decision, unraised } from './decision.ts';
 import type { Eviction } from './evictions.ts';
+import { maxRaisedWeight } from './ramp.ts';
 import {
   type BreakerState,
   type Clamp,
@@ -135,9 +136,20 @@ function baselinesOf(levels: Readonly<Record<string, number>>): ReadonlyMap<stri
 function fromTrackRecord({ decisions, ejections, evictions = [] }: TrackRecord): Track {
   return {
     ...emptyTrack,
-    decisions: new Map(decisions.map((decision): [BackendId, Decision] => [decision.backend, decision])),
+    decisions: new Map(decisions.map((decision): [BackendId, Decision] => [decision.backend, fromOlder(decision)])),
     ejections,
     evictions,
+  };
+}
+
+/** A record of before there were raised weights has none of them, and one that a hand has edited may have any. */
+function fromOlder(decision: Decision): Decision {
+  const { minWeight, starvedMs, starved } = { ...unraised, ...decision };
+  return {
+    ...decision,
+    minWeight: minWeight > 0 ? Math.min(maxRaisedWeight, minWeight) : 0,
+    starvedMs: starvedMs > 0 ? starvedMs : 0,
+    starved,
   };
 }
 
@@ -172,7 +184,9 @@ function durableKey(record: ServiceRecord): string {
     base: record.enforced.decisions.length === 0 ? 0 : record.base,
     settled: Object.entries(record.breakers).map(([name, breaker]) => [name, breaker.evaluations > settle]),
     tracks: [record.enforced, record.shadow].map(({ decisions, evictions = [] }) => ({
-      decisions: decisions.map(({ healthyMs: _, epoch: _epoch, seq: _seq, ...decision }) => decision),
+      decisions: decisions.map(
+        ({ healthyMs: _, starvedMs: _starved, epoch: _epoch, seq: _seq, ...decision }) => decision,
+      ),
       evictions,
     })),
   });

@@ -3,13 +3,14 @@ import type { BackendId, EpochMs } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { type Accusations, isAccuser, refusalOf } from './accusations.ts';
 import { convict } from './conviction.ts';
-import { accusersOf, awaitsEvidence, cohortNameOf, type Decision } from './decision.ts';
+import { awaitsEvidence, cohortNameOf, isSuspect } from './decision.ts';
 import { hasMoved, verdictNow } from './evidence.ts';
 import { type Circumstances, currentJudgements } from './guards.ts';
 import type { Refusal } from './hold.ts';
+import { judgesOf } from './judges.ts';
 import { stepIsOver, stepUp } from './ramp.ts';
 import type { ServiceState, TrackName } from './state.ts';
-import { breakersOf, forget, sortedDecisions, updateTrack, type Work } from './work.ts';
+import { forget, sortedDecisions, updateTrack, type Work } from './work.ts';
 
 /**
  * One fresh anomaly sends a suspect out again, without budget or velocity: its place was never given back. One fresh
@@ -31,7 +32,7 @@ export function judgeSuspects(
   let state = before;
   for (const decision of sortedDecisions(before[track])) {
     const { backend } = decision;
-    if (!awaitsEvidence(decision) || judgement === undefined) continue;
+    if (!isSuspect(decision) || judgement === undefined) continue;
     const accusation = accusations.get(backend);
     if (accusation?.guard !== undefined) {
       refusals.push(refusalOf(accusation, accusation.guard));
@@ -41,22 +42,21 @@ export function judgeSuspects(
       const cohort = cohortNameOf(decision);
       const conviction = { backend, breaker, verdict, kind: 'repeated', retries, agreed, cohort } as const;
       state = convict(state, track, policy, conviction, work);
-    } else if (accusation === undefined && !hasMoved(judgement, backend) && !facts.correlated && !facts.frozen) {
+    } else if (
+      accusation === undefined &&
+      !hasMoved(judgement, backend) &&
+      !facts.correlated &&
+      !facts.frozen &&
+      awaitsEvidence(decision)
+    ) {
       const isNormal = verdictNow(before, track, judgement, backend)?.kind === 'normal';
-      const mayAcquit = acquittersOf(decision, policy, track).includes(speaker);
+      const mayAcquit = judgesOf(before, track, decision).includes(speaker);
       if (isNormal && mayAcquit && stepIsOver(decision, ramp, work.context.now)) {
         state = stepUp(state, track, decision, ramp, work);
       }
     }
   }
   return { state, refusals };
-}
-
-/** Whose acquittal counts: its accuser's; that of any of the track if a person took it out, or with `combine: All`. */
-export function acquittersOf({ cause }: Decision, policy: Policy, track: TrackName): readonly Breaker[] {
-  const acting = breakersOf(policy, track);
-  const accusers = acting.filter(({ name }) => accusersOf(cause).includes(name));
-  return policy.combine === 'All' || accusers.length === 0 ? acting : accusers;
 }
 
 /** With `combine: All` one breaker that finds it normal speaks for it, whatever the others say. */
@@ -83,7 +83,7 @@ export function forgiveStrikes(
   for (const decision of sortedDecisions(before[track])) {
     if (decision.state !== 'serving') continue;
     const verdict = verdictNow(before, track, judgement, decision.backend);
-    const isHealer = acquittersOf(decision, policy, track)[0] === speaker;
+    const isHealer = judgesOf(before, track, decision)[0] === speaker;
     let { healthyMs } = decision;
     const isIll =
       verdict?.kind === 'anomalous' && !isDefended(before, track, policy, decision.backend, work.context.now);

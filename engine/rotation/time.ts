@@ -3,14 +3,15 @@ import type { BackendId, EpochMs } from '../model.ts';
 import { sentence, surplusPaused } from './activator.ts';
 import { evict } from './conviction.ts';
 import { waitsForCohort } from './cohort-ejection.ts';
-import { accusersOf, type Decision, isOut, isReturning, leastSevereFirst } from './decision.ts';
+import { accusersOf, type Decision, endOf, isOut, isReturning, leastSevereFirst } from './decision.ts';
 import { evictionFreeAtMs, forgetEvictions } from './evictions.ts';
 import { hasMoved } from './evidence.ts';
 import { standsStill, thawsAtMs } from './freeze.ts';
 import { isCorrelated } from './guards.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import type { Timing } from './context.ts';
-import { startProbing, stepIsOver, stepUp, toServing } from './ramp.ts';
+import { dueToProbe, hasPlaceToProbe, isDue, placeEndsAtMs } from './probe-slots.ts';
+import { startProbing, stepIsOver, stepUp, toServing, weightFromTraffic } from './ramp.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { guidanceOf } from './unguided.ts';
 import { isJudged, put, remember, sortedDecisions, updateTrack, type Work } from './work.ts';
@@ -19,6 +20,7 @@ export function passTime(before: ServiceState, work: Work): ServiceState {
   // First of all: whom the fleet needs back must not be evicted at the same moment.
   let state = guardFloor(before, work);
   for (const track of ['enforced', 'shadow'] as const) {
+    state = beginToProbe(state, track, work);
     for (const decision of sortedDecisions(state[track])) state = ageDecision(state, track, decision, work);
     state = forgetEvictions(forgetOldEjections(state, track, work), track, work.context.now);
     state = evictWhoWaited(state, track, work);
@@ -37,19 +39,29 @@ function followGrowth(state: ServiceState, { context }: Work): ServiceState {
   return budget.base - budget.floor > clamp.base - clamp.floor ? remember(state, budget) : state;
 }
 
+/** Those whose time is over, as far as there is a place for them. */
+function beginToProbe(before: ServiceState, track: TrackName, work: Work): ServiceState {
+  const { now, timing } = work.context;
+  let state = before;
+  for (const decision of dueToProbe(before, track, now)) {
+    if (!hasPlaceToProbe(state, track, now, timing)) break;
+    if (standsStill(state, decision) || waitsForCohort(state, track, decision)) continue;
+    const probing = startProbing(decision, now, decision.returning);
+    const minWeight = weightFromTraffic(state, track, decision);
+    state = put(state, track, { ...probing, minWeight }, 'time-served', work);
+  }
+  return state;
+}
+
 function ageDecision(state: ServiceState, track: TrackName, decision: Decision, work: Work): ServiceState {
   const { now } = work.context;
   const { activator } = guidanceOf(state);
   if (standsStill(state, decision)) return state;
   switch (decision.state) {
     case 'ejected':
-    case 'paused': {
-      const endMs = endOf(decision);
-      if (endMs !== undefined && now >= endMs && !waitsForCohort(state, track, decision)) {
-        return put(state, track, startProbing(decision, now, decision.returning), 'time-served', work);
-      }
-      return closeConnections(state, track, decision, work);
-    }
+    case 'paused':
+      // Who waits for a place to probe has served its time: nothing more may happen to it for being out.
+      return isDue(decision, now) ? state : closeConnections(state, track, decision, work);
     case 'evicted':
       return closeConnections(state, track, decision, work);
     case 'probing':
@@ -67,18 +79,14 @@ function returnsByTime(state: ServiceState, track: TrackName, decision: Decision
   return isReturning(decision) && (decision.returning.kind === 'time' || !isJudged(state, track));
 }
 
-/** End of a timed state; undefined: it has none. */
-export function endOf(decision: Decision): EpochMs | undefined {
-  return decision.durationMs === undefined ? undefined : decision.sinceMs + decision.durationMs;
-}
-
 /** closeAfter: DRAINING closes no connection; removing the endpoint closes idle ones, eviction closes all. */
 function closeConnections(state: ServiceState, track: TrackName, decision: Decision, work: Work): ServiceState {
   const { now, canReduce } = work.context;
   const closeAtMs = closeTimeOf(state, decision);
   if (closeAtMs === undefined || now < closeAtMs || (!canReduce && track === 'enforced')) return state;
   const { cause } = decision;
-  const mustEvict = guidanceOf(state).eject.then === 'Evict' && decision.state !== 'evicted';
+  // Who got no traffic has proved nothing, and is no reason to end a pod.
+  const mustEvict = guidanceOf(state).eject.then === 'Evict' && decision.state !== 'evicted' && !decision.starved;
   if (!mustEvict || cause.kind === 'manual' || cause.cohort !== undefined)
     return put(state, track, { ...decision, closed: true }, 'close-after', work);
   return mayEvict(state, track, decision.backend, accusersOf(cause), work)
@@ -168,7 +176,7 @@ export function nextWakeMs(state: ServiceState, timing: Timing): EpochMs | undef
   for (const track of ['enforced', 'shadow'] as const) {
     for (const decision of state[track].decisions.values()) {
       if (standsStill(state, decision)) continue;
-      times.push(endOf(decision), closeTimeOf(state, decision));
+      times.push(endOf(decision), closeTimeOf(state, decision), placeEndsAtMs(state, track, decision, timing));
       if (decision.evictionHeld !== undefined) {
         times.push(evictionFreeAtMs(state, track, decision.backend, state.asOfMs ?? 0));
       }

@@ -30,6 +30,8 @@ export function put(
   if (
     (before?.state ?? 'serving') !== stamped.state ||
     before?.step !== stamped.step ||
+    before.minWeight !== stamped.minWeight ||
+    (stamped.starved && !before.starved) ||
     before?.closed !== stamped.closed
   ) {
     work.effects.push({

@@ -2,8 +2,9 @@
 import type { HeldCause } from '../budget/held.ts';
 import type { BackendId, EpochMs } from '../model.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { RotationState } from '../rotation/decision.ts';
+import { isReturning, type RotationState } from '../rotation/decision.ts';
 import type { TransitionCause } from '../rotation/event.ts';
+import { weightOf as rampWeight } from '../rotation/ramp.ts';
 import type { BreakerDiary, Diary, ServiceDiary, Transition } from './diary.ts';
 import type { ReplayedPolicy } from './replay.ts';
 import type { Period } from './questions.ts';
@@ -203,9 +204,8 @@ function isFailedReturn({ from, to }: Transition): boolean {
   return (from === 'probing' || from === 'ramping') && to !== 'probing' && to !== 'ramping' && to !== 'serving';
 }
 
-function weightOf({ to, decision }: Transition, policy: Policy): number {
-  const { weights } = policy.activator.ramp;
-  return to === 'probing' || to === 'ramping' ? (weights[Math.min(decision.step, weights.length - 1)] ?? 100) : 0;
+function weightOf({ decision }: Transition, policy: Policy): number {
+  return isReturning(decision) ? rampWeight(decision, policy.activator.ramp) : 0;
 }
 
 function totalsOf(episodes: readonly Episode[], held: readonly HeldReport[]): Totals {

@@ -48,6 +48,7 @@ describe('the present of a Service', () => {
       'endpoints{state="ejected"} 0',
       'endpoints{state="probing"} 0',
       'endpoints{state="ramping"} 0',
+      'endpoints{state="starved"} 0',
       'endpoints{state="paused"} 0',
       'endpoints{state="evicted"} 0',
       'budget_min_available{} 3',

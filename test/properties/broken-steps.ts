@@ -87,6 +87,12 @@ export const brokenSteps: readonly BrokenSteps[] = [
     if (!isDown) return state;
     return withTrack(state, { decisions: new Map([...state.enforced.decisions].slice(1)) });
   }),
+  after('gives more and more to whoever probes', 'I6 starved', ({ state }, { before, event }) =>
+    mapDecisions(state, (each) => {
+      const isProbing = before.enforced.decisions.get(each.backend)?.state === 'probing' && each.state === 'probing';
+      return isProbing && event.kind === 'tick' ? { ...each, minWeight: Math.min(25, each.minWeight + 1) } : each;
+    }),
+  ),
   broken('does not count its ejections', 'I7 velocity', () => (state, event, context) => {
     return step({ ...withTrack(state, { ejections: [] }), shadow: { ...state.shadow, ejections: [] } }, event, context);
   }),
@@ -98,6 +104,14 @@ export const brokenSteps: readonly BrokenSteps[] = [
       return { ...rest, budget: { ...budget, holdAbovePercent: 1_000_000 } };
     }),
   ),
+  broken('lets everybody probe at once', 'I7 probes', () => (state, event, context) => {
+    return step(state, event, { ...context, timing: { ...context.timing, patienceMs: 0 } });
+  }),
+  broken('lets those probe first that went out last', 'I7 longest out first', () => (state, event, context) => {
+    const turned = step(mapDecisions(state, outTurned), event, context);
+    const isTurned = ({ outSinceMs }: Decision): boolean => outSinceMs < 0;
+    return { ...turned, state: mapDecisions(turned.state, (each) => (isTurned(each) ? outTurned(each) : each)) };
+  }),
   broken('judges in the middle of a rollout', 'I7 shape', () => (state, event, context) => {
     return step(state, event, { ...context, timing: { ...context.timing, longestChangeMs: 0 } });
   }),
@@ -140,6 +154,9 @@ export const brokenSteps: readonly BrokenSteps[] = [
   ),
   after('starts the ramp anew at every step', 'I12 weights', ({ state }) =>
     mapDecisions(state, (each) => (each.state === 'ramping' && each.step > 1 ? { ...each, step: 0 } : each)),
+  ),
+  after('gives a probe half of the traffic', 'I12 raised', ({ state }) =>
+    mapDecisions(state, (each) => (each.minWeight > 0 ? { ...each, minWeight: 50 } : each)),
   ),
   serving('gives half of a percent', 'I12 whole', (endpoints) =>
     endpoints.map((each) => ({ ...each, weight: each.weight / 200 })),
@@ -203,6 +220,10 @@ export const brokenSteps: readonly BrokenSteps[] = [
     freeze === undefined ? state : { ...state, freeze },
   ),
 ];
+
+function outTurned(decision: Decision): Decision {
+  return { ...decision, outSinceMs: -decision.outSinceMs };
+}
 
 const guilty: Verdict = { kind: 'anomalous', severity: 2, value: 2, bound: 1, reason: 'no data' };
 

@@ -14,7 +14,7 @@ export function drawPolicy(random: Random): Policy {
     },
     proximity: random.pick(['None', 'Zone', 'Node']),
     warmUpMs: random.pick([0, 120_000]),
-    breakers: random.some(['errors', 'price', 'watch'], 0.8).map((name) => drawBreaker(random, name)),
+    breakers: random.some(['errors', 'price', 'watch', 'share'], 0.7).map((name) => drawBreaker(random, name)),
     combine: random.pick(['Any', 'Any', 'All']),
     budget: {
       minAvailableCount: random.int(0, 4),
@@ -32,6 +32,7 @@ export function drawPolicy(random: Random): Policy {
       maxPauseCount: random.int(0, 2),
       maxEvictionsPerHour: random.pick([0, 1, 2, 5, 5]),
       resetAfterMs: random.pick([0, 60_000, 600_000]),
+      ...random.pick([{}, { onStarved: 'Restore' }, { onStarved: 'Pause' }] as const),
       ramp: {
         weights: random.pick([[100], [5, 100], [5, 25, 50, 100], [1, 2, 50, 50, 100], [40, 100]]),
         stepPeriodMs: random.pick([1_000, 10_000]),
@@ -60,9 +61,11 @@ function drawBreaker(random: Random, name: string): Breaker {
     confirm: { of, atLeast: random.int(1, of) },
     onNoData: random.pick(['Hold', 'Healthy']),
     detector:
-      name === 'price'
-        ? deviationOf({ maxDeviationPercent: random.pick([10, 50, 150]) })
-        : { kind: 'threshold', query: name, operator: '>', value: 150, ...(isLong ? { longQuery: name } : {}) },
+      name === 'share'
+        ? { kind: 'ratio', bad: name, total: 'all', minRequests: 30, minBad: 5, sensitivity: 0.005 }
+        : name === 'price'
+          ? deviationOf({ maxDeviationPercent: random.pick([10, 50, 150]) })
+          : { kind: 'threshold', query: name, operator: '>', value: 150, ...(isLong ? { longQuery: name } : {}) },
     lookbackMs: random.pick(isLong ? [4_000, 30_000, 600_000] : [0, 4_000, 30_000]),
     ...(isLong ? { suspectLookbackMs: random.pick([0, 4_000]) } : {}),
     ...(isGrouped ? { groupBy } : {}),

@@ -10,6 +10,9 @@ import type { Policy } from '../../engine/policy/policy.ts';
 import { defaultTiming, type StepContext } from '../../engine/rotation/context.ts';
 import type { Command, RotationEvent } from '../../engine/rotation/event.ts';
 import { fromRecord, type ServiceRecord, toRecord } from '../../engine/rotation/record.ts';
+import { isOut } from '../../engine/rotation/decision.ts';
+import { weightOf } from '../../engine/rotation/ramp.ts';
+import { guidanceOf } from '../../engine/rotation/unguided.ts';
 import { initialState, type ServiceState } from '../../engine/rotation/state.ts';
 import { type Step, step } from '../../engine/rotation/step.ts';
 import { nextWakeMs } from '../../engine/rotation/time.ts';
@@ -17,7 +20,7 @@ import { deepFreeze } from '../support/frozen.ts';
 import { randomFrom } from '../support/random.ts';
 import { drawPolicy, many } from './draw-policy.ts';
 import type { History } from './history.ts';
-import { assignmentOf, backendOf, evidenceOf, fleetOf, judgementOf, type Value } from '../support/world.ts';
+import { assignmentOf, backendOf, countsOf, evidenceOf, fleetOf, judgementOf, type Value } from '../support/world.ts';
 
 /** One step, with everything it was given. */
 export interface Moment extends Step {
@@ -91,7 +94,7 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
     canReduce: true,
     globalVelocity: Number.POSITIVE_INFINITY,
     globallySuspended: false,
-    timing: defaultTiming,
+    timing: { ...defaultTiming, patienceMs: random.pick([20_000, 300_000]) },
   };
   let isAfterCrash = false;
   /** Of the pods that are made from now on; 0: the labels of pods are not known. */
@@ -101,6 +104,8 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
   );
   let born = backends.length;
   let broken: ReadonlySet<string> = new Set();
+  /** Get no traffic while they have less than full weight. */
+  let idle: ReadonlySet<string> = new Set();
 
   function happen(event: RotationEvent): void {
     const full = { ...context, now };
@@ -132,9 +137,23 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
   };
 
   function measure(id: string): Value {
+    if (idle.has(id) && isOut(state.enforced.decisions.get(backendId(id)))) return undefined;
     if (random.chance(0.08)) return random.pick<Value>([undefined, 'NaN', '+Inf', 'histogram']);
     return broken.has(id) ? random.int(200, 400) : random.int(95, 105);
   }
+
+  /** What a ratio counts: much of those that serve, a trickle of those on their way back, and nothing of the idle. */
+  const counted = (): Extract<Evidence, { kind: 'samples' }> =>
+    countsOf(
+      Object.fromEntries(
+        backends.map(({ id }) => {
+          const decision = state.enforced.decisions.get(id);
+          const weight = decision === undefined ? 100 : weightOf(decision, guidanceOf(state).activator.ramp);
+          const total = idle.has(id) && weight < 100 ? 0 : Math.round(random.int(100, 300) * (weight / 100));
+          return [id, [Math.round(total * (broken.has(id) ? random.int(30, 60) / 100 : 0)), total] as const];
+        }),
+      ),
+    );
 
   const seen = (): Extract<Evidence, { kind: 'samples' }> =>
     evidenceOf(Object.fromEntries(backends.map(({ id }) => [id, measure(id)])));
@@ -144,7 +163,9 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
       ? { kind: 'unusable', reason: 'timeout' }
       : random.chance(0.05)
         ? evidenceOf({})
-        : { ...seen(), long: seen().samples };
+        : name === 'share'
+          ? counted()
+          : { ...seen(), long: seen().samples };
     const event = judgementOf(state, name, evidence, now, now - random.int(0, 2_000));
     if (event !== undefined) happen(event);
   }
@@ -234,6 +255,7 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
 
   function changeHealth(): void {
     const names = backends.map(({ id }) => id);
+    if (random.chance(0.2)) idle = new Set(random.some(names, random.pick([0, 0.3, 0.8])));
     switch (random.pick(['one', 'one', 'some', 'cohort', 'cohort', 'most', 'all', 'none', 'none'])) {
       case 'one':
         broken = new Set([...broken, ...(names.length === 0 ? [] : [random.pick(names)])]);
@@ -347,6 +369,7 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
 
   /** Nothing is wrong any more; what is out has the time to come back. */
   broken = new Set();
+  idle = new Set();
   backends = backends.filter(({ terminating }) => !terminating).map((backend) => ({ ...backend, ready: true }));
   context = { ...context, canReduce: true, globalVelocity: Number.POSITIVE_INFINITY };
   toggleSuspension(false);
@@ -354,7 +377,9 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
   for (let round = 0; round < 100; round++) {
     pass(minute);
     for (const { name } of state.policy?.breakers ?? []) {
-      const event = judgementOf(state, name, evidenceOf(Object.fromEntries(backends.map(({ id }) => [id, 100]))), now);
+      const each = <V>(value: V) => Object.fromEntries(backends.map(({ id }) => [id, value]));
+      const well = name === 'share' ? countsOf(each([0, 100] as const)) : evidenceOf(each(100));
+      const event = judgementOf(state, name, well, now);
       if (event !== undefined) happen(event);
     }
   }

@@ -2,7 +2,7 @@
 import type { Evidence } from '../../engine/breakers/judge.ts';
 import type { Sample } from '../../engine/metrics/source.ts';
 import { type Backend, backendId, type Fleet, serviceKey } from '../../engine/model.ts';
-import type { Decision, RotationState } from '../../engine/rotation/decision.ts';
+import { type Decision, type RotationState, unraised } from '../../engine/rotation/decision.ts';
 import type { ActivatorPolicy, Breaker, BudgetPolicy, Detector, Policy } from '../../engine/policy/policy.ts';
 
 export const service = serviceKey('shop', 'pricer');
@@ -38,6 +38,7 @@ export function decisionOf(name: string, state: RotationState, change: Partial<D
     step: 0,
     retries: 0,
     healthyMs: 0,
+    ...unraised,
     closed: false,
     cause: { kind: 'manual', verb: 'eject', actor: 'ana', reason: 'disk' },
     returning: { kind: 'evidence' },

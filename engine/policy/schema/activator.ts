@@ -54,6 +54,15 @@ export const Activator = Type.Object(
         whenAbsent: defaults.activator.maxEvictionsPerHour,
       }),
     ),
+    onStarved: Type.Optional(
+      choice(['Hold', 'Restore', 'Pause'], {
+        description:
+          'What becomes of a backend on its way back that gets too little traffic to be judged, even at 25 % of its weight: ' +
+          'Hold leaves it there until there is enough; Restore brings it back by time, unless it turns out anomalous; Pause ' +
+          'takes it out until a person restores it.',
+        default: defaults.activator.onStarved,
+      }),
+    ),
     ramp: Type.Optional(
       Type.Object(
         {

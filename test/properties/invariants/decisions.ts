@@ -39,6 +39,7 @@ export function seqGrows({ before, state }: Moment): void {
 /** All of a decision but what needs no stamp: gathered health, and times that a clock set back pulls along. */
 function meaning({
   healthyMs: _,
+  starvedMs: _starved,
   sinceMs: _since,
   outSinceMs: _out,
   evidenceFromMs: _from,

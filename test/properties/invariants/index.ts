@@ -8,6 +8,7 @@ import * as choice from './choice.ts';
 import * as decisions from './decisions.ts';
 import * as evidence from './evidence.ts';
 import * as guards from './guards.ts';
+import * as probes from './probes.ts';
 import * as served from './served.ts';
 import * as steps from './steps.ts';
 
@@ -53,12 +54,13 @@ export const invariants: readonly Invariant[] = [
       each(evidence.convictedByFreshEvidence),
       each(evidence.stepsAreEarned),
       each(steps.silenceChangesNothing),
+      each(probes.raisedForWantOfTraffic),
     ],
   },
   {
     id: 'I7',
-    says: 'New ejections stay within the velocity of the Service and that of all together; while too much is bad at once nobody goes and nobody steps up; while the fleet changes its shape nobody new goes',
-    ofSteps: [served.velocityKeeper, evidence.holdKeeper, guards.shapeKeeper],
+    says: 'New ejections stay within the velocity of the Service and that of all together; while too much is bad at once nobody goes and nobody steps up; while the fleet changes its shape nobody new goes. Few probe at once, and who has been out longest goes first',
+    ofSteps: [served.velocityKeeper, evidence.holdKeeper, guards.shapeKeeper, each(probes.probesAreFew)],
   },
   {
     id: 'I8',
@@ -83,7 +85,7 @@ export const invariants: readonly Invariant[] = [
   {
     id: 'I12',
     says: 'Weights are whole numbers from 1 to 100, and on the way back they only rise',
-    ofSteps: [each(decisions.rampsRise), each(served.weightsAreWhole)],
+    ofSteps: [each(decisions.rampsRise), each(served.weightsAreWhole), each(probes.raisedToAQuarter)],
   },
   {
     id: 'I13',
