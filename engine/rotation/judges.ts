@@ -13,11 +13,13 @@ export function judgesOf({ policy }: ServiceState, track: TrackName, { cause }: 
   return policy.combine === 'All' || accusers.length === 0 ? acting : accusers;
 }
 
-/** Windows that a verdict may take, where five minutes are not enough for them. */
+/** Windows, or evaluations, that a verdict may take, where five minutes are not enough for them. */
 const patientWindows = 5;
 
 /** How long a verdict on it may be due before something has to happen, in milliseconds. */
 export function patienceMs(state: ServiceState, track: TrackName, decision: Decision, timing: Timing): number {
   const [judge] = judgesOf(state, track, decision);
-  return Math.max(timing.patienceMs, patientWindows * (judge?.suspectLookbackMs ?? judge?.lookbackMs ?? 0));
+  if (judge === undefined) return timing.patienceMs;
+  const { evaluationPeriodMs, lookbackMs, suspectLookbackMs = lookbackMs } = judge;
+  return Math.max(timing.patienceMs, patientWindows * Math.max(suspectLookbackMs, evaluationPeriodMs));
 }

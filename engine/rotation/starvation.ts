@@ -9,7 +9,7 @@
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { awaitsEvidence, type Decision, isOut } from './decision.ts';
 import type { Circumstances } from './guards.ts';
-import { hasMoved } from './evidence.ts';
+import { hasMoved, verdictNow } from './evidence.ts';
 import { judgesOf, patienceMs } from './judges.ts';
 import { maxRaisedWeight, rampByTime, weightOf } from './ramp.ts';
 import type { LastJudgement, ServiceState, TrackName } from './state.ts';
@@ -34,7 +34,8 @@ export function feedStarved(
     const [judge] = judgesOf(before, track, decision);
     const isItsJudge = judge?.name === speaker.name && !hasMoved(judgement, decision.backend);
     if (!awaitsEvidence(decision) || !isItsJudge) continue;
-    const kind = judgement.verdicts.get(decision.backend)?.kind;
+    // Only windows that lie wholly at this step: that others say nothing of it is no matter of traffic.
+    const kind = verdictNow(before, track, judgement, decision.backend)?.kind;
     if (kind === 'normal' || kind === 'anomalous') {
       state = fed(state, track, decision, work);
     } else if (kind === 'insufficient') {
