@@ -38,7 +38,7 @@ export function writePage(machine: string, played: readonly Played[]): void {
 
 function markdown(machine: string, played: readonly Played[]): string {
   return [
-    `Measured on ${machine}.`,
+    `Measured on ${new Date().toISOString().slice(0, 10)}, on ${machine}. The latest request was sent ${latestSendMs(played)} ms late.`,
     summary(played),
     ...played.map(section),
     '## What they were told',
@@ -47,6 +47,10 @@ function markdown(machine: string, played: readonly Played[]): string {
     'The policy of Kubervisor, which serves all scenarios but those that show how theirs differs:',
     yaml(standardSpec),
   ].join('\n\n');
+}
+
+function latestSendMs(played: readonly Played[]): number {
+  return Math.max(...played.map(({ recording }) => recording.latestSendMs));
 }
 
 /** For a terminal. */

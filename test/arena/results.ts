@@ -6,7 +6,7 @@ import type { Recording } from './recording.ts';
 import type { Scenario } from './scenario.ts';
 
 const root = join(import.meta.dirname, '../..');
-const folder = join(root, 'node_modules/.cache/kubervisor/arena');
+const usualFolder = join(root, 'node_modules/.cache/kubervisor/arena');
 
 export interface Results {
   /** Undefined unless the same source recorded the same scenario. */
@@ -19,7 +19,13 @@ interface Kept {
   readonly recording: Recording;
 }
 
-export function openResults({ fresh }: { readonly fresh: boolean }): Results {
+export interface ResultsOptions {
+  /** Forgets what is there. */
+  readonly fresh: boolean;
+  readonly folder?: string;
+}
+
+export function openResults({ fresh, folder = usualFolder }: ResultsOptions): Results {
   if (fresh) rmSync(folder, { recursive: true, force: true });
   const source = sourceHash();
   const fileOf = ({ name }: Scenario): string => join(folder, `${name}.json`);
