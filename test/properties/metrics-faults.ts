@@ -29,7 +29,8 @@ export function measure({ breaker, fleet, atMs, fault, isBroken, random }: Measu
     evidenceOf(Object.fromEntries(fleet.backends.map(({ id }) => [id, valueOf(id)])));
 
   function valueOf(id: string): Value {
-    const value = isBroken(id) ? random.int(200, 400) : random.int(95, 105);
+    // Well within half of the smallest deviation that a policy allows, or a level would never be agreed on.
+    const value = isBroken(id) ? random.int(200, 400) : random.int(98, 102);
     switch (fault) {
       case 'nan':
         return 'NaN';
