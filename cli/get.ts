@@ -5,7 +5,7 @@ import { connect, type Query } from './client.ts';
 import type { Context } from './context.ts';
 import { example, printJson, readService, type ServiceOptions, serviceCommand, servicePath } from './options.ts';
 import { printable } from './printable.ts';
-import { breakersTable, servicesTable } from './service-table.ts';
+import { breakersTable, groupsTable, servicesTable } from './service-table.ts';
 import { widthOf } from './table.ts';
 
 interface Options extends ServiceOptions {
@@ -31,6 +31,7 @@ async function show(service: string | undefined, options: Options, context: Cont
     if (options.output === 'json') return printJson(context, response);
     context.stdout.write(servicesTable([response.service], { width }));
     context.stdout.write(breakersTable(response.service, context.now(), { width }));
+    context.stdout.write(groupsTable(response.service, { width }));
     return;
   }
   const response = await client.get<ListResponse>('/services', { namespace: options.namespace });

@@ -1,5 +1,5 @@
 /** Services and their breakers as tables. */
-import type { BreakerView, ServiceView } from '../engine/admin/messages.ts';
+import type { BreakerView, GroupView, ServiceView } from '../engine/admin/messages.ts';
 import { ageText, type Column, defaultWidth, numberText, table, type TableOptions } from './table.ts';
 
 const serviceColumns: readonly Column<ServiceView>[] = [
@@ -25,6 +25,18 @@ const breakerColumns: readonly Column<BreakerView & { readonly now: number }>[] 
   { header: 'WHY', cell: whyOf },
 ];
 
+const groupColumns: readonly Column<GroupView & { readonly breaker: string }>[] = [
+  { header: 'BREAKER', cell: ({ breaker }) => breaker },
+  { header: 'GROUP', cell: ({ key }) => key },
+  { header: 'SIZE', cell: ({ size }) => String(size) },
+  { header: 'OUTCOME', cell: ({ outcome }) => outcome },
+  { header: 'BASELINE', cell: ({ baseline }) => numberText(baseline) },
+  { header: 'REST', cell: ({ againstRest }) => againstRest },
+  { header: 'VALUE', cell: ({ value }) => numberText(value) },
+  { header: 'BOUND', cell: ({ bound }) => numberText(bound) },
+  { header: 'WHY', cell: ({ reason, againstRestReason }) => (reason === '' ? againstRestReason : reason) },
+];
+
 export function servicesTable(services: readonly ServiceView[], options: Partial<TableOptions> = {}): string {
   const sorted = services.toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
   return table(serviceColumns, sorted, { width: defaultWidth, ...options });
@@ -35,6 +47,12 @@ export function breakersTable({ breakers }: ServiceView, now: number, options: P
   if (breakers.length === 0) return '';
   const rows = breakers.map((breaker) => ({ ...breaker, now }));
   return `\n${table(breakerColumns, rows, { width: defaultWidth, ...options })}`;
+}
+
+/** Empty where no breaker has groups. */
+export function groupsTable({ breakers }: ServiceView, options: Partial<TableOptions> = {}): string {
+  const rows = breakers.flatMap(({ name, groups }) => groups.map((group) => ({ ...group, breaker: name })));
+  return rows.length === 0 ? '' : `\n${table(groupColumns, rows, { width: defaultWidth, ...options })}`;
 }
 
 function outOf({ ejected, probing, ramping, paused, evicted }: ServiceView['summary']): number {
@@ -67,10 +85,6 @@ function statusOf({ policy, suspension, freeze, budget, breakers, summary }: Ser
 
 function whyOf(breaker: BreakerView): string {
   if (breaker.reason !== '') return breaker.reason;
-  const moved = breaker.groups.find(({ outcome }) => outcome === 'fleet-wide');
-  if (moved !== undefined) return `group ${moved.key}: ${moved.reason}`;
-  const apart = breaker.groups.find(({ againstRest }) => againstRest === 'anomalous');
-  if (apart !== undefined) return `group ${apart.key}: ${apart.againstRestReason}`;
   return breaker.evaluations <= breaker.settle ? settlingText(breaker) : '';
 }
 

@@ -286,6 +286,13 @@ describe('a group as a whole against the rest', () => {
       expect(ratios([...counts(50), ...counts(50)], counts(60)).canary?.kind).toBe('normal');
       expect(ratios([...counts(5), ...counts(5)], counts(9)).canary?.kind).toBe('normal');
     });
+    it('takes no chance for a difference: twice the share in a few requests', () => {
+      const stable = counts(2);
+      expect(ratios([...stable, ...stable], [4, 4, 4, 5], 30).canary).toMatchObject({
+        kind: 'normal',
+      });
+      expect(ratios([...stable, ...stable], [8, 8, 8, 10], 30).canary?.kind).toBe('anomalous');
+    });
     it('needs requests on both sides', () => {
       expect(ratios([0, 0, 0, 0], counts(1), 2).canary).toEqual({
         kind: 'insufficient',

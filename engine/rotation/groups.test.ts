@@ -141,6 +141,21 @@ describe('the baselines of groups', () => {
     w.evaluate(usual({ c1: 7, c2: 7, c3: 7 }));
     expect(levelsIn(recordOf(w))).toHaveProperty('version=c', 7);
   });
+  it('of counted events are not written before either, though they begin with the first window', () => {
+    const detector = { kind: 'ratio', bad: 'b', total: 't', minRequests: 30, minBad: 5, sensitivity: 0.005 } as const;
+    const errors = breakerOf({ name: 'price', detector, groupBy: ['version'] });
+    const { w } = shop({ settle: 3, breakers: [errors] });
+    const see = () => w.evaluate({ ...evidenceOf(w.all(10)), total: evidenceOf(w.all(1_000)).samples });
+    for (let evaluation = 0; evaluation < 3; evaluation += 1) see();
+    expect(Object.keys(levelsIn(recordOf(w)) ?? {})).toEqual(['version=a', 'version=b']);
+    w.fleet([...fleet, pod('c1', 'c'), pod('c2', 'c'), pod('c3', 'c')]);
+    see();
+    expect(w.state.breakers.get('price')?.baseline.groups?.get('version=c')?.level).toBeCloseTo(0.01, 3);
+    expect(levelsIn(recordOf(w))).not.toHaveProperty('version=c');
+    see();
+    see();
+    expect(levelsIn(recordOf(w))).toHaveProperty('version=c');
+  });
   it('go with the last backend of their group', () => {
     const { w, usual } = shop();
     w.remove('b2', 'b3', 'b4');
