@@ -2,6 +2,7 @@
  * Why a backend is out, or why it is not: the chain from verdicts to what is served, in the order in which it is
  * decided. It reads the same records the decision was made from, so it cannot tell another story.
  */
+import { describeCoverage } from '../breakers/coverage.ts';
 import { human } from '../breakers/statistics.ts';
 import { describeHeld } from '../budget/held.ts';
 import type { Backend } from '../model.ts';
@@ -9,6 +10,7 @@ import { formatDuration } from '../policy/duration.ts';
 import type { Policy } from '../policy/policy.ts';
 import { describeCohort } from '../rotation/cohort.ts';
 import type { Timing } from '../rotation/context.ts';
+import { isPartial } from '../rotation/evidence.ts';
 import { cohortIn, isCorrelated, isYoungFleet, velocityLeft } from '../rotation/guards.ts';
 import { shapeChangeOf } from '../rotation/shape.ts';
 import type { ServiceState } from '../rotation/state.ts';
@@ -163,6 +165,7 @@ function activeGuards(state: ServiceState, policy: Policy, context: WhyContext):
   return [
     ...(state.freeze === undefined ? [] : [describeHeld('frozen')]),
     ...settling,
+    ...describePartial(state, policy),
     ...(isCorrelated(state, policy, 'enforced', now, timing)
       ? [`${describeHeld('hold-above')} (holdAbovePercent ${holdAbovePercent})`]
       : []),
@@ -171,6 +174,14 @@ function activeGuards(state: ServiceState, policy: Policy, context: WhyContext):
     ...describeShapeChange(state, context),
     ...(velocityLeft(state, policy, 'enforced', now, timing) === 0 ? [describeHeld('velocity')] : []),
   ];
+}
+
+function describePartial(state: ServiceState, policy: Policy): readonly string[] {
+  return policy.breakers.flatMap(({ name }) => {
+    const usable = state.breakers.get(name)?.usable;
+    if (usable?.coverage === undefined || !isPartial(usable)) return [];
+    return [`${name}: ${describeHeld('coverage', describeCoverage(usable.coverage))}`];
+  });
 }
 
 function describeShapeChange(state: ServiceState, { now, timing }: WhyContext): readonly string[] {

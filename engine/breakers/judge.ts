@@ -2,6 +2,7 @@
 import type { BackendId } from '../model.ts';
 import type { Breaker } from '../policy/policy.ts';
 import type { Baseline } from './baseline.ts';
+import { coverageOf, hasSeries, isJudgedBy } from './coverage.ts';
 import { compareDeviation, judgeDeviation } from './deviation.ts';
 import { type CountReading, type Counts, ratioCounts } from './counts.ts';
 import { discreteCounts, judgeShare } from './discrete.ts';
@@ -29,6 +30,8 @@ export type Evidence =
   | { readonly kind: 'verdicts'; readonly verdicts: ReadonlyMap<BackendId, Verdict> }
   | { readonly kind: 'unusable'; readonly reason: string };
 
+type UsableEvidence = Exclude<Evidence, { kind: 'unusable' }>;
+
 export interface JudgeContext {
   readonly breaker: Breaker;
   readonly subjects: readonly Subject[];
@@ -55,7 +58,18 @@ export function judge(context: JudgeContext, evidence: Evidence): Judged {
       ? judgeSamples(context, evidence)
       : { judgement: judgedVerdicts(context, evidence.verdicts), baseline: context.baseline };
   const sized = evidence.kind === 'samples' ? sizedByActivity(context, judged.judgement, evidence) : judged.judgement;
-  return { ...judged, judgement: withSilence(context, sized) };
+  return { ...judged, judgement: withCoverage(context, withSilence(context, sized), evidence) };
+}
+
+function withCoverage({ subjects }: JudgeContext, judgement: Judgement, evidence: UsableEvidence): Judgement {
+  if (judgement.kind === 'unusable') return judgement;
+  const coverage = coverageOf(subjects, (id) =>
+    evidence.kind === 'samples'
+      ? // A series of bad events begins with the first of them: the total tells who is there.
+        hasSeries([evidence.total ?? evidence.samples, evidence.activity], id)
+      : isJudgedBy(evidence.verdicts.get(id)),
+  );
+  return { ...judgement, coverage };
 }
 
 /** Twice the least that counts: traffic is never even, and a probe that is often idle has no say. */
@@ -191,7 +205,10 @@ function judgeEach(subjects: readonly Subject[], verdict: (id: BackendId, role: 
 }
 
 function judgedVerdicts(context: JudgeContext, given: ReadonlyMap<BackendId, Verdict>): Judgement {
-  return judgeEach(context.subjects, (id) => given.get(id) ?? { kind: 'insufficient', reason: 'no verdict' });
+  return judgeEach(
+    context.subjects,
+    (id) => given.get(id) ?? { kind: 'insufficient', reason: 'no verdict', unseen: true },
+  );
 }
 
 /** A backend that did less than `activity.min` in the window has no say: its value is noise, or left over. */

@@ -1,5 +1,6 @@
 /** What a breaker says. Only `anomalous` may take a backend out; everything else changes nothing. */
 import type { BackendId } from '../model.ts';
+import type { Coverage } from './coverage.ts';
 import type { Trial } from './trial.ts';
 
 export type Verdict =
@@ -25,6 +26,8 @@ export type Verdict =
       readonly reason: string;
       /** With onNoData: Healthy, silence ends a serving backend's streak. It is never evidence for a step up. */
       readonly clearsStreak?: true;
+      /** There is nothing of it at all, as opposed to too little. */
+      readonly unseen?: true;
     }
   | { readonly kind: 'error'; readonly reason: string };
 
@@ -46,6 +49,8 @@ export type Judgement =
       readonly groups?: readonly GroupJudgement[];
       /** With groupBy: why nobody at all could be judged. */
       readonly reason?: string;
+      /** Absent: nobody counted, so all of it. */
+      readonly coverage?: Coverage;
     }
   /** The fleet as a whole moved: a dependency or the metric itself is wrong, not an endpoint. */
   | {
@@ -54,6 +59,7 @@ export type Judgement =
       readonly verdicts: ReadonlyMap<BackendId, Verdict>;
       /** With groupBy, by key: all of them moved. */
       readonly groups?: readonly GroupJudgement[];
+      readonly coverage?: Coverage;
     }
   /** Nothing could be judged: query failed, source warming. */
   | { readonly kind: 'unusable'; readonly reason: string };

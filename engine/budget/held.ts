@@ -5,6 +5,8 @@ export type HeldCause =
   | 'frozen'
   /** The policy is new or edited and still observes. */
   | 'settling'
+  /** The breaker has data of too little of the fleet. */
+  | 'coverage'
   /** One more out would break the floor or maxEjectedPercent. */
   | 'budget'
   /** Too many new ejections of this Service in the velocity window. */
@@ -40,6 +42,7 @@ export function describeHeld(cause: HeldCause, detail?: string): string {
 const descriptions: Readonly<Record<HeldCause, string>> = {
   frozen: 'the Service is frozen by a person',
   settling: 'the policy is new or edited and still observes',
+  coverage: 'too much of the fleet has no data',
   budget: 'the budget is used up',
   velocity: 'too many new ejections of this Service in a short time',
   'global-velocity': 'too many new ejections over all Services in this minute',

@@ -79,7 +79,7 @@ function readVerdicts(answer: Static<typeof verdictsSchema>, backends: readonly 
     collect.add(name.by, name.text, verdictOf(entry), 'refuse');
   }
   const windowMs = answer.windowSeconds === undefined ? undefined : Math.round(answer.windowSeconds * 1000);
-  return collect.result({ kind: 'insufficient', reason: 'the custom service gave no verdict' }, windowMs);
+  return collect.result({ kind: 'insufficient', reason: 'the custom service gave no verdict', unseen: true }, windowMs);
 }
 
 type VerdictEntry = Static<typeof verdictEntrySchema>;

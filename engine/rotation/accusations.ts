@@ -1,11 +1,12 @@
 /** Whom the breakers of a track find anomalous, alone or all together, and whether they may act on it. */
+import { describeCoverage } from '../breakers/coverage.ts';
 import type { Verdict } from '../breakers/verdict.ts';
 import type { Candidate } from '../budget/plan.ts';
 import { type BackendId, members } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { describeCohort } from './cohort.ts';
 import { isSuspect } from './decision.ts';
-import { hasMoved, verdictNow } from './evidence.ts';
+import { hasMoved, isPartial, verdictNow } from './evidence.ts';
 import { type Circumstances, type CurrentJudgement, currentJudgements, guardAgainst } from './guards.ts';
 import type { Refusal } from './hold.ts';
 import type { ServiceState, TrackName } from './state.ts';
@@ -81,8 +82,8 @@ function worstOf(found: readonly Accusation[]): Accusation {
 
 function together(found: readonly Accusation[]): Accusation {
   const worst = found.reduce((known, each) => (each.severity > known.severity ? each : known));
-  const guard = found.find((each) => each.guard !== undefined)?.guard;
-  return { ...worst, guard, agreed: found.filter((each) => each !== worst) };
+  const { guard, detail } = found.find((each) => each.guard !== undefined) ?? worst;
+  return { ...worst, guard, detail, agreed: found.filter((each) => each !== worst) };
 }
 
 /** Whether the breaker has a part in it: what others said a moment ago is acted upon when one of them speaks. */
@@ -110,7 +111,12 @@ function accuse(
     policy.settle,
     suspected ? { ...facts, young: false, changing: undefined } : facts,
   );
-  return { id, breaker: breaker.name, severity: verdict.severity, guard, verdict, by: breaker, agreed: [] };
+  const accusation = { id, breaker: breaker.name, severity: verdict.severity, verdict, by: breaker, agreed: [] };
+  // Who is on its way back has its place out already.
+  if (guard !== undefined || suspected || last.coverage === undefined || !isPartial(last)) {
+    return { ...accusation, guard };
+  }
+  return { ...accusation, guard: 'coverage', detail: describeCoverage(last.coverage) };
 }
 
 function outweighs(a: Accusation, b: Accusation): boolean {

@@ -1,4 +1,5 @@
 /** Which samples speak about a backend as it is now. */
+import { isCovered } from '../breakers/coverage.ts';
 import type { Verdict } from '../breakers/verdict.ts';
 import type { BackendId, EpochMs } from '../model.ts';
 import type { LastJudgement, ServiceState, TrackName } from './state.ts';
@@ -44,4 +45,9 @@ export function windowStartOf(
 export function hasMoved({ kind, groups }: LastJudgement, backend: BackendId): boolean {
   if (kind === 'fleet-wide') return true;
   return groups?.some((group) => group.kind === 'fleet-wide' && group.members.includes(backend)) === true;
+}
+
+/** It has data of too little of the fleet: it may take nobody new out, and lets nobody further up. */
+export function isPartial({ coverage }: Pick<LastJudgement, 'coverage'>): boolean {
+  return coverage !== undefined && !isCovered(coverage);
 }

@@ -77,6 +77,7 @@ function recordJudgement(
     ...window,
     receivedAtMs: now,
     ...(judgement.kind === 'unusable' || judgement.groups === undefined ? {} : { groups: judgement.groups }),
+    ...(judgement.kind === 'unusable' || judgement.coverage === undefined ? {} : { coverage: judgement.coverage }),
     verdicts,
   };
   // While the fleet as a whole moves, or a group, no streak in it means anything: it starts anew afterwards.

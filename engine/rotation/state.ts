@@ -1,5 +1,6 @@
 /** Everything the engine knows about one Service between two events. Plain, immutable data. */
 import { type Baseline, noBaseline } from '../breakers/baseline.ts';
+import type { Coverage } from '../breakers/coverage.ts';
 import type { Trial } from '../breakers/trial.ts';
 import type { GroupJudgement, Verdict } from '../breakers/verdict.ts';
 import type { Peak } from '../budget/base.ts';
@@ -113,6 +114,7 @@ export interface LastJudgement {
   readonly windowStartMs: EpochMs;
   /** With groupBy, by key. */
   readonly groups?: readonly GroupJudgement[];
+  readonly coverage?: Coverage;
   /** Verdicts as used: those that do not speak of the backend's present are `insufficient`. */
   readonly verdicts: ReadonlyMap<BackendId, Verdict>;
 }

@@ -4,12 +4,12 @@ import type { Breaker, Policy } from '../policy/policy.ts';
 import { type Accusations, isAccuser, refusalOf } from './accusations.ts';
 import { convict } from './conviction.ts';
 import { awaitsEvidence, cohortNameOf, isSuspect } from './decision.ts';
-import { hasMoved, verdictNow } from './evidence.ts';
+import { hasMoved, isPartial, verdictNow } from './evidence.ts';
 import { type Circumstances, currentJudgements } from './guards.ts';
 import type { Refusal } from './hold.ts';
 import { judgesOf } from './judges.ts';
 import { stepIsOver, stepUp } from './ramp.ts';
-import type { ServiceState, TrackName } from './state.ts';
+import type { LastJudgement, ServiceState, TrackName } from './state.ts';
 import { forget, sortedDecisions, updateTrack, type Work } from './work.ts';
 
 /**
@@ -42,13 +42,7 @@ export function judgeSuspects(
       const cohort = cohortNameOf(decision);
       const conviction = { backend, breaker, verdict, kind: 'repeated', retries, agreed, cohort } as const;
       state = convict(state, track, policy, conviction, work);
-    } else if (
-      accusation === undefined &&
-      !hasMoved(judgement, backend) &&
-      !facts.correlated &&
-      !facts.frozen &&
-      awaitsEvidence(decision)
-    ) {
+    } else if (accusation === undefined && awaitsEvidence(decision) && maySpeakFor(judgement, backend, facts)) {
       const isNormal = verdictNow(before, track, judgement, backend)?.kind === 'normal';
       const mayAcquit = judgesOf(before, track, decision).includes(speaker);
       if (isNormal && mayAcquit && stepIsOver(decision, ramp, work.context.now)) {
@@ -57,6 +51,10 @@ export function judgeSuspects(
     }
   }
   return { state, refusals };
+}
+
+function maySpeakFor(judgement: LastJudgement, backend: BackendId, facts: Circumstances): boolean {
+  return !hasMoved(judgement, backend) && !isPartial(judgement) && !facts.correlated && !facts.frozen;
 }
 
 /** With `combine: All` one breaker that finds it normal speaks for it, whatever the others say. */

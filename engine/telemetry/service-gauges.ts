@@ -3,7 +3,7 @@ import { Gauge, type Registry } from 'prom-client';
 import { members } from '../model.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import { isOut } from '../rotation/decision.ts';
-import type { ServiceState } from '../rotation/state.ts';
+import type { LastJudgement, ServiceState } from '../rotation/state.ts';
 import { createCohortGauges } from './cohort-gauges.ts';
 import { type BackendState, backendStates, splitLabels, stateOf } from './service-labels.ts';
 
@@ -22,6 +22,11 @@ export function createServiceGauges(registry: Registry, maxBackendSeries: number
     'When the breaker was evaluated last, usable or not',
     'breaker',
   );
+  const coverage = gauge(
+    'kubervisor_breaker_coverage_ratio',
+    'Share of the backends that serve, are ready and warm of which the breaker had data last',
+    'breaker',
+  );
   const values = gauge('kubervisor_breaker_value', 'What the breaker saw of the backend', 'breaker', 'backend');
   const thresholds = gauge(
     'kubervisor_breaker_threshold',
@@ -30,13 +35,14 @@ export function createServiceGauges(registry: Registry, maxBackendSeries: number
     'backend',
   );
   const cohorts = createCohortGauges(registry);
-  const all = [endpoints, minAvailable, allowed, lastEvaluation, values, thresholds];
+  const all = [coverage, endpoints, minAvailable, allowed, lastEvaluation, values, thresholds];
 
   function showBreakers(state: ServiceState, onlyConspicuous: boolean): void {
     const names = new Map(state.fleet.backends.map(({ id, name }) => [id, name]));
     for (const [breaker, { last }] of state.breakers) {
       if (last === undefined) continue;
       lastEvaluation.set({ ...splitLabels(state), breaker }, last.receivedAtMs / 1000);
+      coverage.set({ ...splitLabels(state), breaker }, shareSeen(last));
       for (const [id, verdict] of last.verdicts) {
         const backend = names.get(id);
         if (backend === undefined || (verdict.kind !== 'normal' && verdict.kind !== 'anomalous')) continue;
@@ -82,4 +88,10 @@ function countVerdicts(states: readonly ServiceState[]): number {
   let count = 0;
   for (const { breakers } of states) for (const { last } of breakers.values()) count += last?.verdicts.size ?? 0;
   return count;
+}
+
+/** Of an evaluation that could not be used nothing was seen; where there is nobody to see, nothing is missing. */
+function shareSeen({ kind, coverage }: LastJudgement): number {
+  if (kind === 'unusable') return 0;
+  return coverage === undefined || coverage.of === 0 ? 1 : coverage.seen / coverage.of;
 }

@@ -76,6 +76,11 @@ export const brokenSteps: readonly BrokenSteps[] = [
   broken('takes the word of one for that of all', 'I6 combine', () =>
     withPolicy((policy) => ({ ...policy, combine: 'Any' })),
   ),
+  broken('believes that it has seen everybody', 'I6 coverage', () => (state, event, context) => {
+    if (event.kind !== 'judgement' || event.judgement.kind === 'unusable') return step(state, event, context);
+    const { coverage: _, ...judgement } = event.judgement;
+    return step(state, { ...event, judgement }, context);
+  }),
   broken('acts before it has settled', 'I6 settle', () => withPolicy((policy) => ({ ...policy, settle: 0 }))),
   broken('steps up at every verdict', 'I6 step up', () =>
     withPolicy(({ activator, ...rest }) => {

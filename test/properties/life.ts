@@ -162,7 +162,9 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
     const evidence: Evidence = random.chance(0.1)
       ? { kind: 'unusable', reason: 'timeout' }
       : random.chance(0.05)
-        ? evidenceOf({})
+        ? evidenceOf(
+            Object.fromEntries(random.some(backends, random.pick([0, 0.5])).map(({ id }) => [id, measure(id)])),
+          )
         : name === 'share'
           ? counted()
           : { ...seen(), long: seen().samples };

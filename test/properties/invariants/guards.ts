@@ -1,9 +1,26 @@
 /** What holds new ejections, found by other means than the engine's. */
-import type { EpochMs } from '../../../engine/model.ts';
+import type { BackendId, EpochMs } from '../../../engine/model.ts';
+import { isOut } from '../../../engine/rotation/decision.ts';
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
 import type { Moment } from '../life.ts';
 import { tracks, transitions } from './moment.ts';
 import { must } from './must.ts';
+
+/** Where more than a fifth of those in service have no sample, and more than one, nobody goes and nobody rises by that. */
+export function partialDataMovesNobody(moment: Moment): void {
+  const { event, before } = moment;
+  if (event.kind !== 'judgement' || event.judgement.kind === 'unusable') return;
+  const isIn = (id: BackendId): boolean => tracks.every((track) => !isOut(before[track].decisions.get(id)));
+  const inService = [...event.judgement.verdicts].filter(([id]) => isIn(id));
+  const silent = inService.filter(([, verdict]) => verdict.kind === 'insufficient' && verdict.reason === 'no sample');
+  if (silent.length <= Math.max(1, inService.length / 5)) return;
+  for (const track of tracks) {
+    const moved = transitions(moment, track).filter(
+      ({ from, why }) => why === 'step-up' || (why === 'anomalous' && from === 'serving'),
+    );
+    must(moved.length === 0, 'I6 coverage', moved);
+  }
+}
 
 /** Evictions asked for, by pod template, and no more of them in an hour than the policy allows. */
 export function evictionKeeper(): (moment: Moment) => void {

@@ -49,12 +49,13 @@ export const invariants: readonly Invariant[] = [
   },
   {
     id: 'I6',
-    says: 'Without data nothing changes: who goes out, and who steps up, does so on a fresh verdict of a breaker that may act',
+    says: 'Without data nothing changes: who goes out, and who steps up, does so on a fresh verdict of a breaker that may act, and has data of most of the fleet',
     ofSteps: [
       each(evidence.convictedByFreshEvidence),
       each(evidence.stepsAreEarned),
       each(steps.silenceChangesNothing),
       each(probes.raisedForWantOfTraffic),
+      each(guards.partialDataMovesNobody),
     ],
   },
   {
