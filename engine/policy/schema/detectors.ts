@@ -115,7 +115,10 @@ const Ratio = Type.Object(
     minBad: Type.Optional(
       integer(
         { min: 1, max: 1_000_000 },
-        { description: 'Bad events under which no backend is anomalous.', default: defaults.ratio.minBad },
+        {
+          description: 'Bad events under which no backend is anomalous. A probe goes out again on fewer.',
+          default: defaults.ratio.minBad,
+        },
       ),
     ),
     sensitivity: Type.Optional(
