@@ -48,7 +48,7 @@ describe('the record of a decision', () => {
     story.effects();
     story.wait(10_000);
     expect(audited(story)).toMatchObject([
-      { action: 'probe', from: 'ejected', to: 'probing', why: 'time-served', outForMs: 10_000 },
+      { action: 'probe', from: 'ejected', to: 'probing', why: 'time-served', weight: 5, outForMs: 10_000 },
     ]);
     story.wait(2000);
     story.judge(all({}));

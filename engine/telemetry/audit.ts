@@ -9,7 +9,9 @@ import { formatDuration } from '../policy/duration.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import type { Decision, RotationState } from '../rotation/decision.ts';
 import type { Effect } from '../rotation/event.ts';
+import { weightOf } from '../rotation/ramp.ts';
 import type { ServiceState } from '../rotation/state.ts';
+import { guidanceOf } from '../rotation/unguided.ts';
 import type { Log } from './log.ts';
 import type { LineSink } from './sink.ts';
 
@@ -61,6 +63,8 @@ export interface AuditRecord {
   /** How far back the query looked. */
   readonly lookbackMs?: number;
   readonly retries?: number;
+  /** Percent of its full weight that it gets from now on; of what is on its way back. */
+  readonly weight?: number;
   /** Since it was taken out. */
   readonly outForMs?: number;
   /** Who asked for it; absent: nobody, the engine decided. */
@@ -109,6 +113,9 @@ export function auditRecord(effect: Effect, state: ServiceState, atMs: EpochMs):
           isNew && decision.cause.kind === 'breaker'
             ? decision.cause.budget
             : describeBudget(budgetOfService(state), servingIn(state, track).length),
+        ...(to === 'probing' || to === 'ramping'
+          ? { weight: weightOf(decision, guidanceOf(state).activator.ramp) }
+          : {}),
         ...(isNew ? {} : { outForMs: Math.max(0, atMs - decision.outSinceMs) }),
         // Why a person did it outweighs what a breaker said when it acted.
         ...effect.by,
