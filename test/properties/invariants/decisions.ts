@@ -90,8 +90,11 @@ export function strikesAreForgiven(moment: Moment): void {
     if (!isJudged(state, track)) continue;
     for (const old of before[track].decisions.values()) {
       const backend = present.get(old.backend);
-      const isFewer = (state[track].decisions.get(old.backend)?.retries ?? 0) < old.retries;
-      if (!isFewer || backend === undefined || backend.terminating) continue;
+      const decision = state[track].decisions.get(old.backend);
+      const isFewer = (decision?.retries ?? 0) < old.retries;
+      // On its way already, it stays where it is, and from now on comes back by time: it was never its fault.
+      const isAcquitted = decision?.returning.kind === 'time' && old.returning.kind === 'evidence';
+      if (!isFewer || isAcquitted || backend === undefined || backend.terminating) continue;
       if (event.kind === 'fleet' && backend.incarnation !== old.incarnation) continue;
       const isTold = transitions(moment, track).some(
         (each) => each.backend === old.backend && each.why !== 'recovered',
