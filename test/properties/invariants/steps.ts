@@ -15,7 +15,8 @@ export function silenceChangesNothing({ before, event, state, context }: Moment)
   const { judgement } = event;
   const saysNothing =
     judgement.kind === 'unusable' ||
-    [...judgement.verdicts.values()].every(({ kind }) => kind === 'insufficient' || kind === 'error');
+    (judgement.kind === 'judged' &&
+      [...judgement.verdicts.values()].every(({ kind }) => kind === 'insufficient' || kind === 'error'));
   if (!saysNothing) return;
   const untouched = step(before, { kind: 'tick' }, context).state;
   for (const track of tracks) {
