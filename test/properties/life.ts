@@ -366,7 +366,7 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
     if (faultKinds.has(what)) faults += 1;
     strike(what);
     replaceEvicted();
-    pass(random.chance(0.1) ? random.int(0, 20) * minute : random.int(0, 8_000));
+    pass(random.chance(0.15) ? random.int(0, 40) * minute : random.int(0, 8_000));
   }
 
   /** Nothing is wrong any more; what is out has the time to come back. */
