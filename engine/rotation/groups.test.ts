@@ -64,12 +64,21 @@ describe('a group as a whole at another level', () => {
     expect(w.stateOf('b1')).toBe('ejected');
   });
   it('evicts nobody of it', () => {
-    const { w, usual } = shop({ eject: { how: 'Drain', closeAfterMs: 20_000, then: 'Evict' } });
+    const { w, usual } = shop({ eject: { how: 'Drain', closeAfterMs: 10_000, then: 'Evict' } });
     w.evaluations(2, usual({ a1: 900, b1: 900 }));
-    w.evaluations(4, usual({ b2: 900, b3: 900, b4: 900 }));
+    w.evaluations(2, usual({ b2: 900, b3: 900, b4: 900 }));
     expect([w.stateOf('a1'), w.stateOf('b1')]).toEqual(['evicted', 'ejected']);
     w.evaluate(usual());
     expect(w.stateOf('b1')).toBe('evicted');
+  });
+  it('takes back whom it took out early, when it lasts, and nobody of another group', () => {
+    const { w, usual } = shop();
+    w.evaluations(2, usual({ a1: 900, b1: 900 }));
+    w.evaluations(2, usual({ b2: 900, b3: 900, b4: 900 }));
+    expect([w.stateOf('a1'), w.stateOf('b1')]).toEqual(['ejected', 'ejected']);
+    w.evaluate(usual({ b2: 900, b3: 900, b4: 900 }));
+    expect([w.stateOf('a1'), w.stateOf('b1')]).toEqual(['ejected', 'ramping']);
+    expect(w.decision('b1')?.returning).toEqual({ kind: 'time', note: 'correlated' });
   });
   it('is a matter of the fleet where all groups are', () => {
     const { w } = shop();

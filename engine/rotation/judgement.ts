@@ -114,9 +114,9 @@ function countHolding(
   work: Work,
 ): ServiceState {
   const { holding } = state[track];
-  if (!correlated && holding.size === 0 && !isFleetWide(state, breaker.name)) return state;
-  const kept = new Map([...holding].filter(([name]) => correlated || isFleetWide(state, name)));
-  if (correlated ? isInvolved(state, track, breaker, work) : isFleetWide(state, breaker.name)) {
+  if (!correlated && holding.size === 0 && !seesMove(state, breaker.name)) return state;
+  const kept = new Map([...holding].filter(([name]) => correlated || seesMove(state, name)));
+  if (correlated ? isInvolved(state, track, breaker, work) : seesMove(state, breaker.name)) {
     kept.set(breaker.name, (kept.get(breaker.name) ?? 0) + 1);
   }
   return updateTrack(state, track, { holding: kept });
@@ -131,14 +131,16 @@ function isInvolved(state: ServiceState, track: TrackName, breaker: Breaker, wor
   );
 }
 
-function isFleetWide(state: ServiceState, breaker: string): boolean {
-  return state.breakers.get(breaker)?.usable?.kind === 'fleet-wide';
+/** The fleet as a whole, or one of the groups of the breaker. */
+function seesMove(state: ServiceState, breaker: string): boolean {
+  const judgement = state.breakers.get(breaker)?.usable;
+  return judgement?.kind === 'fleet-wide' || judgement?.groups?.some(({ kind }) => kind === 'fleet-wide') === true;
 }
 
 /**
  * A failure that arrives staggered ejects its first victims before it is recognised: they come back, without strikes, once
  * it has lasted as many evaluations as a confirmation looks at. All of them from holdAbovePercent, which counts over all
- * breakers; from `fleet-wide` those of the breaker that says so.
+ * breakers; from `fleet-wide` those of the breaker that says so, and of the group of which it says it.
  */
 function returnCorrelated(
   before: ServiceState,
@@ -149,13 +151,18 @@ function returnCorrelated(
 ): ServiceState {
   const lasting = policy.breakers.filter(
     ({ name, confirm }) =>
-      (before[track].holding.get(name) ?? 0) >= confirm.of && (correlated || isFleetWide(before, name)),
+      (before[track].holding.get(name) ?? 0) >= confirm.of && (correlated || seesMove(before, name)),
   );
   if (lasting.length === 0) return before;
-  const names = lasting.map(({ name }) => name);
   let state = before;
   for (const decision of sortedDecisions(before[track])) {
-    const isMeant = correlated || accusersOf(decision.cause).some((name) => names.includes(name));
+    const accusers = accusersOf(decision.cause);
+    const isMeant =
+      correlated ||
+      lasting.some(({ name }) => {
+        const judgement = before.breakers.get(name)?.usable;
+        return accusers.includes(name) && judgement !== undefined && hasMoved(judgement, decision.backend);
+      });
     const isExempt = isReturning(decision) && !isSuspect(decision);
     if (!isMeant || !isRecentVictim(decision, work) || isExempt) continue;
     const returning = rampByTime(decision, work.context.now, 'correlated');

@@ -16,6 +16,8 @@ export function silenceChangesNothing({ before, event, state, context }: Moment)
   const saysNothing =
     judgement.kind === 'unusable' ||
     (judgement.kind === 'judged' &&
+      // That a group has moved is something, too, even if nobody of it can be judged.
+      judgement.groups?.some(({ kind }) => kind === 'fleet-wide') !== true &&
       [...judgement.verdicts.values()].every(({ kind }) => kind === 'insufficient' || kind === 'error'));
   if (!saysNothing) return;
   const untouched = step(before, { kind: 'tick' }, context).state;
