@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { breakerOf, fleetOf, policyOf, type PolicyChange, type World, world } from '../../test/support/world.ts';
 import { longestActMs } from './context.ts';
+import type { Decision } from './decision.ts';
 import { fromRecord, isWorthSaving, toRecord } from './record.ts';
 import type { ServiceState } from './state.ts';
+import { step } from './step.ts';
 
 const hour = 3_600_000;
 const who = { actor: 'ana', reason: 'the metrics move house' } as const;
@@ -60,6 +62,18 @@ describe('while it is frozen, by itself', () => {
     freeze(w);
     w.evaluations(5, w.bad('p2', 'p3', 'p4', 'p5'));
     expect(w.out()).toEqual(['p1']);
+  });
+  it('nobody returns for having starved', () => {
+    const starved = { kind: 'time', note: 'starved' } as const;
+    const w = ejected({ activator: { onStarved: 'Restore' } });
+    w.pass(30_000);
+    const decision = { ...w.decision('p1'), returning: starved } as Decision;
+    const enforced = { ...w.state.enforced, decisions: new Map([[decision.backend, decision]]) };
+    const frozen = { ...w.state, enforced, freeze: { ...who, sinceMs: w.now, durationMs: hour } };
+    const later = step(frozen, { kind: 'tick' }, { ...w.context, now: w.now + hour / 2 });
+    expect(later.state.enforced.decisions.get(decision.backend)?.state).toBe('probing');
+    const thawed = step(later.state, { kind: 'tick' }, { ...w.context, now: w.now + hour });
+    expect(thawed.state.enforced.decisions.get(decision.backend)?.state).toBe('ramping');
   });
   it('the shadow stands still as well', () => {
     const w = world({

@@ -38,6 +38,7 @@ export function thawsAtMs({ sinceMs, durationMs }: Freeze): EpochMs {
 
 /** A backend that time does not bring further now. The ramp that a person asked for, or an edit of theirs, goes on. */
 export function standsStill(state: ServiceState, { returning }: Decision): boolean {
-  const isOfPerson = returning.kind === 'time' && returning.note !== 'correlated';
+  const isOfPerson =
+    returning.kind === 'time' && (returning.note === 'manual-ramp' || returning.note === 'breaker-removed');
   return state.freeze !== undefined && !isOfPerson;
 }
