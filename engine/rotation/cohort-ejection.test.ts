@@ -351,6 +351,22 @@ describe('a group of groupBy that is unlike the rest, and agrees with itself', (
       `group track=canary: as a whole unlike the rest; it stays in as a whole: ${obstacle}`,
     );
   });
+  it('two groups in one evaluation share what all Services may eject in a minute', () => {
+    const fleet = Array.from({ length: 20 }, (_, index) =>
+      backendOf(`p${index + 10}`, { labels: { track: index < 3 ? 'a' : index < 6 ? 'b' : 'stable' } }),
+    );
+    const budget = { onCohort: 'EjectWithinBudget', velocity: { count: 9, percent: 0 } } as const;
+    const w = world({ fleet, policy: policyOf({ breakers: [price], budget }), context: { globalVelocity: 5 } });
+    const b = { p13: 400, p14: 400, p15: 400 };
+    w.evaluations(2, { ...prices(w, 400), ...b });
+    expect(w.out()).toEqual(canaries);
+  });
+  it('stays in while its breaker has data of too little of the fleet, and all of it is held', () => {
+    const w = grouped();
+    w.evaluations(5, { ...prices(w, 400), p12: undefined, p13: undefined, p14: undefined });
+    expect([w.out(), w.held('p10')]).toEqual([[], 'cohort']);
+    expect([...w.state.enforced.held.values()][0]?.detail).toMatch(/: 7 of 10 backends have data, it takes 8$/);
+  });
   it('is held once, whoever speaks', () => {
     const w = grouped({ breakers: [price, errors], budget: { maxEjectedPercent: 20 } });
     w.evaluations(2, prices(w, 400), 'price');

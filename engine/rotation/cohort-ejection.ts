@@ -4,6 +4,7 @@
  * the flags must be confirmed, all of it must fit the budget and the velocity, backend by backend, and the rest of the fleet
  * must be seen to be normal, or it would be the wrong half.
  */
+import { describeCoverage } from '../breakers/coverage.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { type Backend, type BackendId, members } from '../model.ts';
 import { type Accusation, type Accusations, isAccuser } from './accusations.ts';
@@ -14,8 +15,8 @@ import { maxDecisions } from './context.ts';
 import { type Conviction, convict } from './conviction.ts';
 import { awaitsEvidence, cohortNameOf, type Decision, isOut } from './decision.ts';
 import { strikesOf } from './ejection.ts';
-import { verdictNow } from './evidence.ts';
-import { type Circumstances, currentJudgements, flaggedIn, velocityLeft } from './guards.ts';
+import { isPartial, verdictNow } from './evidence.ts';
+import { type Circumstances, currentJudgements, flaggedIn, globalVelocityLeft, velocityLeft } from './guards.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { breakersOf, sortedDecisions, updateTrack, type Work } from './work.ts';
 
@@ -73,9 +74,8 @@ function ejectWhole(
   const serving = servingIn(before, track);
   // By identity, so that the order of the fleet decides nothing.
   const going = serving.filter(({ id }) => cohort.members.has(id)).toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const accused = [...accusations.values()].filter(
-    ({ id, guard }) => guard === 'cohort' && going.some((backend) => backend.id === id),
-  );
+  const inService = new Set(going.map(({ id }) => id));
+  const accused = [...accusations.values()].filter(({ id, guard }) => guard === 'cohort' && inService.has(id));
   if (accused.length === 0) return undefined;
   const obstacle =
     obstacleTo(before, track, accused, cohort, serving) ??
@@ -112,7 +112,10 @@ function obstacleTo(
   const judges = [...new Set(accused.map(({ by }) => by.name))].flatMap(
     (name) => state.breakers.get(name)?.usable ?? [],
   );
-  const judged = rest.filter(({ id }) => serving.some((backend) => backend.id === id));
+  const partial = judges.find(isPartial)?.coverage;
+  if (partial !== undefined) return describeCoverage(partial);
+  const inService = new Set(serving.map(({ id }) => id));
+  const judged = rest.filter(({ id }) => inService.has(id));
   const normal = judged.filter(({ id }) =>
     judges.some((judgement) => verdictNow(state, track, judgement, id)?.kind === 'normal'),
   );
@@ -127,17 +130,17 @@ function lackOfRoom(
   policy: Policy,
   going: readonly Backend[],
   serving: number,
-  { context: { now, timing, globalVelocity } }: Work,
+  work: Work,
 ): string | undefined {
+  const { now, timing } = work.context;
   const { base, maxOut } = budgetOfService(state);
   const count = going.length;
   const out = base - serving;
   if (out + count > maxOut) return `${count} more would be out, the budget has ${Math.max(0, maxOut - out)} left`;
   const velocity = velocityLeft(state, policy, track, now, timing);
   if (count > velocity) return `${count} would go, the velocity has ${velocity} left`;
-  if (track === 'enforced' && count > globalVelocity) {
-    return `${count} would go, maxEjectionsPerMinute has ${globalVelocity} left`;
-  }
+  const globalVelocity = globalVelocityLeft(track, work);
+  if (count > globalVelocity) return `${count} would go, maxEjectionsPerMinute has ${globalVelocity} left`;
   const unknown = going.filter(({ id }) => !state[track].decisions.has(id)).length;
   return state[track].decisions.size + unknown > maxDecisions ? 'the record of decisions is full' : undefined;
 }

@@ -6,7 +6,7 @@ import { budgetOfService, servingIn } from './capacity.ts';
 import { maxDecisions } from './context.ts';
 import { convict } from './conviction.ts';
 import { type Decision, isOut } from './decision.ts';
-import { velocityLeft } from './guards.ts';
+import { globalVelocityLeft, velocityLeft } from './guards.ts';
 import type { Refusal } from './hold.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import type { Work } from './work.ts';
@@ -23,13 +23,13 @@ export function ejectConfirmed(
   accusations: Accusations,
   work: Work,
 ): { readonly state: ServiceState; readonly refusals: readonly Refusal[] } {
-  const { now, timing, globalVelocity } = work.context;
+  const { now, timing } = work.context;
   const serving = [...accusations.values()].filter(({ id }) => !isOut(before[track].decisions.get(id)));
   const { granted, held } = plan(serving, {
     budget: budgetOfService(before),
     serving: servingIn(before, track).length,
     velocity: velocityLeft(before, policy, track, now, timing),
-    globalVelocity: track === 'shadow' ? Number.POSITIVE_INFINITY : globalVelocity,
+    globalVelocity: globalVelocityLeft(track, work),
     room: maxDecisions - before[track].decisions.size,
   });
 

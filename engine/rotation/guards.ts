@@ -11,7 +11,7 @@ import { hasMoved, verdictNow } from './evidence.ts';
 import { isYoung } from './roles.ts';
 import type { ShapeCause } from './shape.ts';
 import type { BreakerState, LastJudgement, ServiceState, TrackName } from './state.ts';
-import { trackOf } from './work.ts';
+import { trackOf, type Work } from './work.ts';
 
 /** More of the fleet in warm-up than this: the references are too few to be trusted. */
 const maxYoungShare = 0.3;
@@ -116,6 +116,15 @@ export function velocityLeft(
     ({ kind, atMs }) => kind !== 'repeated' && now - atMs <= timing.velocityWindowMs,
   ).length;
   return Math.max(0, velocityLimit(budgetOfService(state).base, budget) - used);
+}
+
+/** R8: new ejections that all Services together may still make in this minute, after those of this very step. */
+export function globalVelocityLeft(track: TrackName, { context, effects }: Work): number {
+  if (track === 'shadow') return Number.POSITIVE_INFINITY;
+  const gone = effects.filter(
+    (effect) => effect.kind === 'transition' && effect.track === track && effect.from === 'serving',
+  );
+  return Math.max(0, context.globalVelocity - gone.length);
 }
 
 /** What holds everyone back at a moment, whichever breaker accuses. */
