@@ -96,19 +96,21 @@ describe('maxEvictionsPerHour', () => {
     w.pass(60 * minute);
     expect(w.stateOf('p2')).toBe('evicted');
   });
-  it('evicts nobody later who need not go any more', () => {
+  it.each<readonly [string, (w: World) => void]>([
+    [
+      'an edit of the policy',
+      (w) => w.policy(policyOf({ activator: { mode: 'periodic', maxRetryCount: 0, maxEvictionsPerHour: 5 } })),
+    ],
+    ['a restart of its container', (w) => ['i1', 'i2'].forEach((incarnation) => w.change('p1', { incarnation }))],
+  ])('evicts nobody later who need not go any more, for %s: it has its time out, and comes back', (_, change) => {
     const w = killer({ maxEvictionsPerHour: 0 });
     fail(w, 'p1');
-    w.policy(policyOf({ activator: { mode: 'periodic', maxEvictionsPerHour: 5 } }));
-    w.pass(60 * minute);
-    expect([w.stateOf('p1'), asked(w)]).toEqual(['paused', 0]);
-  });
-  it('evicts nobody whose container has restarted meanwhile', () => {
-    const w = killer({ maxEvictionsPerHour: 0 });
-    fail(w, 'p1');
-    w.change('p1', { incarnation: 'i1' });
-    w.change('p1', { incarnation: 'i2' });
+    change(w);
     expect([w.stateOf('p1'), heldFor(w, 'p1')]).toEqual(['paused', undefined]);
+    w.pass(minute);
+    expect([w.stateOf('p1'), asked(w)]).toEqual(['probing', 0]);
+    w.evaluations(20, w.all(0));
+    expect(w.stateOf('p1')).toBe('serving');
   });
   it('a person may bring back who waits', () => {
     const w = killer({ maxEvictionsPerHour: 0 });
@@ -158,6 +160,17 @@ describe('a kill loop', () => {
       expect(fail(w, name)).toBe('evicted');
       replace(w, name, by);
     }
+  });
+  it('is not one where a failure that all share hit the replacements first', () => {
+    const w = killer({});
+    w.policy(policyOf({ activator: { ...kill }, budget: { velocity: { count: 100, percent: 100 } } }));
+    fail(w, 'p1');
+    replace(w, 'p1', 'q1');
+    w.evaluations(2, w.bad('q1'));
+    expect(w.state.enforced.evictions).toMatchObject([{ backend: 'p1', wasInVain: true }]);
+    w.evaluations(5, w.all(9));
+    expect(w.decision('q1')?.returning).toEqual({ kind: 'time', note: 'correlated' });
+    expect(w.state.enforced.evictions).toEqual([expect.not.objectContaining({ wasInVain: true })]);
   });
   it('counts a replacement once, however often it is taken out', () => {
     const w = killer({ maxRetryCount: 5 });

@@ -113,6 +113,16 @@ export function markInVain(state: ServiceState, track: TrackName, backend: Backe
   return updateTrack(state, track, { evictions });
 }
 
+/** It was not its fault after all: the eviction before it proves nothing. */
+export function unmarkInVain(state: ServiceState, track: TrackName, backend: BackendId): ServiceState {
+  if (!state[track].evictions.some(({ replacement }) => replacement === backend)) return state;
+  const evictions = state[track].evictions.map((eviction): Eviction => {
+    const { wasInVain: _, ...rest } = eviction;
+    return eviction.replacement === backend ? rest : eviction;
+  });
+  return updateTrack(state, track, { evictions });
+}
+
 /** After an hour nothing counts any more, but a loop: that ends with its template, or when a person says so. */
 export function forgetEvictions(state: ServiceState, track: TrackName, now: EpochMs): ServiceState {
   const { evictions } = state[track];

@@ -8,6 +8,7 @@ import { ejectCohort } from './cohort-ejection.ts';
 import { accusersOf, type Decision, isOut, isReturning, isSuspect } from './decision.ts';
 import { ejectConfirmed } from './ejection.ts';
 import type { RotationEvent } from './event.ts';
+import { unmarkInVain } from './evictions.ts';
 import { evidenceFromMs, hasMoved, windowStartOf } from './evidence.ts';
 import { cohortIn, isCorrelated, isYoungFleet } from './guards.ts';
 import { holdThese } from './hold.ts';
@@ -167,6 +168,7 @@ function returnCorrelated(
     if (!isMeant || !isRecentVictim(decision, work) || isExempt) continue;
     const returning = rampByTime(decision, work.context.now, 'correlated');
     state = put(state, track, { ...returning, state: 'ramping', retries: 0 }, 'correlated', work);
+    state = unmarkInVain(state, track, decision.backend);
   }
   return state;
 }

@@ -1,6 +1,7 @@
 /** What time alone brings about. */
 import type { BackendId, EpochMs } from '../model.ts';
-import { sentence, surplusPaused } from './activator.ts';
+import type { ActivatorPolicy } from '../policy/policy.ts';
+import { sentence, surplusPaused, timeOutMs } from './activator.ts';
 import { evict } from './conviction.ts';
 import { waitsForCohort } from './cohort-ejection.ts';
 import { accusersOf, type Decision, endOf, isOut, isReturning, leastSevereFirst } from './decision.ts';
@@ -94,7 +95,10 @@ function closeConnections(state: ServiceState, track: TrackName, decision: Decis
     : state;
 }
 
-/** Evictions that had to wait, and have not become needless meanwhile. */
+/**
+ * Evictions that had to wait. Who need not go any more, after a restart of its container or an edit of the policy, has a
+ * time out like others and comes back by evidence: nobody else would ever bring it back.
+ */
 function evictWhoWaited(before: ServiceState, track: TrackName, work: Work): ServiceState {
   if (!work.context.canReduce && track === 'enforced') return before;
   const { activator } = guidanceOf(before);
@@ -103,12 +107,20 @@ function evictWhoWaited(before: ServiceState, track: TrackName, work: Work): Ser
     const { evictionHeld, cause, retries } = decision;
     if (evictionHeld === undefined || decision.state !== 'paused' || cause.kind === 'manual') continue;
     if (standsStill(state, decision)) continue;
-    const isDue =
-      sentence(activator, retries) === 'evicted' || surplusPaused(activator, state[track]).includes(decision);
-    if (!isDue || !mayEvict(state, track, decision.backend, accusersOf(cause), work)) continue;
-    state = evict(state, track, decision, 'retries-exhausted', work);
+    const sentenced = sentence(activator, retries);
+    const isDue = sentenced === 'evicted' || surplusPaused(activator, state[track]).includes(decision);
+    if (sentenced === 'ejected') state = put(state, track, backInTime(decision, activator, work), 'time-served', work);
+    else if (isDue && mayEvict(state, track, decision.backend, accusersOf(cause), work)) {
+      state = evict(state, track, decision, 'retries-exhausted', work);
+    }
   }
   return state;
+}
+
+function backInTime({ evictionHeld: _, ...decision }: Decision, activator: ActivatorPolicy, work: Work): Decision {
+  const { now, timing } = work.context;
+  const durationMs = timeOutMs(activator, decision.retries, decision.backend, work.seq, timing.maxOutMs);
+  return { ...decision, sinceMs: now, durationMs };
 }
 
 /** Not while it looks as if it were not the backend's fault: there is no way back from an eviction. */
