@@ -4,6 +4,7 @@ import { formatDuration } from '../policy/duration.ts';
 import type { Breaker } from '../policy/policy.ts';
 import { waitsForCohort } from '../rotation/cohort-ejection.ts';
 import { cohortNameOf, type Decision, endOf } from '../rotation/decision.ts';
+import { staleAtMs } from '../rotation/stale.ts';
 import type { Held, ServiceState, TrackName } from '../rotation/state.ts';
 import { describeHeld } from '../budget/held.ts';
 import { standsStill, thawsAtMs } from '../rotation/freeze.ts';
@@ -164,9 +165,14 @@ function nextStep(state: ServiceState, track: TrackName, decision: Decision): Ne
   const names = judges.map(({ name }) => name).join(' or ');
   const condition = `when ${names} finds it normal over samples from after this step began, and no breaker finds it anomalous`;
   return {
-    next: `${starvedText(decision)}${progressText(state, judges, decision)}${goesTo} ${condition}`,
+    next: `${starvedText(decision)}${progressText(state, judges, decision)}${goesTo} ${condition}${staleText(state, track, decision)}`,
     atMs: Math.max(stepEndMs, decision.evidenceFromMs + lookbackMs),
   };
+}
+
+function staleText(state: ServiceState, track: TrackName, decision: Decision): string {
+  const atMs = staleAtMs(state, track, decision);
+  return atMs === undefined ? '' : `; by time from ${toTime(atMs)}, if there is no data until then`;
 }
 
 /** What is missing, in the words of those who judge. */

@@ -285,7 +285,7 @@ export interface DecisionView {
   readonly outSinceTime: string;
   readonly retries: number;
   readonly maxRetries: number;
-  readonly returning: 'evidence' | 'correlated' | 'breaker-removed' | 'manual-ramp' | 'starved';
+  readonly returning: 'evidence' | 'correlated' | 'breaker-removed' | 'manual-ramp' | 'starved' | 'stale';
   readonly next: string;
   readonly nextTime?: string;
   readonly closed: boolean;

@@ -13,6 +13,27 @@ function linesOf(answer: WhyResponse, stage: string): readonly string[] {
   return answer.steps.filter((step) => step.stage === stage).map(({ text }) => text);
 }
 
+it('a backend that waits for data says until when', () => {
+  const w = world({ policy: policyOf({ activator: { maxStaleMs: 900_000 } }) });
+  w.evaluations(2, w.bad('p3'));
+  const until = new Date(w.now + 900_000).toISOString();
+  w.evaluations(10, { kind: 'unusable', reason: 'timeout' });
+  expect(linesOf(why(w, 'p3'), 'next')[0]).toContain(`; by time from ${until}, if there is no data until then`);
+  w.evaluations(200, { kind: 'unusable', reason: 'timeout' });
+  w.evaluate({ p1: 0, p2: 0 });
+  expect(linesOf(why(w, 'p3'), 'guard')).toContain(
+    'errors: too much of the fleet has no data: 2 of 6 backends have data, it takes 5',
+  );
+});
+
+it('a fleet that changes its shape is told, and since when', () => {
+  const w = world();
+  w.fleet(8);
+  const since = new Date(w.now).toISOString();
+  w.evaluate(w.all(0));
+  expect(linesOf(why(w, 'p3'), 'guard')).toEqual([`many backends have just joined or left the fleet, since ${since}`]);
+});
+
 it('an eviction that waits says for what', () => {
   const w = world({
     policy: policyOf({ activator: { mode: 'retryAndKill', maxRetryCount: 0, maxEvictionsPerHour: 0 } }),

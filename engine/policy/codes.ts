@@ -29,4 +29,5 @@ export const codes = {
   longWindowShort: 'KV0165',
   cohortNeverFits: 'KV0168',
   cohortUnknown: 'KV0169',
+  staleTooSoon: 'KV0170',
 } as const;

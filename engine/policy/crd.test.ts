@@ -134,6 +134,7 @@ describe('a default is never written where absence has a meaning', () => {
     'spec.activator.maxRetryCount',
     'spec.activator.maxPauseCount',
     'spec.activator.maxEvictionsPerHour',
+    'spec.activator.maxStale',
   ])('%s', (path) => {
     const schema = nodes.find(([name]) => name === path)?.[1];
     expect(schema).toBeDefined();

@@ -149,6 +149,11 @@ describe('a warning, with its place and remedy', () => {
       '10:22: warning KV0156 spec.activator.ramp.weights: a backend comes back with all its traffic at once, before anything has proven it healthy (start with a small weight, such as 5)',
     ],
     [
+      'data given up before three answers could fail',
+      `${errors}  activator: {maxStale: 150}\n`,
+      '10:15: warning KV0170 spec.activator.maxStale: 2m30s is less than 3 evaluations of breaker errors take, one each 1m: a few answers that fail bring back whom it took out (give it minutes)',
+    ],
+    [
       'a then that never comes',
       `${errors}  eject: {then: Evict}\n`,
       '10:11: warning KV0157 spec.eject.then: then: Evict never happens without closeAfter (set closeAfter)',

@@ -25,6 +25,7 @@ export function lint(policy: Policy, spec: PolicySpec, members?: readonly Backen
     ...neverEjects(policy),
     ...activatorWithoutEffect(policy, spec),
     ...noRamp(policy),
+    ...staleTooSoon(policy),
     ...nothingToClose(policy, spec),
     ...nothingToCombine(policy),
     ...lintCohort(policy, members),
@@ -107,6 +108,19 @@ function noRamp({ activator: { ramp } }: Policy): readonly Finding[] {
   return [
     warning(codes.noRamp, ['spec', 'activator', 'ramp', 'weights'], message, 'start with a small weight, such as 5'),
   ];
+}
+
+/** Evaluations that may fail before data counts as lost. */
+const leastMissed = 3;
+
+function staleTooSoon({ activator: { maxStaleMs }, breakers }: Policy): readonly Finding[] {
+  const slow = breakers.find(
+    ({ evaluationPeriodMs }) => (maxStaleMs ?? evaluationPeriodMs * leastMissed) < evaluationPeriodMs * leastMissed,
+  );
+  if (maxStaleMs === undefined || slow === undefined) return [];
+  const { name, evaluationPeriodMs } = slow;
+  const message = `${formatDuration(maxStaleMs)} is less than ${leastMissed} evaluations of breaker ${name} take, one each ${formatDuration(evaluationPeriodMs)}: a few answers that fail bring back whom it took out`;
+  return [warning(codes.staleTooSoon, ['spec', 'activator', 'maxStale'], message, 'give it minutes')];
 }
 
 function nothingToClose({ eject }: Policy, spec: PolicySpec): readonly Finding[] {

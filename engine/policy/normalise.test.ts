@@ -158,6 +158,11 @@ describe('what happens after closeAfter', () => {
   });
 });
 
+test('data may be lost for as long as it says, or for ever', () => {
+  expect(policyOf({ activator: { maxStale: '15m' } }).activator.maxStaleMs).toBe(900_000);
+  expect(policyOf({ activator: {} }).activator).not.toHaveProperty('maxStaleMs');
+});
+
 test('a single evaluation needs a single confirmation', () => {
   expect(breakerOf({ confirm: { of: 1 } }).confirm).toEqual({ of: 1, atLeast: 1 });
 });

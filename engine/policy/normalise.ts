@@ -84,6 +84,7 @@ function activatorOf(spec: PolicySpec): ActivatorPolicy {
     maxPauseCount: activator.maxPauseCount ?? fallback.maxPauseCount,
     resetAfterMs: durationMs(activator.resetAfter ?? fallback.resetAfter),
     maxEvictionsPerHour: activator.maxEvictionsPerHour ?? fallback.maxEvictionsPerHour,
+    ...(activator.maxStale === undefined ? {} : { maxStaleMs: durationMs(activator.maxStale) }),
     ...(activator.onStarved === undefined || activator.onStarved === 'Hold' ? {} : { onStarved: activator.onStarved }),
     ramp: {
       weights: activator.ramp?.weights ?? fallback.ramp.weights,

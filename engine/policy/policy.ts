@@ -53,6 +53,8 @@ export interface ActivatorPolicy {
   readonly maxPauseCount: number;
   readonly resetAfterMs: number;
   readonly maxEvictionsPerHour: number;
+  /** How long anybody waits for a judgement that does not come; absent: for ever. */
+  readonly maxStaleMs?: number;
   /** What becomes of a probe that gets too little to be judged at any weight; absent: it stays at its step. */
   readonly onStarved?: 'Restore' | 'Pause';
   readonly ramp: RampPolicy;

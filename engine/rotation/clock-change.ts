@@ -59,11 +59,12 @@ function decisionUpTo(now: EpochMs, decision: Decision): Decision {
 }
 
 function breakerUpTo(now: EpochMs, breaker: BreakerState): BreakerState {
-  const { last, usable, ...rest } = breaker;
+  const { last, usable, heardAtMs, ...rest } = breaker;
   const isPast = (judgement: LastJudgement | undefined): judgement is LastJudgement =>
     judgement !== undefined && judgement.receivedAtMs <= now;
   return {
     ...rest,
+    ...(heardAtMs === undefined ? {} : { heardAtMs: Math.min(now, heardAtMs) }),
     ...(isPast(last) ? { last } : {}),
     ...(isPast(usable) ? { usable } : {}),
     streaks: mapValues(breaker.streaks, (streak) => streak.filter(({ atMs }) => atMs <= now)),

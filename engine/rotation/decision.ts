@@ -91,10 +91,10 @@ export type Returning =
   /** Each step up needs fresh evidence. */
   | { readonly kind: 'evidence' }
   /**
-   * By time alone, exempt from verdicts and guards: it was never its fault, or its accuser is gone. Who is `starved` could
-   * not be judged, which proves nothing: an anomaly sends it out again.
+   * By time alone, exempt from verdicts and guards: it was never its fault, or its accuser is gone. Who is `starved` got too
+   * little traffic to be judged, and of who is `stale` there was no data: that proves nothing, an anomaly sends it out again.
    */
-  | { readonly kind: 'time'; readonly note: 'correlated' | 'breaker-removed' | 'manual-ramp' | 'starved' };
+  | { readonly kind: 'time'; readonly note: 'correlated' | 'breaker-removed' | 'manual-ramp' | 'starved' | 'stale' };
 
 /** Of a decision that was not on its way back, or was it by an older version. */
 export const unraised = { minWeight: 0, starvedMs: 0, starved: false } as const;
@@ -126,7 +126,10 @@ export function awaitsEvidence(decision: Decision): boolean {
 /** On its way back, and one fresh anomaly sends it out again. */
 export function isSuspect(decision: Decision): boolean {
   const { returning } = decision;
-  return isReturning(decision) && (returning.kind === 'evidence' || returning.note === 'starved');
+  return (
+    isReturning(decision) &&
+    (returning.kind === 'evidence' || returning.note === 'starved' || returning.note === 'stale')
+  );
 }
 
 /** Manual acts outrank everything a breaker does: a person took it out, so it goes back last. */

@@ -104,6 +104,7 @@ export type TransitionCause =
   | 'recovered'
   /** Too little of it to be judged: its weight was doubled, or activator.onStarved came about. */
   | 'starved'
+  | 'stale'
   | 'correlated'
   | 'breaker-removed'
   | 'readmitted'

@@ -16,6 +16,7 @@ import { rampByTime } from './ramp.ts';
 import { shapeGuard } from './shape.ts';
 import { type BreakerState, emptyBreaker, type LastJudgement, type ServiceState, type TrackName } from './state.ts';
 import { feedStarved } from './starvation.ts';
+import { heardAgain, isWhole } from './stale.ts';
 import { updateStreaks } from './streak.ts';
 import { forgiveStrikes, judgeSuspects } from './suspects.ts';
 import { put, sortedDecisions, trackOf, updateTrack, type Work } from './work.ts';
@@ -28,8 +29,9 @@ export function onJudgement(before: ServiceState, event: JudgementEvent, work: W
   if (policy === undefined || breaker === undefined) return before;
   const track = before.suspension === undefined ? trackOf(policy, breaker) : undefined;
 
-  const judged = recordJudgement(before, event, breaker, track ?? 'enforced', work);
-  if (track === undefined || work.context.globallySuspended || event.judgement.kind === 'unusable') return judged;
+  const recorded = recordJudgement(before, event, breaker, track ?? 'enforced', work);
+  if (track === undefined || work.context.globallySuspended || event.judgement.kind === 'unusable') return recorded;
+  const judged = isWhole(event.judgement) ? heardAgain(recorded, track, breaker.name, work) : recorded;
 
   const { now, timing, canReduce } = work.context;
   const facts = {
@@ -93,10 +95,21 @@ function recordJudgement(
   // While the fleet as a whole moves, nothing can be counted either: who is good and who is bad then?
   const { trials = before.trials, probePercent = before.probePercent } = judgement.kind === 'judged' ? judgement : {};
   const counted = { trials, ...(probePercent === undefined ? {} : { probePercent }) };
+  const heardAtMs = isWhole(last) ? now : (before.heardAtMs ?? now);
   const next: BreakerState =
     judgement.kind === 'unusable'
-      ? { ...before, last }
-      : { ...before, ...counted, baseline, evaluations: before.evaluations + 1, last, usable: last, streaks, apart };
+      ? { ...before, heardAtMs, last }
+      : {
+          ...before,
+          ...counted,
+          heardAtMs,
+          baseline,
+          evaluations: before.evaluations + 1,
+          last,
+          usable: last,
+          streaks,
+          apart,
+        };
   return { ...state, breakers: new Map(state.breakers).set(breaker.name, next) };
 }
 

@@ -3,12 +3,13 @@ import { type Baseline, baselineMoved } from '../breakers/baseline.ts';
 import { knownRateMoved } from '../breakers/known-rate.ts';
 import { outlierAllowed } from '../breakers/outlier.ts';
 import { baseOf, type Peak } from '../budget/base.ts';
-import { type BackendId, type Fleet, members } from '../model.ts';
+import { type BackendId, type EpochMs, type Fleet, members } from '../model.ts';
 import type { Policy } from '../policy/policy.ts';
 import { longestActMs } from './context.ts';
 import { type Decision, unraised } from './decision.ts';
 import type { Eviction } from './evictions.ts';
 import { maxRaisedWeight } from './ramp.ts';
+import { silenceOnRecord } from './stale.ts';
 import {
   type BreakerState,
   type Clamp,
@@ -44,6 +45,8 @@ export interface ServiceRecord {
 interface BreakerRecord {
   readonly fingerprint: string;
   readonly evaluations: number;
+  /** Since when it has been silent, where that counts towards maxStale. */
+  readonly silentSinceMs?: EpochMs;
   readonly level?: number;
   /** With groupBy: those of the groups that have one, by key. */
   readonly levels?: Readonly<Record<string, number>>;
@@ -73,12 +76,15 @@ export function toRecord(state: ServiceState, epoch: number): ServiceRecord {
   };
 }
 
-function breakerRecord(state: ServiceState, { fingerprint, evaluations, baseline }: BreakerState): BreakerRecord {
+function breakerRecord(state: ServiceState, breaker: BreakerState): BreakerRecord {
+  const { fingerprint, evaluations, baseline } = breaker;
   const settle = state.policy?.settle ?? 0;
+  const silentSinceMs = silenceOnRecord(state, breaker);
   return {
     fingerprint,
     // Beyond settle the count says nothing more; kept small, it does not make every evaluation worth a write.
     evaluations: Math.min(evaluations, settle + 1),
+    ...(silentSinceMs === undefined ? {} : { silentSinceMs }),
     ...(baseline.level === undefined ? {} : { level: baseline.level }),
     ...(baseline.groups === undefined ? {} : { levels: levelsOf(baseline.groups, settle) }),
   };
@@ -99,13 +105,16 @@ function trackRecord(track: Track): TrackRecord {
 }
 
 export function fromRecord(record: ServiceRecord, fleet: Fleet): ServiceState {
-  const breakers = Object.entries(record.breakers).map(([name, { fingerprint, evaluations, level, levels }]) => {
+  const breakers = Object.entries(record.breakers).map(([name, known]) => {
+    const { fingerprint, evaluations, level, levels, silentSinceMs } = known;
     const baseline = {
       agreements: 0,
       ...(level === undefined ? {} : { level }),
       ...(levels === undefined ? {} : { groups: baselinesOf(levels) }),
     };
-    return [name, { ...emptyBreaker(fingerprint), evaluations, baseline }] as const;
+    const isTime = silentSinceMs !== undefined && Number.isFinite(silentSinceMs);
+    const heard = isTime ? { heardAtMs: silentSinceMs } : {};
+    return [name, { ...emptyBreaker(fingerprint), evaluations, baseline, ...heard }] as const;
   });
   return {
     ...initialState(fleet),
@@ -182,7 +191,11 @@ function durableKey(record: ServiceRecord): string {
     clamp: record.clamp,
     // The base counts only while somebody is out.
     base: record.enforced.decisions.length === 0 ? 0 : record.base,
-    settled: Object.entries(record.breakers).map(([name, breaker]) => [name, breaker.evaluations > settle]),
+    settled: Object.entries(record.breakers).map(([name, breaker]) => [
+      name,
+      breaker.evaluations > settle,
+      breaker.silentSinceMs,
+    ]),
     tracks: [record.enforced, record.shadow].map(({ decisions, evictions = [] }) => ({
       decisions: decisions.map(
         ({ healthyMs: _, starvedMs: _starved, epoch: _epoch, seq: _seq, ...decision }) => decision,

@@ -94,6 +94,8 @@ export interface BreakerState {
   readonly baseline: Baseline;
   /** The last evaluation, for people to see. */
   readonly last?: LastJudgement;
+  /** When the last judgement over enough of the fleet came; where none is known, the first that did not count. */
+  readonly heardAtMs?: EpochMs;
   /** The last one that could be used: what is known until the next. */
   readonly usable?: LastJudgement;
   readonly streaks: ReadonlyMap<BackendId, readonly StreakEntry[]>;

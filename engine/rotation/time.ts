@@ -13,6 +13,7 @@ import { budgetOfService, servingIn } from './capacity.ts';
 import type { Timing } from './context.ts';
 import { dueToProbe, hasPlaceToProbe, isDue, placeEndsAtMs } from './probe-slots.ts';
 import { startProbing, stepIsOver, stepUp, toServing, weightFromTraffic } from './ramp.ts';
+import { returnStale, staleAtMs } from './stale.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { guidanceOf } from './unguided.ts';
 import { isJudged, put, remember, sortedDecisions, updateTrack, type Work } from './work.ts';
@@ -23,6 +24,7 @@ export function passTime(before: ServiceState, work: Work): ServiceState {
   for (const track of ['enforced', 'shadow'] as const) {
     state = beginToProbe(state, track, work);
     for (const decision of sortedDecisions(state[track])) state = ageDecision(state, track, decision, work);
+    state = returnStale(state, track, work);
     state = forgetEvictions(forgetOldEjections(state, track, work), track, work.context.now);
     state = evictWhoWaited(state, track, work);
   }
@@ -189,6 +191,7 @@ export function nextWakeMs(state: ServiceState, timing: Timing): EpochMs | undef
     for (const decision of state[track].decisions.values()) {
       if (standsStill(state, decision)) continue;
       times.push(endOf(decision), closeTimeOf(state, decision), placeEndsAtMs(state, track, decision, timing));
+      times.push(staleAtMs(state, track, decision));
       if (decision.evictionHeld !== undefined) {
         times.push(evictionFreeAtMs(state, track, decision.backend, state.asOfMs ?? 0));
       }

@@ -81,6 +81,10 @@ export const brokenSteps: readonly BrokenSteps[] = [
     const { coverage: _, ...judgement } = event.judgement;
     return step(state, { ...event, judgement }, context);
   }),
+  broken('forgets when it had data', 'I6 stale', () => (state, event, context) => {
+    const breakers = new Map([...state.breakers].map(([name, breaker]) => [name, { ...breaker, heardAtMs: 0 }]));
+    return step({ ...state, breakers }, event, context);
+  }),
   broken('acts before it has settled', 'I6 settle', () => withPolicy((policy) => ({ ...policy, settle: 0 }))),
   broken('steps up at every verdict', 'I6 step up', () =>
     withPolicy(({ activator, ...rest }) => {

@@ -32,6 +32,7 @@ export function drawPolicy(random: Random): Policy {
       maxPauseCount: random.int(0, 2),
       maxEvictionsPerHour: random.pick([0, 1, 2, 5, 5]),
       resetAfterMs: random.pick([0, 60_000, 600_000]),
+      ...random.pick([{}, {}, { maxStaleMs: 60_000 }, { maxStaleMs: 600_000 }]),
       ...random.pick([{}, { onStarved: 'Restore' }, { onStarved: 'Pause' }] as const),
       ramp: {
         weights: random.pick([[100], [5, 100], [5, 25, 50, 100], [1, 2, 50, 50, 100], [40, 100]]),

@@ -63,6 +63,16 @@ export const Activator = Type.Object(
         default: defaults.activator.onStarved,
       }),
     ),
+    maxStale: Type.Optional(
+      duration(
+        { min: '10s', max: '24h' },
+        {
+          description:
+            'How long a backend on its way back waits while its breaker has no data: then it ramps back by time, few at ' +
+            'once, and keeps its strikes. Absent: for ever.',
+        },
+      ),
+    ),
     ramp: Type.Optional(
       Type.Object(
         {

@@ -1,6 +1,7 @@
 /** What holds new ejections, found by other means than the engine's. */
 import type { BackendId, EpochMs } from '../../../engine/model.ts';
 import { isOut } from '../../../engine/rotation/decision.ts';
+import { judgesOf } from '../../../engine/rotation/judges.ts';
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
 import type { Moment } from '../life.ts';
 import { tracks, transitions } from './moment.ts';
@@ -20,6 +21,29 @@ export function partialDataMovesNobody(moment: Moment): void {
     );
     must(moved.length === 0, 'I6 coverage', moved);
   }
+}
+
+/** Nobody comes back for want of data while one of those who judge it has had data within maxStale. */
+export function staleKeeper(): (moment: Moment) => void {
+  const heard = new Map<string, EpochMs>();
+  return (moment) => {
+    const { event, before, context } = moment;
+    const { now } = context;
+    for (const [name, atMs] of heard) heard.set(name, Math.min(now, atMs));
+    if (event.kind === 'judgement' && event.judgement.kind !== 'unusable') {
+      const { seen, of } = event.judgement.coverage ?? { seen: 0, of: 0 };
+      if (of - seen <= (of < 3 ? 0 : Math.max(1, Math.floor(of / 5)))) heard.set(event.breaker, now);
+    }
+    const { maxStaleMs } = guidanceOf(before).activator;
+    for (const track of tracks) {
+      for (const { why, backend } of transitions(moment, track)) {
+        const old = before[track].decisions.get(backend);
+        if (why !== 'stale' || old === undefined || old.returning.kind !== 'evidence') continue;
+        const silent = judgesOf(before, track, old).map(({ name }) => now - (heard.get(name) ?? 0));
+        must(maxStaleMs !== undefined && Math.min(...silent) >= maxStaleMs, 'I6 stale', [old, silent]);
+      }
+    }
+  };
 }
 
 /** Evictions asked for, by pod template, and no more of them in an hour than the policy allows. */

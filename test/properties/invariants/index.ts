@@ -49,13 +49,14 @@ export const invariants: readonly Invariant[] = [
   },
   {
     id: 'I6',
-    says: 'Without data nothing changes: who goes out, and who steps up, does so on a fresh verdict of a breaker that may act, and has data of most of the fleet',
+    says: 'Without data nothing changes: who goes out, and who steps up, does so on a fresh verdict of a breaker that may act, and has data of most of the fleet; or by time, after `maxStale` without any',
     ofSteps: [
       each(evidence.convictedByFreshEvidence),
       each(evidence.stepsAreEarned),
       each(steps.silenceChangesNothing),
       each(probes.raisedForWantOfTraffic),
       each(guards.partialDataMovesNobody),
+      guards.staleKeeper,
     ],
   },
   {
