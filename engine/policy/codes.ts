@@ -30,4 +30,6 @@ export const codes = {
   cohortNeverFits: 'KV0168',
   cohortUnknown: 'KV0169',
   staleTooSoon: 'KV0170',
+  nothingToSuggest: 'KV0176',
+  incidentOutside: 'KV0177',
 } as const;

@@ -1,4 +1,5 @@
 /** Bounds from the past: each field over its candidates, and the policies once more with what they suggest. */
+import { codes } from '../../policy/codes.ts';
 import type { Policy } from '../../policy/policy.ts';
 import { ProblemError } from '../../problem.ts';
 import { recordingsOf } from '../fleet.ts';
@@ -58,7 +59,7 @@ function mustVary(policies: readonly Policy[]): void {
   const breakers = policies.flatMap((policy) => policy.breakers);
   if (breakers.some(({ detector }) => fieldsOf(detector, () => []).length > 0)) return;
   throw new ProblemError({
-    code: 'KV0176',
+    code: codes.nothingToSuggest,
     severity: 'error',
     message: 'no breaker of the policies has a bound that history could suggest',
     remedy:
@@ -71,7 +72,7 @@ function mustLieWithin(incidents: readonly Incident[], { fromMs, untilMs }: Peri
   if (outside === undefined) return;
   const text = (atMs: number): string => new Date(atMs).toISOString();
   throw new ProblemError({
-    code: 'KV0177',
+    code: codes.incidentOutside,
     severity: 'error',
     message: `the incident from ${text(outside.fromMs)} to ${text(outside.untilMs)} lies outside of the history from ${text(fromMs)} to ${text(untilMs)}`,
     remedy: 'correct --incident, or look further back with --since',
