@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { backendOf, breakerOf, deviationOf, policyOf, world } from '../../test/support/world.ts';
+import {
+  backendOf,
+  breakerOf,
+  deviationOf,
+  evidenceOf,
+  policyOf,
+  type Values,
+  world,
+} from '../../test/support/world.ts';
 import { defaultTiming } from './context.ts';
 
 const errors = breakerOf();
@@ -210,6 +218,25 @@ describe('fleet-wide', () => {
       returning: { kind: 'time', note: 'correlated' },
     });
     expect(w.decision('p2')).toMatchObject({ state: 'ejected', returning: { kind: 'evidence' } });
+  });
+  it('returns nobody while nobody can be judged', () => {
+    const share = breakerOf({
+      name: 'share',
+      detector: { kind: 'ratio', bad: 'bad', total: 'total', minRequests: 30, minBad: 5, sensitivity: 0.005 },
+      confirm: { of: 1, atLeast: 1 },
+    });
+    const w = world({
+      fleet: 4,
+      policy: policyOf({ breakers: [share], budget: wide, activator: { periodMs: 600_000 } }),
+    });
+    const see = (bad: Values) => w.evaluate({ ...evidenceOf(bad), total: evidenceOf(w.all(1_000)).samples });
+    see(w.all(1));
+    see(w.all(1, { p1: 500 }));
+    expect(w.out()).toEqual(['p1']);
+    // Two of the three that are left: none of them has two peers that are no suspects.
+    for (let evaluation = 0; evaluation < 9; evaluation += 1) see(w.all(1, { p2: 500, p3: 500 }));
+    expect(w.state.breakers.get('share')?.usable?.kind).toBe('fleet-wide');
+    expect(w.stateOf('p1')).toBe('ejected');
   });
   it('counts anew when it was over in between, and is not counted by another breaker', () => {
     const budget = { ...wide, holdAbovePercent: 100 };

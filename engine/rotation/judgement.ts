@@ -130,19 +130,25 @@ function countHolding(
   const { holding } = state[track];
   if (!correlated && holding.size === 0 && !seesMove(state, breaker.name)) return state;
   const kept = new Map([...holding].filter(([name]) => correlated || seesMove(state, name)));
-  if (correlated ? isInvolved(state, track, breaker, work) : seesMove(state, breaker.name)) {
+  // R6: where nobody could be judged, nothing was seen that could bring anybody back.
+  const isSeen = kindsOf(state, breaker).some((kind) => kind === 'anomalous' || kind === 'normal');
+  if (correlated ? isInvolved(state, track, breaker, work) : seesMove(state, breaker.name) && isSeen) {
     kept.set(breaker.name, (kept.get(breaker.name) ?? 0) + 1);
   }
   return updateTrack(state, track, { holding: kept });
 }
 
 function isInvolved(state: ServiceState, track: TrackName, breaker: Breaker, work: Work): boolean {
-  const kinds = [...(state.breakers.get(breaker.name)?.usable?.verdicts.values() ?? [])].map(({ kind }) => kind);
+  const kinds = kindsOf(state, breaker);
   const victims = [...state[track].decisions.values()].filter((decision) => isRecentVictim(decision, work));
   return (
     kinds.includes('anomalous') ||
     (kinds.includes('normal') && victims.some(({ cause }) => accusersOf(cause).includes(breaker.name)))
   );
+}
+
+function kindsOf(state: ServiceState, { name }: Breaker): readonly Verdict['kind'][] {
+  return [...(state.breakers.get(name)?.usable?.verdicts.values() ?? [])].map(({ kind }) => kind);
 }
 
 /** The fleet as a whole, or one of the groups of the breaker. */
