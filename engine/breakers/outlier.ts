@@ -53,6 +53,8 @@ export function judgeOutlier(
   const values = known.map(({ value }) => value);
   const places = new Map(known.map(({ id }, place) => [id, place]));
   const middle = median(values);
+  // Once for all: it is sorted, and that for each backend would be most of the work.
+  const spread = middle === undefined ? 0 : spreadAround(middle, values);
   const observation = { values, eligible: eligible.length, allowed: outlierAllowed, settled };
   const baseline =
     middle === undefined || values.length < minGroup
@@ -65,7 +67,7 @@ export function judgeOutlier(
     const reading = readings.get(id) ?? { kind: 'missing', reason: 'no sample' };
     if (reading.kind === 'invalid') verdicts.set(id, { kind: 'error', reason: reading.reason });
     else if (reading.kind === 'missing') verdicts.set(id, { kind: 'insufficient', reason: reading.reason });
-    else verdicts.set(id, judgeValue(settings, reading.value, groupOf(values, places.get(id)), baseline.level));
+    else verdicts.set(id, judgeValue(settings, reading.value, groupOf(values, spread, places.get(id)), baseline.level));
   }
   return { judgement: { kind: 'judged', verdicts }, baseline };
 }
@@ -82,8 +84,11 @@ type Group =
       readonly how: string;
     };
 
-/** @param place of the one judged among the sorted values; undefined for one that is no part of the reference. */
-function groupOf(sorted: readonly number[], place: number | undefined): Group {
+/**
+ * @param spread of all values.
+ * @param place of the one judged among the sorted values; undefined for one that is no part of the reference.
+ */
+function groupOf(sorted: readonly number[], spread: number, place: number | undefined): Group {
   const others = sorted.length - (place === undefined ? 0 : 1);
   if (others < minGroup - 1)
     return { kind: 'unusable', reason: `${others} peers to compare with, needs ${minGroup - 1}` };
@@ -94,7 +99,6 @@ function groupOf(sorted: readonly number[], place: number | undefined): Group {
     const how = `the median of the other ${others} is ${human(middle)}`;
     return { kind: 'usable', middle, reach: 0, ratio: ratioWithoutSpread, how };
   }
-  const spread = spreadAround(middle, sorted);
   const k = spreadsAllowed(others + 1);
   const how = `the median of ${sorted.length} backends is ${human(middle)}, their spread ${human(spread)}, allowed ${k} times`;
   return { kind: 'usable', middle, reach: k * spread, ratio: undefined, how };
