@@ -29,7 +29,7 @@ describe('what a fleet is known to fail', () => {
   it('follows while settling, whatever is seen: one odd window at the start would be known for good', () => {
     expect(updateKnownRate(at(0.02), seen(500, { isWorse: true, settled: false })).level).toBeGreaterThan(0.05);
   });
-  it('is another one when the fleet has agreed on it for very long, without a break', () => {
+  it('is another one when the fleet has agreed on it for very long, and each disagreement takes one back', () => {
     let known: Baseline = at(0.02);
     const evaluate = (times: number, agreed: boolean) => {
       for (let time = 0; time < times; time += 1) {
@@ -37,7 +37,11 @@ describe('what a fleet is known to fail', () => {
       }
     };
     evaluate(agreementsForWorseRate - 1, true);
-    evaluate(1, false);
+    evaluate(30, false);
+    evaluate(30, true);
+    expect(known).toEqual(at(0.02, agreementsForWorseRate - 1));
+    evaluate(2 * agreementsForWorseRate, false);
+    expect(known).toEqual(at(0.02));
     evaluate(agreementsForWorseRate - 1, true);
     expect(known.level).toBe(0.02);
     evaluate(1, true);

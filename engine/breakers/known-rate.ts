@@ -17,8 +17,9 @@ import type { Counts } from './counts.ts';
 const pace = 0.1;
 
 /**
- * Evaluations a fleet must agree on a worse rate before that is how it is: ten minutes of the default period. A level of a
- * gauge takes ten evaluations (baseline.ts); errors do not become normal so quickly.
+ * Evaluations a fleet must agree on a worse rate before that is how it is, each in which it does not takes one back: ten
+ * minutes of the default period. A level of a gauge takes ten evaluations (baseline.ts); errors do not become normal so
+ * quickly.
  */
 export const agreementsForWorseRate = 120;
 
@@ -57,7 +58,9 @@ export function updateKnownRate(baseline: Baseline, { counts, isWorse, agreed, s
   if (level === undefined) return agreed ? { level: rate, agreements: 0 } : baseline;
   // What is seen while settling is what is going to be known, or one odd window at its start would be.
   if (settled && isWorse) {
-    const agreements = agreed ? baseline.agreements + 1 : 0;
+    // Healthy pods differ, and in some windows one stands out. Were all to begin anew each time, a fleet that runs at
+    // another rate since its last release would be held for hours.
+    const agreements = agreed ? baseline.agreements + 1 : Math.max(0, baseline.agreements - 1);
     return agreements < agreementsForWorseRate ? { level, agreements } : { level: rate, agreements: 0 };
   }
   return { level: agreed ? level + (rate - level) * pace : level, agreements: 0 };

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { drawBinomial, drawRate } from '../../test/support/draws.ts';
 import { randomFrom } from '../../test/support/random.ts';
 import { backendId } from '../model.ts';
 import { type Baseline, noBaseline } from './baseline.ts';
 import type { CountReading } from './counts.ts';
+import { agreementsForWorseRate } from './known-rate.ts';
 import { judgeRatio, type RatioSettings } from './ratio.ts';
 import type { Role, Subject } from './subject.ts';
 
@@ -234,6 +236,22 @@ it('nobody is anomalous who fails no more than the rest of the fleet', () => {
       }
     }),
   );
+});
+
+it('a fleet that fails more since its last release is known for it in the end, though its pods differ', () => {
+  const random = randomFrom(5);
+  for (let fleets = 0; fleets < 10; fleets += 1) {
+    const rates = Array.from({ length: 10 }, () => drawRate(random, 0.05, 0.0025));
+    let known: Baseline = { level: 0.002, agreements: 0 };
+    for (let time = 0; time < 2 * agreementsForWorseRate; time += 1) {
+      known = judge(
+        rates.map((rate): Row => [drawBinomial(random, 300, rate), 300]),
+        usual,
+        known,
+      ).baseline;
+    }
+    expect(known.level).toBeGreaterThan(0.03);
+  }
 });
 
 it('a healthy fleet has a false alarm in at most one window of twenty', () => {
