@@ -85,6 +85,10 @@ function whyNotJudged(state: ServiceState, breaker: Breaker, backend: Backend, y
   if (!backend.ready) return 'it is not ready';
   if (young) return 'it is warming up';
   if (last === undefined) return 'not evaluated yet';
+  const { policy } = state;
+  if (policy !== undefined && isYoung(backend, policy, last.receivedAtMs, breaker.lookbackMs)) {
+    return 'the window reaches back into its warm-up';
+  }
   if (last.kind === 'unusable') return `nothing could be judged: ${last.reason ?? 'no reason given'}`;
   if (isOut(state.enforced.decisions.get(backend.id))) return 'it is out and gets no traffic';
   return 'the last evaluation left it out';

@@ -252,6 +252,10 @@ describe('a backend', () => {
     w.evaluate(w.all(0));
     expect(backend(w, 'p1').warmUpUntilTime).toBe(new Date(w.now + 55_000).toISOString());
     expect(backend(w, 'p1').verdicts[0]).toMatchObject({ kind: 'none', reason: 'it is warming up' });
+    w.pass(53_000);
+    w.evaluate(w.all(0));
+    expect(backend(w, 'p1').warmUpUntilTime).toBeUndefined();
+    expect(backend(w, 'p1').verdicts[0]?.reason).toBe('the window reaches back into its warm-up');
   });
 
   it.each([

@@ -96,6 +96,14 @@ describe('maxEvictionsPerHour', () => {
     w.pass(60 * minute);
     expect(w.stateOf('p2')).toBe('evicted');
   });
+  it('one of those above maxPauseCount stays paused, for inspection, once there is room', () => {
+    const w = killer({ mode: 'retryAndPause', maxPauseCount: 1, maxEvictionsPerHour: 0 });
+    fail(w, 'p1');
+    fail(w, 'p2');
+    expect([heldFor(w, 'p1'), heldFor(w, 'p2')]).toEqual(['eviction-limit', undefined]);
+    w.restore('p2');
+    expect([w.stateOf('p1'), heldFor(w, 'p1')]).toEqual(['paused', undefined]);
+  });
   it.each<readonly [string, (w: World) => void]>([
     [
       'an edit of the policy',

@@ -71,7 +71,7 @@ function trackOfThose(
  */
 function afterRestart(decision: Decision, incarnation: string, { context, seq }: Work): Decision | undefined {
   if (decision.state === 'serving') return undefined;
-  return { ...decision, retries: 0, evidenceFromMs: context.now, incarnation, epoch: context.epoch, seq };
+  return { ...decision, retries: 0, starvedMs: 0, evidenceFromMs: context.now, incarnation, epoch: context.epoch, seq };
 }
 
 /** A copy with changed values and without those that became undefined; the map itself if nothing changed. */

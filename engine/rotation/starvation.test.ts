@@ -153,6 +153,14 @@ describe('onStarved', () => {
     w.restore('p1');
     expect(w.decision('p1')).toMatchObject({ state: 'serving', starved: false, minWeight: 0 });
   });
+  it('a process that has just begun is given its time, too', () => {
+    const w = probing(60, { onStarved: 'Pause' });
+    w.evaluations(29, seen([0, 0], 60));
+    w.change('p1', { incarnation: 'i1' });
+    w.change('p1', { incarnation: 'i2' });
+    w.evaluations(25, seen([0, 0], 60));
+    expect(w.stateOf('p1')).toBe('probing');
+  });
   it('Pause waits for a store', () => {
     const w = probing(60, { onStarved: 'Pause' });
     w.context = { ...w.context, canReduce: false };

@@ -106,20 +106,22 @@ function evictWhoWaited(before: ServiceState, track: TrackName, work: Work): Ser
   const { activator } = guidanceOf(before);
   let state = before;
   for (const decision of sortedDecisions(before[track])) {
-    const { evictionHeld, cause, retries } = decision;
+    const { evictionHeld, ...released } = decision;
+    const { cause, retries } = decision;
     if (evictionHeld === undefined || decision.state !== 'paused' || cause.kind === 'manual') continue;
     if (standsStill(state, decision)) continue;
     const sentenced = sentence(activator, retries);
     const isDue = sentenced === 'evicted' || surplusPaused(activator, state[track]).includes(decision);
-    if (sentenced === 'ejected') state = put(state, track, backInTime(decision, activator, work), 'time-served', work);
-    else if (isDue && mayEvict(state, track, decision.backend, accusersOf(cause), work)) {
+    if (sentenced === 'ejected') state = put(state, track, backInTime(released, activator, work), 'time-served', work);
+    else if (!isDue) state = put(state, track, released, 'retries-exhausted', work);
+    else if (mayEvict(state, track, decision.backend, accusersOf(cause), work)) {
       state = evict(state, track, decision, 'retries-exhausted', work);
     }
   }
   return state;
 }
 
-function backInTime({ evictionHeld: _, ...decision }: Decision, activator: ActivatorPolicy, work: Work): Decision {
+function backInTime(decision: Decision, activator: ActivatorPolicy, work: Work): Decision {
   const { now, timing } = work.context;
   const durationMs = timeOutMs(activator, decision.retries, decision.backend, work.seq, timing.maxOutMs);
   return { ...decision, sinceMs: now, durationMs };
