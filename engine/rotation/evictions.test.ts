@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { backendOf, type PolicyChange, policyOf, type World, world } from '../../test/support/world.ts';
 import type { Backend } from '../model.ts';
+import { noFleet } from '../runtime.ts';
 import { fromRecord, type ServiceRecord, toRecord } from './record.ts';
+import { step } from './step.ts';
 
 const minute = 60_000;
 const kill = { mode: 'retryAndKill', maxRetryCount: 0, maxEvictionsPerHour: 100 } as const;
@@ -229,6 +231,16 @@ describe('a kill loop', () => {
     const after = fromRecord(asJson(toRecord(looping.state, 1)), looping.state.fleet);
     expect(after.enforced.evictions).toHaveLength(2);
     expect([...after.enforced.decisions.values()]).toContainEqual(looping.decision('q2'));
+  });
+  it('nor is it forgotten before the fleet is known again, as the template of a pod is not', () => {
+    const w = loop();
+    const after = fromRecord(asJson(toRecord(w.state, 1)), noFleet(w.state.service));
+    const context = { ...w.context, now: w.now };
+    const early = step(after, { kind: 'policy', policy: w.state.policy }, context);
+    expect(early.effects).toEqual([]);
+    const { state, effects } = step(early.state, { kind: 'fleet', fleet: w.state.fleet }, context);
+    expect(effects).toEqual([]);
+    expect([...state.enforced.decisions.values()]).toContainEqual(w.decision('q2'));
   });
   it('records from before evictions were counted load', () => {
     const w = killer({});

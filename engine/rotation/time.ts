@@ -127,7 +127,10 @@ function backInTime(decision: Decision, activator: ActivatorPolicy, work: Work):
   return { ...decision, sinceMs: now, durationMs };
 }
 
-/** Not while it looks as if it were not the backend's fault: there is no way back from an eviction. */
+/**
+ * Not while it looks as if it were not the backend's fault: there is no way back from an eviction. Nor before the fleet is
+ * known after a start of ours: whose template is not known looks as if none of it had been evicted yet.
+ */
 function mayEvict(
   state: ServiceState,
   track: TrackName,
@@ -135,6 +138,7 @@ function mayEvict(
   accusers: readonly string[],
   { context: { now, timing } }: Work,
 ): boolean {
+  if (!state.fleet.backends.some(({ id }) => id === backend)) return false;
   if (state.policy === undefined || isCorrelated(state, state.policy, track, now, timing)) return false;
   return accusers.every((accuser) => {
     const known = state.breakers.get(accuser)?.usable;
