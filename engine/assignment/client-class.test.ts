@@ -286,6 +286,7 @@ describe('whatever the fleet and the client', () => {
       const part = (level: readonly AssignedEndpoint[]) =>
         level.length === 0 ? 0 : total(level.map(healthyWeight)) / (100 * level.length);
       if (total(levels.map((level) => Math.min(1, 1.4 * part(level)))) < 1) return;
+      if (spillsByHeads(viewFor(port, client))) return;
       for (const level of levels) {
         for (const endpoint of level) {
           const due = healthyWeight(endpoint) / 100 / level.length;
@@ -308,6 +309,18 @@ function distance(
 ): number {
   if (proximity === 'Node' && node === client.node) return 0;
   return proximity !== 'None' && zone !== '' && zone === client.zone ? 1 : 2;
+}
+
+/**
+ * Levels that share traffic are one priority while somebody in them ramps. Envoy counts heads there, too: when more than
+ * two sevenths of them are unhealthy it sends the rest on, to a level that our weights do not speak of.
+ */
+function spillsByHeads({ localities }: PortAssignment): boolean {
+  const first = localities.filter(({ priority }) => priority === 0).flatMap(({ endpoints }) => endpoints);
+  const counted = first.filter(({ status }) => status !== 'DRAINING').length;
+  const healthy = first.filter(({ status }) => status === 'HEALTHY').length;
+  const isMerged = first.some(({ status, weight }) => status === 'HEALTHY' && weight > 100);
+  return isMerged && 1.4 * healthy < counted;
 }
 
 /** Which part of the traffic each address gets from a client that is served this, as Envoy and gRPC document it. */

@@ -50,7 +50,7 @@ const detectors = {
 type Service = keyof typeof detectors;
 
 const services = Object.keys(detectors) as Service[];
-const timeoutMs = 30_000;
+const timeoutMs = 60_000;
 
 const sizeOf = (service: Service): number => (service === 'canary' ? 10 : 4);
 /** The Pods of a Service, so many of them of another version. */

@@ -89,7 +89,7 @@ describe('the minimal service', () => {
     expect(answer.kind === 'verdicts' && names.map((name) => answer.verdicts.get(backendId(name)))).toEqual([
       { kind: 'normal', value: 11, bound: 20 },
       { kind: 'anomalous', severity: 3.5, value: 70, bound: 20, reason: 'mean of 70 is above 20' },
-      { kind: 'insufficient', reason: 'the custom service gave no verdict' },
+      { kind: 'insufficient', reason: 'the custom service gave no verdict', unseen: true },
     ]);
   });
 });
