@@ -14,7 +14,7 @@ import type { Detector } from '../policy/policy.ts';
 import { type Baseline, isAway, updateBaseline } from './baseline.ts';
 import { ascending, human, meansWithout, median, relativeDeviation } from './statistics.ts';
 import { maxSeverity, type Readings, type Subject } from './subject.ts';
-import { type Judgement, tooSmallRest, type Verdict } from './verdict.ts';
+import { type Judgement, noScale, tooSmallRest, type Verdict } from './verdict.ts';
 
 type Deviation = Extract<Detector, { kind: 'continuousValueDeviation' }>;
 
@@ -122,6 +122,8 @@ export function compareDeviation(detector: Deviation, group: readonly number[], 
   const reference = median(rest.toSorted(ascending));
   if (value === undefined || reference === undefined || rest.length < minPeers)
     return tooSmallRest(rest.length, minPeers);
+  // Idle, or new and not warm: from there everybody is infinitely far, and a group may go as a whole.
+  if (reference === 0) return { kind: 'insufficient', reason: noScale };
   const [what, whose] = [`the median of ${group.length} backends`, `the median of the other ${rest.length}`];
   return judgeAgainst(detector, value, reference, what, whose);
 }

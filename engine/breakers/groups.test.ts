@@ -231,6 +231,10 @@ describe('a group as a whole against the rest', () => {
       reason: '2 of its 4 serving backends have data',
     });
   });
+  it('is no difference where the rest shows 0: anything would be infinitely far from a rest that is idle', () => {
+    const { group } = look({ a: [...four(0), 0], b: four(100) }, { baseline: noBaseline });
+    expect(group('b').againstRest).toMatchObject({ kind: 'insufficient', reason: /no scale/ });
+  });
   it('leaves out who is on the way back, on either side', () => {
     const { group } = look({ a: [...four(100), ['suspect', 900]], b: [...four(100), ['suspect', 900]] });
     expect(group('b').againstRest).toMatchObject({ kind: 'normal', value: 100 });

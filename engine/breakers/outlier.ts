@@ -21,7 +21,7 @@ import type { Detector } from '../policy/policy.ts';
 import { type Baseline, updateBaseline } from './baseline.ts';
 import { ascending, human, median } from './statistics.ts';
 import { maxSeverity, type Readings, type Subject } from './subject.ts';
-import { type Judgement, tooSmallRest, type Verdict } from './verdict.ts';
+import { type Judgement, noScale, tooSmallRest, type Verdict } from './verdict.ts';
 
 type OutlierSettings = Pick<Extract<Detector, { kind: 'outlier' }>, 'direction' | 'minRatio'>;
 
@@ -35,7 +35,6 @@ const minForSpread = 5;
 const ratioWithoutSpread = 2;
 /** sqrt(pi / 2): the standard error of a median in units of that of a mean. */
 const medianError = 1.2533;
-const noScale = 'the median of the backends is 0: there is no scale to measure by';
 
 export function judgeOutlier(
   settings: OutlierSettings,

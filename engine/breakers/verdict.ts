@@ -31,6 +31,8 @@ export type Verdict =
     }
   | { readonly kind: 'error'; readonly reason: string };
 
+export const noScale = 'the median of the backends is 0: there is no scale to measure by';
+
 /** A rest of the fleet that is no reference for a group. */
 export function tooSmallRest(count: number, needed: number): Verdict {
   return { kind: 'insufficient', reason: `${count} backends in the rest to compare with, needs ${needed}` };
