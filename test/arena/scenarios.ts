@@ -70,8 +70,8 @@ export const scenarios: readonly Scenario[] = [
       'At 3 % no errors come in a row, and a share of 15 % is never reached. What finds it at Envoy is `success_rate`, which `envoy-defaults` has traffic enough for here; it cannot tell one error of a healthy pod from this, and ejects those too (see *Nothing is broken*). Kubervisor needs some twenty requests in a hundred more to be sure, and then leaves the others alone. Its sequential test of the probe is blind between 0.5 and 5.5 %, so a pod like this may come back, and is found again by the ordinary one.',
     faults: [breaks([2], [5, 125], { errorShare: 0.03 })],
     requestsPerSecond: 120,
-    // A few errors more are a fault here: longer windows to see them, and less allowance for pods that differ.
-    policy: { breakers: [errorsBreaker('30s', { sensitivity: '0.001' })] },
+    // A few errors more are a fault here: a longer window to see them, and less allowance for pods that differ.
+    policy: { breakers: [errorsBreaker('1m', { sensitivity: '0.002' })] },
     lengthS: 200,
   }),
   scenario({
