@@ -18,6 +18,7 @@ export interface Played {
 const columns = [
   'contender',
   'bad answers',
+  'of them slow',
   'of all',
   'taken out',
   'after',
@@ -94,6 +95,7 @@ function cells(score: Score, scenario: Scenario): readonly string[] {
   const hasFault = scenario.faults.length > 0;
   return [
     String(score.bad),
+    String(score.slow),
     `${score.badPercent.toFixed(2)} %`,
     score.broken === 0 ? '' : `${score.ejected} of ${score.broken}`,
     score.secondsToEject === null ? '' : `${score.secondsToEject.toFixed(1)} s`,

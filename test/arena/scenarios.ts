@@ -1,4 +1,5 @@
 /** The scenarios. All numbers of one stand together, so that it can be read as a story. */
+import { lessons } from './lessons.ts';
 import { errorsBreaker } from './policy.ts';
 import type { Act, Fault, PodFacts, Scenario, Symptoms } from './scenario.ts';
 
@@ -24,10 +25,11 @@ function fleet(count: number, facts: (pod: number) => Partial<PodFacts> = () => 
   }));
 }
 
-type Told = Pick<Scenario, 'name' | 'title' | 'story' | 'lesson' | 'lengthS'> & Partial<Scenario>;
+type Told = Pick<Scenario, 'name' | 'title' | 'story' | 'lengthS'> & Partial<Scenario>;
 
 function scenario(told: Told): Scenario {
-  return { pods: fleet(10), requestsPerSecond: 100, envoys: 1, faults: [], acts: [], policy: {}, ...told };
+  const lesson = lessons[told.name] ?? '';
+  return { lesson, pods: fleet(10), requestsPerSecond: 100, envoys: 1, faults: [], acts: [], policy: {}, ...told };
 }
 
 const away = (from: Act['what'], fromS: number, back: Act['what'], untilS: number): readonly Act[] => [
@@ -40,8 +42,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'wrong-value',
     title: 'A wrong value with HTTP 200',
     story: 'One of ten pods answers quickly, with status 200, and a price of 0.',
-    lesson:
-      "Status codes do not show it, so no detection of Envoy's can. What bad answers are left are those until the pod is out, and those of probes: each time it is due it gets a quarter of its share for some seconds.",
     faults: [breaks([2], [5, 50], { isWrong: true })],
     lengthS: 115,
   }),
@@ -49,8 +49,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'errors',
     title: '30 % errors on one of ten',
     story: 'One of ten pods answers three of ten requests with 503.',
-    lesson:
-      'Envoy, well tuned, is as quick: three errors in a row are soon there at 30 %. It pays when the pod comes back, at full weight, for whatever time it takes to notice again; Kubervisor tries with a part of the traffic. With its defaults Envoy waits for five in a row, by chance, or for an interval of 10 s.',
     faults: [breaks([2], [5, 50], { errorShare: 0.3 })],
     lengthS: 135,
   }),
@@ -58,7 +56,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'slow-pod',
     title: 'A slow pod',
     story: 'One of ten pods takes three times as long. A client calls an answer bad that took more than 170 ms.',
-    lesson: 'Envoy does not judge durations.',
     faults: [breaks([2], [5, 50], { slowness: 3 })],
     lengthS: 115,
   }),
@@ -66,8 +63,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'gray-failure',
     title: 'A gray failure',
     story: 'One of ten pods answers 3 % of its requests with 503, where the others answer 0.1 % so.',
-    lesson:
-      'At 3 % no errors come in a row, and a share of 15 % is never reached. What finds it at Envoy is `success_rate`, which `envoy-defaults` has traffic enough for here; it cannot tell one error of a healthy pod from this, and ejects those too (see *Nothing is broken*). Kubervisor needs some twenty requests in a hundred more to be sure, and then leaves the others alone. Its sequential test of the probe is blind between 0.5 and 5.5 %, so a pod like this may come back, and is found again by the ordinary one.',
     faults: [breaks([2], [5, 125], { errorShare: 0.03 })],
     requestsPerSecond: 120,
     // A few errors more are a fault here: a longer window to see them, and less allowance for pods that differ.
@@ -78,8 +73,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'bad-zone',
     title: 'A bad zone',
     story: 'Nine pods in three zones. The three of one zone answer 30 % of their requests with 503.',
-    lesson:
-      'Three pods of nine are all that the budget may take out. Kubervisor sees that they have the zone in common, and takes them out together (`onCohort: EjectWithinBudget`; by default it would report them and hold). They come back one at a time, so it takes longer until all are back. By default Envoy may eject a tenth of the fleet.',
     pods: fleet(9, (pod) => ({ zone: `zone-${'abc'.charAt(Math.floor(pod / 3))}` })),
     faults: [breaks([3, 4, 5], [5, 50], { errorShare: 0.3 })],
     lengthS: 170,
@@ -88,7 +81,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'bad-canary',
     title: 'A bad canary',
     story: 'Three of ten pods run a new version, which answers with status 200 and a price of 0.',
-    lesson: 'As with one pod; the three have their version in common and go together.',
     pods: fleet(10, (pod) => ({ version: pod < 7 ? 'v1' : 'v2' })),
     faults: [breaks([7, 8, 9], [5, 50], { isWrong: true })],
     lengthS: 120,
@@ -97,8 +89,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'shared-at-once',
     title: 'A shared dependency is down, for all at once',
     story: 'All ten pods answer 60 % of their requests with 503, because of something that all of them need.',
-    lesson:
-      'Nobody can serve better answers here, so whoever ejects only takes capacity away; what is left has to carry the load, in life often the end of it. Kubervisor sees that the fleet as a whole is far from the rate it is known for, and touches nobody.',
     faults: [breaks(numbers(10), [5, 45], { errorShare: 0.6 }, 'shared')],
     lengthS: 80,
   }),
@@ -106,8 +96,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'shared-staggered',
     title: 'A shared dependency is down, for one after the other',
     story: 'The same, but it reaches the pods one by one, 2 s apart, as caches run out.',
-    lesson:
-      'The first pods that fail look like three broken ones, and the budget takes them out. When the others follow, it is seen to be one failure, and they are back in seconds, as `correlated`, without strikes. What `envoy-tuned` saves in bad answers it pays with half of the capacity, for as long as the failure lasts and after it.',
     faults: numbers(10).map((pod) => breaks([pod], [5 + 2 * pod, 60], { errorShare: 0.6 }, 'shared')),
     lengthS: 95,
   }),
@@ -115,8 +103,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'five-of-six',
     title: 'Five of six are bad',
     story: 'Five of six pods answer 60 % of their requests with 503; the sixth alone could not carry the load.',
-    lesson:
-      'Here Envoy, well tuned, serves fewer bad answers, and that is meant: five of six bad are no outliers, and Kubervisor takes nobody out. Who ejects half of such a fleet sends all of the load to the other half, of which two thirds are bad as well. A person may still decide otherwise, with `kubervisor eject`.',
     pods: fleet(6),
     requestsPerSecond: 60,
     faults: [breaks([0, 1, 2, 3, 4], [5, 45], { errorShare: 0.6 })],
@@ -126,8 +112,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'trickle',
     title: 'Many proxies with a trickle each',
     story: 'Twenty Envoys with one request a second each. One of ten pods answers 30 % of its requests with 503.',
-    lesson:
-      'Every Envoy sees the bad pod once in ten seconds: no five in a row, no hundred in an interval, no outlier. Together they see enough. To be sure that the pod is well again takes sixty good answers, and with half a request a second for the probe that is two minutes.',
     requestsPerSecond: 20,
     envoys: 20,
     faults: [breaks([2], [5, 65], { errorShare: 0.3 })],
@@ -139,8 +123,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'flapping',
     title: 'A flapping pod',
     story: 'One of ten pods answers half of its requests with 503, for ten seconds out of twenty, again and again.',
-    lesson:
-      'Each return that fails makes the next time out longer, at Envoy as at Kubervisor. A probe that is well for ten seconds is not believed yet.',
     faults: [0, 20, 40, 60].map((laterS) => breaks([2], [5 + laterS, 15 + laterS], { errorShare: 0.5 })),
     lengthS: 165,
   }),
@@ -149,8 +131,6 @@ export const scenarios: readonly Scenario[] = [
     title: 'A pod that restarts slowly',
     story:
       'One of ten pods refuses connections for 12 s, then listens and answers half of its requests with 503 for 15 s. It is listed as ready all along.',
-    lesson:
-      'Here Envoy wins, with either profile. Connections that fail it sees at once, in all three contenders with a detection; a pod that then answers nothing but errors, too, after three or five of them, where Kubervisor needs some seconds for two evaluations of a window. See [what to combine](#what-to-combine).',
     faults: [breaks([2], [5, 17], { isDown: true }), breaks([2], [17, 32], { errorShare: 0.5 })],
     lengthS: 100,
   }),
@@ -159,8 +139,6 @@ export const scenarios: readonly Scenario[] = [
     title: 'Prometheus is down while a pod is out',
     story:
       'One of ten pods answers with a price of 0. When it is out, Prometheus stops for 25 s, and comes back without its history.',
-    lesson:
-      'Without metrics nobody new goes out and nobody gets more traffic: who is out stays out, who probes goes on probing at the same weight. When Prometheus is back, without its history, its first answers are not believed until they fill a window.',
     faults: [breaks([2], [5, 70], { isWrong: true })],
     acts: away('Prometheus stops', 20, 'Prometheus is back', 45),
     lengthS: 140,
@@ -169,8 +147,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'kubervisor-killed',
     title: 'Kubervisor is killed while a pod is out',
     story: 'One of ten pods answers with a price of 0. When it is out, Kubervisor is killed, and is back after 20 s.',
-    lesson:
-      'Envoy keeps what it was told: the pod stays out. After the restart nothing changes for Envoy, times out go on where they were, and the next probe is judged as ever.',
     faults: [breaks([2], [5, 60], { isWrong: true })],
     acts: away('Kubervisor is killed', 12, 'Kubervisor is back', 32),
     lengthS: 130,
@@ -179,8 +155,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'scale-out',
     title: 'Cold pods join',
     story: 'Four pods join six. For 15 s they take three times as long, and answer 5 % of their requests with 503.',
-    lesson:
-      'Cold pods are slow and err, for a quarter of a minute, and all contenders serve that. To eject them would help nobody: they would be as cold later. Kubervisor does not judge them while they warm up, nor by samples of that time, and holds while the fleet changes its size.',
     pods: fleet(10, (pod) => ({ joinsAtS: pod < 6 ? 0 : 5 })),
     faults: [breaks([6, 7, 8, 9], [5, 20], { slowness: 3, errorShare: 0.05 }, 'cold')],
     lengthS: 60,
@@ -189,8 +163,6 @@ export const scenarios: readonly Scenario[] = [
     name: 'healthy-noise',
     title: 'Nothing is broken',
     story: 'Three minutes in which ten pods answer between 0.2 and 1 % of their requests with 503, each its own share.',
-    lesson:
-      'A pod with 1 % errors beside one with 0.2 % is not broken. `envoy-defaults` has a hundred requests of each pod in ten seconds, and there a single error is further from the mean than 1.9 standard deviations; no other factor would help (see the comment at `tunedDetection` in [envoys.ts](../test/arena/envoys.ts)).',
     pods: fleet(10, (pod) => ({ errorShare: 0.002 + (0.008 * pod) / 9 })),
     requestsPerSecond: 120,
     lengthS: 180,

@@ -29,7 +29,7 @@ const score = (recording: ContenderRecording, change: Partial<Scenario> = {}): R
 describe('answers', () => {
   it('are bad unless they are good', () => {
     const answers = verdicts.map((_, verdict): Answer => [0, 0, verdict]);
-    expect(score({ answers, views: [view(0, all)] })).toMatchObject({ answers: 5, bad: 4, badPercent: 80 });
+    expect(score({ answers, views: [view(0, all)] })).toMatchObject({ answers: 5, bad: 4, badPercent: 80, slow: 1 });
   });
 
   it('that nobody gave are no share of anything', () => {

@@ -1,5 +1,5 @@
 /** Scores of one contender in one scenario: from the answers its client got, and from what its Envoys did. Pure. */
-import { type ContenderRecording, verdicts, type View } from './recording.ts';
+import { type ContenderRecording, type Verdict, verdicts, type View } from './recording.ts';
 import { faultsEndS, floorOf, isBroken, type Scenario } from './scenario.ts';
 import { type Stretch, stretchesOf } from './timeline.ts';
 
@@ -7,6 +7,8 @@ export interface Score {
   readonly answers: number;
   readonly bad: number;
   readonly badPercent: number;
+  /** Of the bad ones those that were right and late: the machine's own, where no pod of the scenario is slow. */
+  readonly slow: number;
   /** Pods that were broken at some time, and how many of those were taken out while they were. */
   readonly broken: number;
   readonly ejected: number;
@@ -29,8 +31,8 @@ export interface Score {
 const noticeS = 15;
 
 export function scoreOf(scenario: Scenario, { answers, views }: ContenderRecording): Score {
-  const good = verdicts.indexOf('good');
-  const bad = answers.filter(([, , verdict]) => verdict !== good).length;
+  const count = (kind: Verdict): number => answers.filter(([, , verdict]) => verdicts[verdict] === kind).length;
+  const bad = answers.length - count('good');
   const stretches = stretchesOf(scenario, views);
   const ejections = scenario.pods.flatMap((_, pod) => secondsToEject(scenario, stretches, pod));
   const caught = ejections.filter((seconds) => seconds !== undefined);
@@ -39,6 +41,7 @@ export function scoreOf(scenario: Scenario, { answers, views }: ContenderRecordi
     answers: answers.length,
     bad,
     badPercent: answers.length === 0 ? 0 : (100 * bad) / answers.length,
+    slow: count('slow'),
     broken: ejections.length,
     ejected: caught.length,
     secondsToEject: caught.length === 0 ? null : Math.max(...caught),
