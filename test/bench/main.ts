@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [start] [latency] [demo] [engine] [away] [silent] [--runs N] [-o json]
+ * npm run bench -- [start] [latency] [demo] [engine] [judging] [away] [silent] [--runs N] [-o json]
  * npm run bench -- xds [--quick] [--only PREFIX]... [--fresh] [-o json]
  * npm run bench -- soak [--runs UPDATES] [-o json]
  * npm run bench -- false-alarms [--runs WINDOWS] [-o json]
@@ -14,6 +14,7 @@ import { benchDemo } from './demo.ts';
 import { benchEngine } from './engine.ts';
 import { benchFalseAlarms, falseAlarmsReport, writeFalseAlarms } from './false-alarms-page.ts';
 import { type Figure, summarise, table } from './figures.ts';
+import { benchJudging } from './judging.ts';
 import { benchLatency } from './latency.ts';
 import { benchSilent } from './silent.ts';
 import { benchStart } from './start.ts';
@@ -31,6 +32,7 @@ const benches: ReadonlyMap<string, Bench> = new Map([
   ['latency', { defaultRuns: 100, run: benchLatency }],
   ['demo', { defaultRuns: 5, run: benchDemo }],
   ['engine', { defaultRuns: 3, run: benchEngine }],
+  ['judging', { defaultRuns: 1000, run: benchJudging }],
   // Twelve minutes.
   ['away', { defaultRuns: 1, run: benchAway }],
   ['silent', { defaultRuns: 1, run: benchSilent }],
