@@ -24,6 +24,10 @@ export async function connect({ kubeconfig, context }: Connection, clock: Clock)
   } catch (error) {
     throw unusable(name, error instanceof Error ? error.message : String(error));
   }
+  // What the library makes up where it finds nothing.
+  if (kubeconfig === undefined && config.getCurrentCluster()?.server === 'http://localhost:8080') {
+    throw unusable(name, '$KUBECONFIG is not set, ~/.kube/config is not there, and this is no pod');
+  }
   if (context !== undefined) {
     if (config.getContextObject(context) === null) {
       const known = config.contexts.map((each) => each.name).join(', ');
@@ -41,6 +45,6 @@ function unusable(name: string, why: string): ProblemError {
     severity: 'error',
     file: name,
     message: `cannot be used to reach an API server: ${why}`,
-    remedy: 'check it with: kubectl --kubeconfig FILE get services',
+    remedy: 'name a kubeconfig, and check it with: kubectl --kubeconfig FILE get services',
   });
 }
