@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { isRecord } from '../is-record.ts';
 import type { AdminMethod } from './invoke.ts';
 import type { WatchRequest } from './messages.ts';
 import { invalid } from './refusal.ts';
@@ -92,10 +93,6 @@ function readFields(
 function fromText({ type }: Field, value: unknown): unknown {
   if (type !== 'TYPE_BOOL') return value;
   return value === 'true' ? true : value === 'false' ? false : value;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function lowerFirst(name: string): string {

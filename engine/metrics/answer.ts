@@ -1,7 +1,7 @@
 /** The answer of the Prometheus HTTP API to an instant query, read with suspicion. Pure. */
+import { isRecord } from '../is-record.ts';
 import type { EpochMs } from '../model.ts';
 import { type ApiData, type ApiFailure, failure, type HttpAnswer, readEnvelope } from './envelope.ts';
-import { isRecord } from './json.ts';
 import type { Sample, SampleValue } from './source.ts';
 
 export type ApiAnswer =

@@ -1,4 +1,5 @@
 /** What a custom service says, checked and turned into verdicts. Pure. The protocol is in docs/custom-service.md. */
+import { isRecord } from '../is-record.ts';
 import { maxSeverity } from '../breakers/subject.ts';
 import type { Verdict } from '../breakers/verdict.ts';
 import type { Static } from '../json-schema.ts';
@@ -6,7 +7,7 @@ import type { Backend, BackendId } from '../model.ts';
 import { schemaCheck } from '../schema-check.ts';
 import { maxReasonLength, podListSchema, type verdictEntrySchema, verdictsSchema } from './custom-answer-schema.ts';
 import { canonicalIdentity, type IdentityKind, indexBackends } from './identity.ts';
-import { isRecord, parseJson } from './json.ts';
+import { parseJson } from './json.ts';
 import { oneLine } from './text.ts';
 
 export type CustomAnswer =

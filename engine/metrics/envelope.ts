@@ -1,5 +1,6 @@
 /** What the answers of the Prometheus HTTP API have in common, whatever was asked: failures, warnings, the data. Pure. */
-import { isRecord, parseJson } from './json.ts';
+import { isRecord } from '../is-record.ts';
+import { parseJson } from './json.ts';
 import type { QueryErrorCause } from './source.ts';
 import { oneLine } from './text.ts';
 

@@ -54,7 +54,3 @@ export function parseJson(text: string, limits: JsonLimits): JsonResult {
 function tooLarge(message: string): JsonResult {
   return { kind: 'too-large', message };
 }
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

@@ -1,8 +1,8 @@
 /** The answer of the Prometheus HTTP API to a range query, read with the same suspicion as that to an instant one. Pure. */
+import { isRecord } from '../is-record.ts';
 import type { EpochMs } from '../model.ts';
 import { isLabels, labelsKey, readPoint, sameTwice } from './answer.ts';
 import { type ApiFailure, failure, type HttpAnswer, readEnvelope } from './envelope.ts';
-import { isRecord } from './json.ts';
 import type { SampleValue } from './source.ts';
 
 export interface RangeSeries {

@@ -1,6 +1,7 @@
 /** The text of one file becomes Kubernetes objects as plain data, with positions for whoever has to complain. */
 import type { Document, Node } from 'yaml';
 import { isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
+import { isRecord } from '../../is-record.ts';
 import type { Path } from '../../policy/finding.ts';
 import { createLocate } from '../../policy/locate.ts';
 import type { Problem } from '../../problem.ts';
@@ -104,10 +105,6 @@ function readObject(reader: Reader, document: Document.Parsed, node: Node, root:
   const locate = createLocate({ document, text, lines, root });
   const placeOf = (path: Path): Place => ({ ...place, ...locate({ path, at: 'value' }) });
   return { kind: 'object', object: { apiVersion, kind, value, place, placeOf, document, root, text, lines } };
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function withoutNulls(value: unknown): unknown {

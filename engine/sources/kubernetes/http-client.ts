@@ -5,7 +5,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import type { AxiosResponse } from 'axios';
 import type { Clock } from '../../clock.ts';
 import { createDeadline } from '../../metrics/deadline.ts';
-import { isRecord } from '../../metrics/json.ts';
+import { isRecord } from '../../is-record.ts';
 import { type KubeClient, KubeError, type Query } from './kube-client.ts';
 import { createLines } from './lines.ts';
 

@@ -2,7 +2,7 @@
  * What is kept of each object. Of a pod that is a tenth: without its spec, its managed fields and its annotations ten
  * thousand of them fit into a few megabytes.
  */
-import { isRecord } from '../../metrics/json.ts';
+import { isRecord } from '../../is-record.ts';
 import type { EndpointSliceObject, PodObject, ServiceObject } from '../kubernetes-objects.ts';
 
 type Raw = Readonly<Record<string, unknown>>;

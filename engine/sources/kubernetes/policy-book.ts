@@ -1,6 +1,6 @@
 /** Policies as the cluster has them. Each is read once a generation: a status that is written changes nothing about it. */
 import type { PolicyOutcome, PolicyParser } from '../../policy/parse.ts';
-import { isRecord } from '../../metrics/json.ts';
+import { isRecord } from '../../is-record.ts';
 import type { PolicyClaim } from '../policies.ts';
 import type { Change } from './reflector.ts';
 
