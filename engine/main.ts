@@ -22,7 +22,7 @@ import type { ServiceKey } from './model.ts';
 import { announcing, createNotifier } from './notify.ts';
 import type { Problem } from './problem.ts';
 import { createFilesSource } from './sources/files/source.ts';
-import { connect } from './sources/kubernetes/connect.ts';
+import { connect } from './kubernetes/connect.ts';
 import { createKubernetesSource } from './sources/kubernetes/source.ts';
 import type { Source } from './sources/source.ts';
 import { createFileStore } from './store/file.ts';

@@ -3,9 +3,9 @@ import type { Clock } from '../../engine/clock.ts';
 import { isFields } from '../../engine/policy/walk.ts';
 import { originalGroup } from '../../engine/policy/migrate/migrate.ts';
 import { parseText } from '../../engine/sources/files/documents.ts';
-import { type Connection, connect } from '../../engine/sources/kubernetes/connect.ts';
-import { KubeError } from '../../engine/sources/kubernetes/kube-client.ts';
-import { listAll } from '../../engine/sources/kubernetes/list.ts';
+import { type Connection, connect } from '../../engine/kubernetes/connect.ts';
+import { KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { listAll } from '../../engine/kubernetes/list.ts';
 import { Exit, exitCodes, failure } from '../exit.ts';
 import { readPath } from '../lint-input.ts';
 

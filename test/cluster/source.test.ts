@@ -7,7 +7,7 @@ import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { type Fleet, type ServiceKey, serviceKey } from '../../engine/model.ts';
 import { formatProblem } from '../../engine/problem.ts';
-import { connect } from '../../engine/sources/kubernetes/connect.ts';
+import { connect } from '../../engine/kubernetes/connect.ts';
 import { createKubernetesSource, type KubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import type { SourceChange } from '../../engine/sources/source.ts';
 import { describeWith } from '../support/parts.ts';

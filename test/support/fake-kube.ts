@@ -1,5 +1,5 @@
 /** An API server that does what the real one cannot be made to do: goes silent, forgets, goes back in time. */
-import { type KubeClient, KubeError, type Query } from '../../engine/sources/kubernetes/kube-client.ts';
+import { type KubeClient, KubeError, type Query } from '../../engine/kubernetes/kube-client.ts';
 
 export interface FakeObject {
   readonly metadata: {
@@ -19,7 +19,7 @@ export interface FakeKube extends KubeClient {
   /** Requests so far, as `list` or `watch VERSION`. */
   readonly log: string[];
   /** To the watch that is open. */
-  send(event: unknown): void;
+  emit(event: unknown): void;
   /** Ends the open watch: in good order, or with an error. */
   end(error?: KubeError): void;
   /** Undefined: no watch is open. */
@@ -40,7 +40,7 @@ export function createFakeKube(): FakeKube {
     get watching() {
       return open?.query;
     },
-    send(event) {
+    emit(event) {
       if (open === undefined) throw new Error('no watch is open');
       open.send(event);
     },
@@ -56,6 +56,11 @@ export function createFakeKube(): FakeKube {
       const rest = fake.objects.length - from - limit;
       const metadata = { resourceVersion: `${fake.version}`, ...(rest > 0 ? { continue: `${from + limit}` } : {}) };
       return { metadata, items: fake.objects.slice(from, from + limit) };
+    },
+    async send(verb, path) {
+      fake.log.push(`${verb} ${path}`);
+      fail();
+      return {};
     },
     async watch(_path, query, observer, signal) {
       fake.log.push(`watch ${query['resourceVersion']}`);

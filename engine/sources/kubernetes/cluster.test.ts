@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EndpointSliceObject, PodObject, ServiceObject } from '../kubernetes-objects.ts';
 import type { SourceChange } from '../source.ts';
 import { type Cluster, createCluster } from './cluster.ts';
-import type { Change } from './reflector.ts';
+import type { Change } from '../../kubernetes/reflector.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const names = ['a', 'b', 'c', 'd'];

@@ -9,7 +9,7 @@ import { type EndpointSliceObject, isPodLeaving, type PodObject, type ServiceObj
 import { dateReadiness } from '../ready-since.ts';
 import type { SourceChange } from '../source.ts';
 import { follow } from './follow.ts';
-import type { Change } from './reflector.ts';
+import type { Change } from '../../kubernetes/reflector.ts';
 import { createSliceIndex } from './slice-index.ts';
 
 export interface Cluster {

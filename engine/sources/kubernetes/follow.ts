@@ -1,4 +1,4 @@
-import type { Change } from './reflector.ts';
+import type { Change } from '../../kubernetes/reflector.ts';
 
 /** Keeps a map of objects in step with one reflector, or with several that share no key. */
 export function follow<T>(objects: Map<string, T>, change: Change<T>, touch: (key: string) => void): void {

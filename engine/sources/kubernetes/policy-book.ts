@@ -2,7 +2,7 @@
 import type { PolicyOutcome, PolicyParser } from '../../policy/parse.ts';
 import { isRecord } from '../../is-record.ts';
 import type { PolicyClaim } from '../policies.ts';
-import type { Change } from './reflector.ts';
+import type { Change } from '../../kubernetes/reflector.ts';
 
 /** What is kept of a policy. */
 export interface PolicyObject {

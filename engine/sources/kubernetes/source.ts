@@ -7,11 +7,11 @@ import { logDifference, type SourceLog } from '../log-difference.ts';
 import { type PoliciesState, policyChanges, updatePolicies } from '../policies.ts';
 import type { Source, SourceChange } from '../source.ts';
 import { createCluster } from './cluster.ts';
-import type { KubeClient } from './kube-client.ts';
+import type { KubeClient } from '../../kubernetes/kube-client.ts';
 import { keepPod, keepService, keepSlice } from './objects.ts';
 import { createPolicyBook, keepPolicy } from './policy-book.ts';
 import { reflectorProblem } from './problems.ts';
-import { type Change, createReflector, type Reflector, type ReflectorHealth } from './reflector.ts';
+import { type Change, createReflector, type Reflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
 
 export interface KubernetesSourceOptions {
   readonly client: KubeClient;

@@ -1,5 +1,5 @@
 /** What a reflector reads of every object, whatever its kind. */
-import { isRecord } from '../../is-record.ts';
+import { isRecord } from '../is-record.ts';
 
 export interface Identified {
   /** `namespace/name`. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../clock.ts';
 
 /** Resolves when the time is over or the signal aborts, whichever is first. */
 export function sleep(clock: Clock, forMs: number, signal: AbortSignal): Promise<void> {

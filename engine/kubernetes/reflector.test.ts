@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createFakeKube, type FakeKube, fakeObject } from '../../../test/support/fake-kube.ts';
-import { createManualClock, type ManualClock, settle } from '../../../test/support/manual-clock.ts';
+import { createFakeKube, type FakeKube, fakeObject } from '../../test/support/fake-kube.ts';
+import { createManualClock, type ManualClock, settle } from '../../test/support/manual-clock.ts';
 import { KubeError } from './kube-client.ts';
 import { type Change, createReflector, type Reflector } from './reflector.ts';
 
@@ -68,10 +68,10 @@ describe('in good order', () => {
 
   it('follows what comes, changes, is replaced and goes', async () => {
     const { kube, reflector, told } = await start();
-    kube.send(event('ADDED', 'c', 11));
-    kube.send(event('MODIFIED', 'a', 12));
-    kube.send(event('DELETED', 'b', 13));
-    kube.send(event('ADDED', 'b', 14, 'another'));
+    kube.emit(event('ADDED', 'c', 11));
+    kube.emit(event('MODIFIED', 'a', 12));
+    kube.emit(event('DELETED', 'b', 13));
+    kube.emit(event('ADDED', 'b', 14, 'another'));
     expect(told.slice(1)).toEqual(['changed shop/c', 'changed shop/a', 'gone shop/b', 'changed shop/b']);
     expect(Object.fromEntries(reflector.items())).toEqual({ 'shop/a': '12', 'shop/b': '14', 'shop/c': '11' });
   });
@@ -79,7 +79,7 @@ describe('in good order', () => {
   it('goes on from the last bookmark when a watch ends, without a list', async () => {
     const { kube, clock } = await start();
     await clock.advance(37_000);
-    kube.send(bookmark(90));
+    kube.emit(bookmark(90));
     kube.end();
     await settle();
     expect(kube.log).toEqual(['list', 'watch 10', 'watch 90']);
@@ -98,10 +98,10 @@ describe('in good order', () => {
 describe('what goes wrong', () => {
   it('410, answered or sent as an event: lists anew, and tells what went unseen', async () => {
     const { kube, clock, told } = await start();
-    kube.send(event('MODIFIED', 'a', 12));
+    kube.emit(event('MODIFIED', 'a', 12));
     kube.objects = [fakeObject('a', 12), fakeObject('b', 40, 'another'), fakeObject('c', 41)];
     kube.version = 50;
-    kube.send({ type: 'ERROR', object: { kind: 'Status', code: 410, message: 'too old resource version' } });
+    kube.emit({ type: 'ERROR', object: { kind: 'Status', code: 410, message: 'too old resource version' } });
     await settle();
     // Not at once: all replicas are told at the same moment.
     expect(kube.log).toEqual(['list', 'watch 10']);
@@ -119,7 +119,7 @@ describe('what goes wrong', () => {
 
   it('a watch that breaks off goes on from where it was', async () => {
     const { kube, clock, reflector, told } = await start();
-    kube.send(event('ADDED', 'c', 11));
+    kube.emit(event('ADDED', 'c', 11));
     kube.end(new KubeError('socket hang up'));
     await settle();
     expect(reflector.health().error?.message).toBe('socket hang up');
@@ -183,7 +183,7 @@ describe('what goes wrong', () => {
     'an event that is none (%j) ends the watch, and it begins anew',
     async (junk) => {
       const { kube, clock, reflector } = await start();
-      kube.send(junk);
+      kube.emit(junk);
       await clock.advance(800);
       expect(kube.log).toEqual(['list', 'watch 10', 'watch 10']);
       expect(reflector.items().size).toBe(2);
@@ -207,7 +207,7 @@ describe('what goes wrong', () => {
     void reflector.run(stopping.signal);
     await reflector.synced;
     await settle();
-    kube.send(event('ADDED', 'a', 2));
+    kube.emit(event('ADDED', 'a', 2));
     expect(problems).toHaveLength(2);
     expect(reflector.items().size).toBe(1);
   });
@@ -243,8 +243,8 @@ describe('a list that lacks much of what is known', () => {
 describe('time travel', () => {
   it('an object that is older than what is known is not believed', async () => {
     const { kube, reflector, told } = await start();
-    kube.send(event('MODIFIED', 'a', 20));
-    kube.send(event('MODIFIED', 'a', 9));
+    kube.emit(event('MODIFIED', 'a', 20));
+    kube.emit(event('MODIFIED', 'a', 9));
     expect(reflector.items().get('shop/a')).toBe('20');
     expect(told).toEqual(['listed()', 'changed shop/a']);
     expect(reflector.health().stale).toBe(1);
@@ -252,7 +252,7 @@ describe('time travel', () => {
 
   it('nor is a list; one newer than that is, as soon as it is there', async () => {
     const { kube, clock, reflector } = await start();
-    kube.send(bookmark(90));
+    kube.emit(bookmark(90));
     kube.objects = [];
     kube.version = 80;
     kube.end(new KubeError('gone', { status: 410 }));
@@ -283,7 +283,7 @@ describe('the check every ten minutes', () => {
   async function pass({ kube, clock }: Bench, minutes: number): Promise<void> {
     for (let elapsed = 0; elapsed < minutes * 60_000; elapsed += 37_000) {
       await clock.advance(37_000);
-      kube.send(bookmark(kube.version));
+      kube.emit(bookmark(kube.version));
       await settle();
       if (kube.watching !== undefined) kube.end();
       await settle();
@@ -313,18 +313,18 @@ describe('the check every ten minutes', () => {
     const { kube, clock, reflector } = bench;
     await pass(bench, 9.9);
     await clock.advance(37_000);
-    kube.send(bookmark(40));
+    kube.emit(bookmark(40));
     // Seen by the check's list, not yet by the watch.
     kube.objects = [fakeObject('a', 50), fakeObject('c', 51)];
     kube.version = 60;
     kube.end();
     await settle();
-    kube.send(event('MODIFIED', 'a', 50));
-    kube.send(event('ADDED', 'c', 51));
-    kube.send(event('DELETED', 'b', 52));
+    kube.emit(event('MODIFIED', 'a', 50));
+    kube.emit(event('ADDED', 'c', 51));
+    kube.emit(event('DELETED', 'b', 52));
     // And this is newer than the list.
-    kube.send(event('DELETED', 'c', 70));
-    kube.send(bookmark(71));
+    kube.emit(event('DELETED', 'c', 70));
+    kube.emit(bookmark(71));
     expect(kube.log.filter((request) => request === 'list')).toHaveLength(2);
     expect(reflector.health()).toMatchObject({ misses: 0, lists: 1 });
   });

@@ -1,4 +1,5 @@
-/** The port to an API server: one question, or one watch, over whatever connection and credentials. */
+/** The port to an API server: one question, one act, or one watch, over whatever connection and credentials. */
+import type { JsonValue } from '../store/store.ts';
 
 export type Query = Readonly<Record<string, string | number | boolean>>;
 
@@ -6,11 +7,19 @@ export interface KubeClient {
   /** The decoded JSON of the answer. @throws KubeError */
   get(path: string, query: Query, signal: AbortSignal): Promise<unknown>;
   /**
+   * Changes something. The decoded JSON of the answer. A `patch` is a JSON merge patch: with `metadata.resourceVersion`
+   * in it, it is a compare-and-set, and fails with 409 where the object is another one by now.
+   * @throws KubeError; one without a status leaves open whether it was done
+   */
+  send(verb: Verb, path: string, body: JsonValue | undefined, signal: AbortSignal): Promise<unknown>;
+  /**
    * Hands over each event as it comes, in order, and resolves when the server ends the watch in good order.
    * @throws KubeError when it is refused, breaks off, or is no JSON; and whatever `event` throws
    */
   watch(path: string, query: Query, observer: WatchObserver, signal: AbortSignal): Promise<void>;
 }
+
+export type Verb = 'post' | 'put' | 'patch' | 'delete';
 
 export interface WatchObserver {
   /** The server has agreed: from now on silence means that nothing happens. */

@@ -3,10 +3,11 @@ import { Agent, type RequestOptions } from 'node:https';
 import type { Readable } from 'node:stream';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { AxiosResponse } from 'axios';
-import type { Clock } from '../../clock.ts';
-import { createDeadline } from '../../metrics/deadline.ts';
-import { isRecord } from '../../is-record.ts';
-import { type KubeClient, KubeError, type Query } from './kube-client.ts';
+import type { Clock } from '../clock.ts';
+import { createDeadline } from '../metrics/deadline.ts';
+import { isRecord } from '../is-record.ts';
+import type { JsonValue } from '../store/store.ts';
+import { type KubeClient, KubeError, type Query, type Verb } from './kube-client.ts';
 import { createLines } from './lines.ts';
 
 export interface HttpClientOptions {
@@ -14,6 +15,14 @@ export interface HttpClientOptions {
   readonly clock: Clock;
   /** For one question; a watch has none. Default 30 s. */
   readonly timeoutMs?: number;
+}
+
+interface How {
+  /** Absent: get. */
+  readonly method?: Verb;
+  readonly query?: Query;
+  readonly body?: JsonValue;
+  readonly responseType: 'text' | 'stream';
 }
 
 /** A page of 500 of the largest objects there are would be more; real pages are around a megabyte. */
@@ -42,19 +51,17 @@ export async function createHttpClient({ config, clock, timeoutMs = 30_000 }: Ht
     return { agent: kept.agent, headers: headersOf(options.headers, options.auth) };
   }
 
-  async function request<Body>(
-    path: string,
-    query: Query,
-    responseType: 'text' | 'stream',
-    signal: AbortSignal,
-  ): Promise<AxiosResponse<Body>> {
+  async function request<Body>(path: string, how: How, signal: AbortSignal): Promise<AxiosResponse<Body>> {
     const { agent: httpsAgent, headers } = await access();
+    const { method = 'get', query, body, responseType } = how;
+    const type = method === 'patch' ? 'application/merge-patch+json' : 'application/json';
     try {
       return await axios.request<Body>({
-        method: 'GET',
+        method,
         url: `${server}${path}`,
         params: query,
-        headers: { ...headers, accept: 'application/json' },
+        ...(body === undefined ? {} : { data: JSON.stringify(body) }),
+        headers: { ...headers, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': type }) },
         httpsAgent,
         httpAgent: httpsAgent,
         responseType,
@@ -70,21 +77,24 @@ export async function createHttpClient({ config, clock, timeoutMs = 30_000 }: Ht
     }
   }
 
+  async function ask(path: string, how: Omit<How, 'responseType'>, signal: AbortSignal): Promise<unknown> {
+    const deadline = createDeadline(clock, timeoutMs, signal);
+    try {
+      const answer = await request<string>(path, { ...how, responseType: 'text' }, deadline.signal);
+      if (answer.status < 200 || answer.status > 299) throw refusal(answer, answer.data);
+      return decode(answer.data);
+    } catch (error) {
+      throw deadline.expired() ? new KubeError(`no answer within ${timeoutMs / 1000} s from ${server}`) : error;
+    } finally {
+      deadline.dispose();
+    }
+  }
+
   return {
-    async get(path, query, signal) {
-      const deadline = createDeadline(clock, timeoutMs, signal);
-      try {
-        const answer = await request<string>(path, query, 'text', deadline.signal);
-        if (answer.status !== 200) throw refusal(answer, answer.data);
-        return decode(answer.data);
-      } catch (error) {
-        throw deadline.expired() ? new KubeError(`no answer within ${timeoutMs / 1000} s from ${server}`) : error;
-      } finally {
-        deadline.dispose();
-      }
-    },
+    get: (path, query, signal) => ask(path, { query }, signal),
+    send: (method, path, body, signal) => ask(path, { method, ...(body === undefined ? {} : { body }) }, signal),
     async watch(path, query, observer, signal) {
-      const answer = await request<Readable>(path, query, 'stream', signal);
+      const answer = await request<Readable>(path, { query, responseType: 'stream' }, signal);
       const body = answer.data;
       if (answer.status !== 200) throw refusal(answer, await textOf(body));
       observer.opened();

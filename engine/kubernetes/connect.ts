@@ -1,7 +1,7 @@
 /** How the API server is reached: by a kubeconfig, or by what a pod is given. */
 import type { KubeConfig } from '@kubernetes/client-node';
-import type { Clock } from '../../clock.ts';
-import { ProblemError } from '../../problem.ts';
+import type { Clock } from '../clock.ts';
+import { ProblemError } from '../problem.ts';
 import { createHttpClient } from './http-client.ts';
 import type { KubeClient } from './kube-client.ts';
 

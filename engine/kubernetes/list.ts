@@ -1,5 +1,5 @@
 /** Reads all objects of a kind, page by page, so that ten thousand pods are never one text in memory. */
-import { isRecord } from '../../is-record.ts';
+import { isRecord } from '../is-record.ts';
 import { type KubeClient, KubeError } from './kube-client.ts';
 import { versionOf } from './object-meta.ts';
 

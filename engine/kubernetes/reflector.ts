@@ -11,12 +11,12 @@
  * - a list, or an object, is older than what is known, as after a failover to a replica that lags: it is not believed;
  * - an event was lost on the way: every ten minutes a list is compared with the copy, and what was missed is counted.
  */
-import type { Clock } from '../../clock.ts';
-import { defect } from '../../defect.ts';
-import { createBackoff } from '../../metrics/backoff.ts';
-import { isRecord } from '../../is-record.ts';
-import type { EpochMs } from '../../model.ts';
-import type { Problem } from '../../problem.ts';
+import type { Clock } from '../clock.ts';
+import { defect } from '../defect.ts';
+import { createBackoff } from '../metrics/backoff.ts';
+import { isRecord } from '../is-record.ts';
+import type { EpochMs } from '../model.ts';
+import type { Problem } from '../problem.ts';
 import { type Check, createCheck } from './check.ts';
 import { isExpired, type KubeClient, KubeError } from './kube-client.ts';
 import { listAll } from './list.ts';
