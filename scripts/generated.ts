@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { renderCustomAnswerSchema } from '../engine/metrics/custom-answer-schema.ts';
+import { renderOverrideCrd } from '../engine/overrides/schema.ts';
 import { renderCrd } from '../engine/policy/crd.ts';
 import { renderReference } from '../engine/policy/reference.ts';
 import { root } from './tool.ts';
@@ -15,6 +16,7 @@ interface Generated {
 
 const generated: readonly Generated[] = [
   { path: 'manifests/crds/kubervisorservices.yaml', render: renderCrd },
+  { path: 'manifests/crds/endpointoverrides.yaml', render: renderOverrideCrd },
   { path: 'docs/policy.md', render: renderReference },
   { path: 'docs/custom-service.schema.json', render: renderCustomAnswerSchema },
 ];

@@ -3,7 +3,7 @@ import { codes } from './codes.ts';
 import { parseDecimal } from './decimal.ts';
 import { parseDurationMs } from './duration.ts';
 import { type Finding, type Path, shown } from './finding.ts';
-import type { Bounds, Choice, NotAbove, SchemaNode } from './schema/vocabulary.ts';
+import type { Bounds, Choice, GoesWith, NotAbove, SchemaNode } from './schema/vocabulary.ts';
 import { type Fields, isFields, walk } from './walk.ts';
 
 /** Every broken rule, wherever the value has the shape that the rule speaks of; other places are shape.ts' to report. */
@@ -20,6 +20,7 @@ function rulesOf(node: SchemaNode, value: unknown, path: Path): readonly Finding
   if (node.decimal !== undefined) findings.push(...outside(node, node.decimal, parseDecimalOf(value), value, path));
   if (isFields(value)) {
     for (const choice of node.choices ?? []) findings.push(...chosen(choice, value, path));
+    for (const rule of node.goesWith ?? []) findings.push(...misplaced(rule, value, path));
     if (node.notAbove !== undefined) findings.push(...above(node.notAbove, value, path));
   }
   if (Array.isArray(value)) {
@@ -66,6 +67,13 @@ function isSet(value: unknown, names: readonly string[]): boolean {
   const [name, ...rest] = names;
   if (name === undefined) return value !== undefined;
   return isFields(value) && Object.hasOwn(value, name) && isSet(value[name], rest);
+}
+
+function misplaced({ field, of, values, required, message }: GoesWith, value: Fields, path: Path): readonly Finding[] {
+  const isPlace = values.some((each) => each === value[of]);
+  const isThere = Object.hasOwn(value, field);
+  if (isThere ? isPlace : !(isPlace && required === true)) return [];
+  return [{ code: codes.choice, path: [...path, field], at: 'key', message }];
 }
 
 function above(rule: NotAbove, value: Fields, path: Path): readonly Finding[] {

@@ -25,6 +25,15 @@ export interface NotAbove {
   readonly limitDefault: number;
 }
 
+/** A field that only makes sense where `of` has one of `values`, and is demanded there if `required`. */
+export interface GoesWith {
+  readonly field: string;
+  readonly of: string;
+  readonly values: readonly string[];
+  readonly required?: true;
+  readonly message: string;
+}
+
 export interface Words {
   /** What a correct value is, as the end of the sentence "must be ...". */
   readonly expected?: string;
@@ -33,16 +42,19 @@ export interface Words {
   /** Bounds of a decimal, for its string form too. */
   readonly decimal?: Bounds;
   readonly choices?: readonly Choice[];
+  readonly goesWith?: readonly GoesWith[];
   readonly notAbove?: NotAbove;
   /** The list never falls, and its last item is this. */
   readonly risesTo?: number;
   /** Unknown fields are welcome here: the object belongs to somebody else. */
   readonly open?: true;
+  /** The object can be made and deleted, this part of it not be edited; the text says what to do instead. */
+  readonly immutable?: string;
 }
 
 /** A schema as its readers see it: the JSON Schema subset that a structural CRD schema allows, and our words. */
 export interface SchemaNode extends Words {
-  readonly type?: 'object' | 'array' | 'string' | 'integer';
+  readonly type?: 'object' | 'array' | 'string' | 'integer' | 'boolean';
   readonly description?: string;
   readonly default?: unknown;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
