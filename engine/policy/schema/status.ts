@@ -43,8 +43,21 @@ const Condition = Type.Object(
   { description: 'A standard Kubernetes condition.' },
 );
 
+/**
+ * As text in JSON, in bytes. With 50 decisions it is some 40 kB; etcd takes 1.5 MiB for the whole object, of which spec and
+ * the rest of the status are some 300 kB at most.
+ */
+const maxRecordBytes = 524_288;
+
 const Status = Type.Object(
   {
+    record: Type.Optional(
+      Type.String({
+        maxLength: maxRecordBytes,
+        description:
+          'The decisions about the Service, as JSON, for the controller: what it restores after a restart. Removing it puts every ejected backend back.',
+      }),
+    ),
     observedGeneration: Type.Optional(
       Type.Integer({ format: 'int64', minimum: 0, description: 'Generation of the policy this status speaks of.' }),
     ),

@@ -5,14 +5,17 @@ import { createPolicyBook, keepPolicy, type PolicyObject } from './policy-book.t
 const spec = { service: 'pricer', breakers: [{ name: 'a', threshold: { query: 'x', operator: '>', value: 1 } }] };
 
 function policy(generation: number, more: object = {}): PolicyObject {
-  const metadata = { name: 'p', namespace: 'shop', uid: 'u', generation, managedFields: [{}] };
+  const metadata = { name: 'p', namespace: 'shop', uid: 'u', resourceVersion: '7', generation, managedFields: [{}] };
   return keepPolicy({ metadata, spec: { ...spec, ...more }, status: { serving: '5/6' } });
 }
 
-it('keeps spec and identity, and forgets what others manage', () => {
+it('keeps spec, status and identity, and forgets what others manage', () => {
   expect(policy(1)).toEqual({
     namespace: 'shop',
     name: 'p',
+    uid: 'u',
+    version: '7',
+    generation: 1,
     edition: 'u 1',
     object: {
       apiVersion: 'breaker.kubervisor.io/v1',
@@ -20,6 +23,7 @@ it('keeps spec and identity, and forgets what others manage', () => {
       metadata: { name: 'p', namespace: 'shop', creationTimestamp: undefined },
       spec,
     },
+    status: { serving: '5/6' },
   });
 });
 

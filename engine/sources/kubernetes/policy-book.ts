@@ -8,9 +8,15 @@ import type { Change } from '../../kubernetes/reflector.ts';
 export interface PolicyObject {
   readonly namespace: string;
   readonly name: string;
+  readonly uid: string;
+  /** Resource version: what a compare-and-set compares. */
+  readonly version: string;
+  readonly generation: number;
   /** UID and generation: the same for the same spec of the same object. */
   readonly edition: string;
   readonly object: Readonly<Record<string, unknown>>;
+  /** As it was written, by us or another replica; empty before the first time. */
+  readonly status: Readonly<Record<string, unknown>>;
 }
 
 export interface PolicyBook {
@@ -22,10 +28,13 @@ export interface PolicyBook {
 
 export function keepPolicy(raw: Readonly<Record<string, unknown>>): PolicyObject {
   const metadata = isRecord(raw['metadata']) ? raw['metadata'] : {};
-  const { name, namespace, uid, generation, creationTimestamp } = metadata;
+  const { name, namespace, uid, resourceVersion, generation, creationTimestamp } = metadata;
   return {
     namespace: String(namespace),
     name: String(name),
+    uid: String(uid),
+    version: String(resourceVersion),
+    generation: Number(generation),
     edition: `${String(uid)} ${String(generation)}`,
     // A list does not say for each of its objects what all of them are.
     object: {
@@ -34,6 +43,7 @@ export function keepPolicy(raw: Readonly<Record<string, unknown>>): PolicyObject
       metadata: { name, namespace, creationTimestamp },
       spec: raw['spec'],
     },
+    status: isRecord(raw['status']) ? raw['status'] : {},
   };
 }
 

@@ -9,7 +9,8 @@ import type { Source, SourceChange } from '../source.ts';
 import { createCluster } from './cluster.ts';
 import type { KubeClient } from '../../kubernetes/kube-client.ts';
 import { keepPod, keepService, keepSlice } from './objects.ts';
-import { createPolicyBook, keepPolicy } from './policy-book.ts';
+import { createPolicyBook } from './policy-book.ts';
+import { createPolicyFeed, type PolicyFeed } from './policy-feed.ts';
 import { reflectorProblem } from './problems.ts';
 import { type Change, createReflector, type Reflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
 
@@ -24,6 +25,10 @@ export interface KubernetesSourceOptions {
   /** How soon endpoints that vanished from a list are looked for again, in milliseconds. Default 1000. */
   readonly confirmAfterMs?: number;
   readonly log?: SourceLog;
+  /** Followed by others too; default: a feed of our own. */
+  readonly policies?: PolicyFeed;
+  /** Told after each batch in which another policy may have come to decide about a Service, or have ceased to. */
+  readonly onPolicies?: (policies: PoliciesState) => void;
   /** Told of defects; what is wrong outside is in `problems()`. */
   readonly onProblem: (problem: Problem) => void;
 }
@@ -51,6 +56,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
   });
   const cluster = createCluster();
   const book = createPolicyBook(parser);
+  const feed = options.policies ?? createPolicyFeed(options);
   const scopes = options.namespaces.length === 0 ? [undefined] : options.namespaces;
   const slices: Followed[] = [];
   const others: Followed[] = [];
@@ -88,12 +94,13 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     if (cluster.isDoubting()) doubting.set(clock.now() + confirmAfterMs);
     else doubting.cancel();
     if (changes.length > 0 || before === undefined) hand?.(changes);
+    if (policies !== undefined && policies !== before) options.onPolicies?.(policies);
     report();
   }
 
   function problems(): readonly Problem[] {
     return [
-      ...reflectors.flatMap((reflector) => reflectorProblem(reflector.health()) ?? []),
+      ...health().flatMap((each) => reflectorProblem(each) ?? []),
       ...cluster.problems(),
       ...(policies?.problems ?? []),
     ];
@@ -131,20 +138,30 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     others.push(
       reflect('/api/v1', 'services', keepService, cluster.services),
       reflect('/api/v1', 'pods', keepPod, cluster.pods),
-      reflect('/apis/breaker.kubervisor.io/v1', 'kubervisorservices', keepPolicy, book.follow),
     );
   }
+  feed.subscribe((change) => {
+    book.follow(change);
+    gather();
+  });
+  feed.onHealth(report);
   const reflectors = [...slices, ...others];
 
+  function health(): readonly ReflectorHealth[] {
+    return [...reflectors.map((reflector) => reflector.health()), ...feed.health()];
+  }
+
   return {
-    health: () => reflectors.map((reflector) => reflector.health()),
+    health,
     problems,
     async start(onChanges, signal) {
       signal.throwIfAborted();
       const stopped = Promise.withResolvers<void>();
       signal.addEventListener('abort', stop, { once: true });
       for (const reflector of reflectors) void reflector.run(signal);
-      await Promise.race([stopped.promise, Promise.all(reflectors.map(({ synced }) => synced))]);
+      feed.start(signal);
+      const synced = [...reflectors.map((reflector) => reflector.synced), feed.synced];
+      await Promise.race([stopped.promise, Promise.all(synced)]);
       signal.throwIfAborted();
       hand = onChanges;
       settle();

@@ -1,0 +1,85 @@
+/**
+ * The policies of the cluster, listed and watched once for all who need them: the source reads their specs, the store
+ * keeps decisions in their status. Two watches of one object would tell of it in two orders.
+ */
+import type { Clock } from '../../clock.ts';
+import type { KubeClient } from '../../kubernetes/kube-client.ts';
+import { type Change, createReflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
+import type { Problem } from '../../problem.ts';
+import { keepPolicy, type PolicyObject } from './policy-book.ts';
+
+export interface PolicyFeedOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Namespaces to look into; empty: all of them. */
+  readonly namespaces: readonly string[];
+  readonly onProblem: (problem: Problem) => void;
+}
+
+export interface PolicyFeed {
+  /** Follows until the signal aborts. The first call begins; later ones change nothing. */
+  start(signal: AbortSignal): void;
+  /** Resolves when all of them were listed. */
+  readonly synced: Promise<void>;
+  /** Told of each change, in order, after those who subscribed before. To be called before `start`. */
+  subscribe(listener: (change: Change<PolicyObject>) => void): void;
+  /** Told when the API server fails, or is well again. */
+  onHealth(listener: () => void): void;
+  /** Asks for the newest state there is, and resolves when it was told. */
+  refresh(): Promise<void>;
+  health(): readonly ReflectorHealth[];
+}
+
+const policiesApi = '/apis/breaker.kubervisor.io/v1';
+
+export function createPolicyFeed({ client, clock, random, namespaces, onProblem }: PolicyFeedOptions): PolicyFeed {
+  const listeners: ((change: Change<PolicyObject>) => void)[] = [];
+  const healthListeners: (() => void)[] = [];
+  const scopes = namespaces.length === 0 ? [''] : namespaces.map((namespace) => `/namespaces/${namespace}`);
+  const parts = scopes.map((scope) => {
+    let waiting: (() => void)[] = [];
+    const reflector = createReflector({
+      path: `${policiesApi}${scope}/kubervisorservices`,
+      client,
+      clock,
+      random,
+      keep: keepPolicy,
+      onProblem,
+      onHealth: () => {
+        for (const tell of healthListeners) tell();
+      },
+      onChange(change) {
+        for (const tell of listeners) tell(change);
+        if (change.kind !== 'listed') return;
+        const listed = waiting;
+        waiting = [];
+        for (const resolve of listed) resolve();
+      },
+    });
+    const listed = (): Promise<void> => new Promise((resolve) => waiting.push(resolve));
+    return { reflector, listed };
+  });
+  let isStarted = false;
+
+  return {
+    start(signal) {
+      if (isStarted) return;
+      isStarted = true;
+      for (const { reflector } of parts) void reflector.run(signal);
+    },
+    synced: Promise.all(parts.map(({ reflector }) => reflector.synced)).then(() => undefined),
+    subscribe: (listener) => void listeners.push(listener),
+    onHealth: (listener) => void healthListeners.push(listener),
+    async refresh() {
+      await Promise.all(
+        parts.map(({ reflector, listed }) => {
+          const told = listed();
+          reflector.relist();
+          return told;
+        }),
+      );
+    },
+    health: () => parts.map(({ reflector }) => reflector.health()),
+  };
+}
