@@ -10,6 +10,14 @@ import { defaultTiming } from './rotation/context.ts';
 const file = '/etc/kubervisor/kubervisor.yaml';
 const least = 'source: {files: ./config}\n';
 
+const servingTiming = {
+  confirmVanishedMs: 1000,
+  streamStallMs: 30_000,
+  leaseMs: 15_000,
+  renewDeadlineMs: 10_000,
+  leaseRetryMs: 2000,
+};
+
 function problemsOf(text: string): readonly Problem[] {
   try {
     parseConfig(text, file);
@@ -48,7 +56,7 @@ describe('defaults', () => {
       defaultEnforcement: 'Enforce',
       maxEjectionsPerMinute: 10,
       log: { level: 'info' },
-      timing: { ...defaultTiming, confirmVanishedMs: 1000, streamStallMs: 30_000 },
+      timing: { ...defaultTiming, ...servingTiming },
       warnings: [],
     } satisfies Config);
     expect(placesOf('')).toEqual(['1:1 KV0504 source']);
@@ -73,8 +81,7 @@ describe('defaults', () => {
       ...defaultTiming,
       breachDelayMs: 500,
       baseWindowMs: 30_000,
-      confirmVanishedMs: 1000,
-      streamStallMs: 30_000,
+      ...servingTiming,
     });
     expect(xds.limits).toMatchObject({ streamsPerSecond: 2000, maxNamesPerStream: 5, maxConnectionAgeMs: 0 });
     expect(log.level).toBe('debug');
@@ -113,6 +120,38 @@ test('a cluster: that of this pod, or one of a kubeconfig', () => {
     namespaces: ['shop'],
     kubeconfig: '/etc/kubervisor/kube',
     context: 'test',
+  });
+});
+
+describe('replicas', () => {
+  const cluster = 'source: {kubernetes: {}}\n';
+
+  test('of a cluster share a Lease; a process that reads files has none', () => {
+    expect(parseConfig(cluster, file).replicas).toEqual({ lease: 'kubervisor' });
+    const said = 'replicas: {namespace: mesh, lease: breakers, identity: first}';
+    expect(parseConfig(cluster + said, file).replicas).toEqual({
+      namespace: 'mesh',
+      lease: 'breakers',
+      identity: 'first',
+    });
+    expect(parseConfig(least, file)).not.toHaveProperty('replicas');
+    expect(placesOf(`${least}replicas: {}`)).toEqual(['2:1 KV0503 replicas']);
+  });
+
+  test.each([
+    ['renewDeadline: 11s', 'two thirds of timing.lease (15s)'],
+    ['lease: 14s', 'two thirds of timing.lease (14s)'],
+    ['leaseRetry: 6s', 'half of timing.renewDeadline (10s)'],
+    ['lease: 500ms', 'a duration from 1s to 10m'],
+  ])('timing {%s} is refused: at most %s', (timing, most) => {
+    expect(problemsOf(`${cluster}timing: {${timing}}`)).toMatchObject([
+      { code: 'KV0503', message: expect.stringContaining(most) },
+    ]);
+  });
+
+  test('times that are scaled alike are taken', () => {
+    const { timing } = parseConfig(`${cluster}timing: {lease: 1500ms, renewDeadline: 1s, leaseRetry: 200ms}`, file);
+    expect(timing).toMatchObject({ leaseMs: 1500, renewDeadlineMs: 1000, leaseRetryMs: 200 });
   });
 });
 

@@ -1,4 +1,5 @@
 /** The serving config as the rest uses it: checked, every default applied, times in milliseconds, paths absolute. */
+import type { LeaseTiming } from '../leader/election.ts';
 import type { PrometheusSettings } from '../metrics/config.ts';
 import type { Problem } from '../problem.ts';
 import type { Timing } from '../rotation/context.ts';
@@ -15,6 +16,8 @@ export interface Config {
   readonly grpcAdmin: AdminListener;
   readonly source: SourceConfig;
   readonly metricSources: ReadonlyMap<string, PrometheusSettings>;
+  /** Absent where one process is alone with its decisions. */
+  readonly replicas?: ReplicasConfig;
   readonly stateDirectory: string;
   readonly defaultEnforcement: 'Enforce' | 'Observe';
   readonly maxEjectionsPerMinute: number;
@@ -37,6 +40,15 @@ export type SourceConfig =
       readonly kubeconfig?: string;
       readonly context?: string;
     };
+
+export interface ReplicasConfig {
+  /** Of the Lease, and of what else the replicas share; absent: that of this pod, `kubervisor` outside of one. */
+  readonly namespace?: string;
+  /** Name of the Lease whose holder leads. */
+  readonly lease: string;
+  /** What this replica is called; absent: as its host. */
+  readonly identity?: string;
+}
 
 /** In plain text it is not reachable from other machines, unless the config says that this is meant. */
 export interface XdsListener {
@@ -81,7 +93,7 @@ export type AdminAuth =
   /** Clients have a certificate of this authority; the server shows its own. */
   | { readonly kind: 'mtls'; readonly caFile: string; readonly certFile: string; readonly keyFile: string };
 
-export interface ServingTiming extends Timing {
+export interface ServingTiming extends Timing, LeaseTiming {
   /** How long endpoints that vanished without explanation are kept until a second look confirms it. */
   readonly confirmVanishedMs: number;
   /** How long an xDS client may leave a response unread until its stream is closed. */

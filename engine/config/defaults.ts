@@ -15,6 +15,7 @@ export const configDefaults = {
   http: { listen: '127.0.0.1:18080' },
   grpcAdmin: { listen: '127.0.0.1:18081' },
   metricSources: { default: { prometheus: { url: 'http://127.0.0.1:9090' } } },
+  replicas: { lease: 'kubervisor' },
   state: './state',
   defaultEnforcement: 'Enforce',
   maxEjectionsPerMinute: 10,
@@ -30,5 +31,8 @@ export const configDefaults = {
     longestChange: '10m',
     confirmVanished: '1s',
     streamStall: '30s',
+    lease: '15s',
+    renewDeadline: '10s',
+    leaseRetry: '2s',
   },
 } as const;

@@ -8,6 +8,7 @@ import type { Problem } from '../problem.ts';
 import type { AdminAuth, AdminListener, Config, SourceConfig, XdsListener } from './config.ts';
 import { configDefaults as defaults } from './defaults.ts';
 import { anonymityFlaws, identityRules, plainTextFlaws, xdsTls } from './xds-access.ts';
+import { replicaFlaws } from './replicas.ts';
 import { formatListen, isLoopback, type ListenAddress, parseListen } from './listen.ts';
 import type { AuthConfig, ConfigFile } from './schema.ts';
 import type { Flaw } from './shape.ts';
@@ -31,12 +32,14 @@ export function resolveConfig(given: ConfigFile, file: string): Resolved {
   const log = { ...defaults.log, ...given.log };
   const timing = { ...defaults.timing, ...given.timing };
   const source = sourceOf(given.source, flaws, absolute);
+  flaws.push(...replicaFlaws(given, timing));
   const config: Config = {
     file,
     xds,
     http,
     grpcAdmin,
     source,
+    ...(source.kind === 'kubernetes' ? { replicas: { ...defaults.replicas, ...given.replicas } } : {}),
     metricSources: settings,
     stateDirectory: absolute(given.state ?? defaults.state),
     defaultEnforcement: given.defaultEnforcement ?? defaults.defaultEnforcement,
@@ -53,6 +56,9 @@ export function resolveConfig(given: ConfigFile, file: string): Resolved {
       longestChangeMs: durationMs(timing.longestChange),
       confirmVanishedMs: durationMs(timing.confirmVanished),
       streamStallMs: durationMs(timing.streamStall),
+      leaseMs: durationMs(timing.lease),
+      renewDeadlineMs: durationMs(timing.renewDeadline),
+      leaseRetryMs: durationMs(timing.leaseRetry),
     },
     warnings: [],
   };

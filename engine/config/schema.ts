@@ -50,6 +50,7 @@ function choice<const Value extends string>(...values: readonly Value[]) {
 }
 
 const dnsLabelPattern = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
+const dnsNamePattern = '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$';
 const listen = optional(
   Type.String({ expected: 'host:port, such as 127.0.0.1:18080 or [::1]:18080; port 0 is any free one' }),
 );
@@ -109,6 +110,14 @@ export const configSchema = object({
     ),
   }),
   metricSources: optional(metricSourcesConfigSchema),
+  replicas: optional(
+    object({
+      namespace: optional(Type.String({ pattern: dnsLabelPattern, maxLength: 63, expected: 'a namespace' })),
+      // What else the replicas share is called after it.
+      lease: optional(Type.String({ pattern: dnsNamePattern, maxLength: 200, expected: 'the name of a Lease' })),
+      identity: optional(Type.String({ minLength: 1, maxLength: 200, expected: 'a name of this replica' })),
+    }),
+  ),
   state: optional(path()),
   defaultEnforcement: optional(choice('Enforce', 'Observe')),
   maxEjectionsPerMinute: integer(0, 100_000),
@@ -125,6 +134,9 @@ export const configSchema = object({
       longestChange: duration(0, 86_400_000, 'from 0s to 24h'),
       confirmVanished: duration(0, 60_000, 'from 0s to 60s'),
       streamStall: duration(100, 3_600_000, 'from 100ms to 1h'),
+      lease: duration(1000, 600_000, 'from 1s to 10m'),
+      renewDeadline: duration(500, 600_000, 'from 500ms to 10m'),
+      leaseRetry: duration(100, 60_000, 'from 100ms to 60s'),
     }),
   ),
 });

@@ -9,6 +9,10 @@ export interface Wire {
   cut(): void;
   /** Keeps connections, and lets nothing through any more: half open. */
   silence(): void;
+  /** Requests arrive and are obeyed, and no answer comes back. */
+  deafen(): void;
+  /** Whatever is said takes so much longer to arrive, each way. 0: as before. */
+  slow(byMs: number): void;
   /** New connections work again. Those that were silenced stay so. */
   mend(): void;
   close(): Promise<void>;
@@ -19,6 +23,8 @@ export async function startWire(targetUrl: string): Promise<Wire> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let isCut = false;
   let isSilent = false;
+  let isDeaf = false;
+  let delayMs = 0;
 
   const server = createServer((client) => {
     if (isCut) {
@@ -30,7 +36,9 @@ export async function startWire(targetUrl: string): Promise<Wire> {
     pairs.add(pair);
     for (const [from, to] of [pair, [upstream, client] as const]) {
       from.on('data', (chunk) => {
-        if (!isSilent) to.write(chunk);
+        if (isSilent || (isDeaf && from === upstream)) return;
+        if (delayMs === 0) to.write(chunk);
+        else setTimeout(() => to.writable && to.write(chunk), delayMs);
       });
       from.on('error', () => undefined);
       from.on('close', () => {
@@ -60,9 +68,16 @@ export async function startWire(targetUrl: string): Promise<Wire> {
     silence() {
       isSilent = true;
     },
+    deafen() {
+      isDeaf = true;
+    },
+    slow(byMs) {
+      delayMs = byMs;
+    },
     mend() {
       isCut = false;
       isSilent = false;
+      isDeaf = false;
     },
     async close() {
       endAll();
