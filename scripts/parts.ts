@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { type PartName, findPart, partFolder, partVersion, parts } from '../demo/world/parts.ts';
 import { envoy, oldestEnvoy } from './parts/envoy.ts';
 import { grpcurl } from './parts/grpcurl.ts';
+import { helm, kubectl } from './parts/helm-and-kubectl.ts';
 import { etcd, kubeApiserver } from './parts/kubernetes.ts';
 import { prometheus } from './parts/prometheus.ts';
 import { xdsBench } from './parts/xds-bench.ts';
@@ -19,6 +20,8 @@ const recipes: Record<PartName, Recipe> = {
   'xds-bench': xdsBench,
   'kube-apiserver': kubeApiserver,
   etcd,
+  helm,
+  kubectl,
 };
 
 /** @throws with a remedy when the part cannot be had here. */

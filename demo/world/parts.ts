@@ -28,6 +28,8 @@ export const parts = {
   'kube-apiserver': { version: '1.34.2', executable: 'kube-apiserver', source: 'test/cluster/go' },
   // The release that this API server is built with.
   etcd: { version: '3.6.4', executable: 'etcd', source: 'test/cluster/go' },
+  helm: { version: '4.1.4', executable: 'helm' },
+  kubectl: { version: '1.35.2', executable: 'kubectl' },
 } as const satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;

