@@ -11,6 +11,7 @@ import { startGrpcAdmin } from './admin/grpc.ts';
 import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
 import { loadAdminProto } from './admin/proto.ts';
+import { startTelemetry, type Telemetry } from './admin/telemetry.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Config, loadConfig, type XdsListener, type XdsTls } from './config.ts';
 import { createEngine, type Engine } from './engine.ts';
@@ -128,15 +129,14 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       },
     });
     const proto = loadAdminProto();
-    const http = await startHttpAdmin({
-      handlers,
-      proto,
-      listener: config.http,
-      clock,
+    const about: Telemetry = {
       readiness: () => ({ ready: isReady, problems: problems() }),
       metrics: () => telemetry.render(),
-    });
+    };
+    const http = await startHttpAdmin({ handlers, proto, listener: config.http, clock, ...about });
     undo.add(() => http.close());
+    const probes = config.telemetry && (await startTelemetry(config.telemetry, about));
+    undo.add(() => probes?.close());
     const stalls = createStallGuard(clock, config.timing.streamStallMs);
     undo.add(() => stalls.stop());
     const grpc = await startGrpcAdmin({
@@ -156,6 +156,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
         xds: `${xdsServer.address}:${xdsServer.port}`,
         http: `${http.host}:${http.port}`,
         grpcAdmin: `${grpc.host}:${grpc.port}`,
+        ...(probes === undefined ? {} : { telemetry: `${probes.host}:${probes.port}` }),
         services: engine.states().length,
       },
       'serving',

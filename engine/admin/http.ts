@@ -3,95 +3,45 @@
  * Prometheus ask for.
  */
 import { TLSSocket } from 'node:tls';
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Clock } from '../clock.ts';
-import { cannotListen } from '../config/cannot-listen.ts';
 import type { AdminListener } from '../config/config.ts';
-import type { Problem } from '../problem.ts';
 import type { Caller } from './acts.ts';
 import { createGate, type Gate } from './gate.ts';
 import type { AdminHandlers } from './handlers.ts';
-import { notJson, sendRefusal } from './http-error.ts';
+import { notJson } from './http-error.ts';
+import { createHttpServer, openHttpServer } from './http-server.ts';
 import { createInvoke, type UnaryMethod } from './invoke.ts';
-import { type RunningServer, readTls, refuseOpen } from './listener.ts';
+import { type RunningServer, refuseOpen } from './listener.ts';
 import { type AdminProto, loadAdminProto } from './proto.ts';
-import { Refusal } from './refusal.ts';
 import { streamEvents } from './sse.ts';
+import type { Telemetry } from './telemetry.ts';
 
-export interface HttpAdminOptions {
+export interface HttpAdminOptions extends Telemetry {
   readonly handlers: AdminHandlers;
   readonly listener: AdminListener;
   readonly clock: Clock;
   /** Default: read from its file, some ten milliseconds. */
   readonly proto?: AdminProto;
-  readiness(): Readiness;
-  /** The text exposition format of Prometheus. */
-  metrics(): Promise<string>;
 }
-
-export interface Readiness {
-  /** Every input was read once and assignments are served. An input that breaks later does not end it. */
-  readonly ready: boolean;
-  /** What is wrong now with inputs, store and metric sources. */
-  readonly problems: readonly Problem[];
-}
-
-/** Requests are a few names and a reason. */
-const maxBodyBytes = 16 * 1024;
-/** A client that sends its request byte by byte holds a connection no longer than this. */
-const receiveWithinMs = 10_000;
 
 /** @throws ProblemError when the address is open to everybody or taken, or the certificate is unusable. */
 export async function startHttpAdmin(options: HttpAdminOptions): Promise<RunningServer> {
   const { address } = options.listener;
   refuseOpen(options.listener, 'http');
-  const server = await createServer(options.listener);
+  const server = await createHttpServer(options.listener, 'http');
   const closing = new AbortController();
   const gate = createGate(options.listener, options.clock);
   addProbes(server, gate, options);
   addApi(server, gate, options, closing.signal);
-  try {
-    await server.listen(address);
-  } catch (error) {
-    await server.close();
-    throw cannotListen('http', address, error);
-  }
-  const bound = server.server.address();
+  const running = await openHttpServer(server, address, 'http');
   return {
-    host: address.host,
-    port: typeof bound === 'object' && bound !== null ? bound.port : address.port,
+    ...running,
     close() {
       closing.abort();
-      return server.close();
+      return running.close();
     },
   };
-}
-
-async function createServer(listener: AdminListener): Promise<FastifyInstance> {
-  const common = {
-    bodyLimit: maxBodyBytes,
-    requestTimeout: receiveWithinMs,
-    forceCloseConnections: true,
-    exposeHeadRoutes: false,
-  } as const;
-  const tls = await readTls(listener, 'http');
-  // A certificate is asked for here and demanded by the gate: a kubelet that probes has none.
-  const server: FastifyInstance =
-    tls === undefined
-      ? fastify(common)
-      : fastify({ ...common, https: { ...tls, requestCert: true, rejectUnauthorized: false } });
-  server.removeContentTypeParser('text/plain');
-  server.addHook('onSend', async (_, reply) => {
-    // What is true now, for nobody's cache, and never to be taken for a page.
-    void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
-  });
-  server.setErrorHandler((error, _, reply) => sendRefusal(reply, error));
-  server.setNotFoundHandler((request, reply) => {
-    const message = `there is no ${request.method} ${request.url.slice(0, 200)}`;
-    const remedy = 'docs/admin-api.md lists the paths';
-    return sendRefusal(reply, new Refusal('not-found', { code: 'KV0714', message, remedy }));
-  });
-  return server;
 }
 
 /** A kubelet has neither token nor certificate: it learns yes or no, those who are let in learn why. */

@@ -2,12 +2,10 @@
 import { ProblemError } from '../problem.ts';
 import { formatListen, type ListenAddress } from './listen.ts';
 
+export type ListenerName = 'xds' | 'http' | 'grpcAdmin' | 'telemetry';
+
 /** `field` is the listener's name in the serving config. */
-export function cannotListen(
-  field: 'xds' | 'http' | 'grpcAdmin',
-  address: ListenAddress,
-  cause: unknown,
-): ProblemError {
+export function cannotListen(field: ListenerName, address: ListenAddress, cause: unknown): ProblemError {
   const text = cause instanceof Error ? cause.message : String(cause);
   // gRPC reports the system's error inside a sentence of its own.
   const errno = /\bE[A-Z]{3,}\b/.exec(text)?.[0] ?? '';

@@ -14,6 +14,8 @@ export interface Config {
   readonly http: AdminListener;
   /** Its auth is that of `http` unless it has its own. */
   readonly grpcAdmin: AdminListener;
+  /** A listener for probes and metrics alone, which need no authentication there. */
+  readonly telemetry?: ListenAddress;
   readonly source: SourceConfig;
   readonly metricSources: ReadonlyMap<string, PrometheusSettings>;
   /** Absent where one process is alone with its decisions. */

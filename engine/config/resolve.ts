@@ -7,6 +7,7 @@ import type { Path } from '../policy/finding.ts';
 import type { Problem } from '../problem.ts';
 import type { AdminAuth, AdminListener, Config, SourceConfig, XdsListener } from './config.ts';
 import { configDefaults as defaults } from './defaults.ts';
+import type { ListenerName } from './cannot-listen.ts';
 import { anonymityFlaws, identityRules, plainTextFlaws, xdsTls } from './xds-access.ts';
 import { replicaFlaws } from './replicas.ts';
 import { formatListen, isLoopback, type ListenAddress, parseListen } from './listen.ts';
@@ -28,6 +29,7 @@ export function resolveConfig(given: ConfigFile, file: string): Resolved {
   const http = listeners.admin('http', given.http, undefined);
   const grpcAdmin = listeners.admin('grpcAdmin', given.grpcAdmin, http.auth);
   const xds = listeners.xds(given.xds);
+  const telemetry = given.telemetry && listeners.telemetry(given.telemetry);
   const { settings, problems } = metricSources(given.metricSources ?? defaults.metricSources, absolute);
   const log = { ...defaults.log, ...given.log };
   const timing = { ...defaults.timing, ...given.timing };
@@ -38,6 +40,7 @@ export function resolveConfig(given: ConfigFile, file: string): Resolved {
     xds,
     http,
     grpcAdmin,
+    ...(telemetry === undefined ? {} : { telemetry }),
     source,
     ...(source.kind === 'kubernetes' ? { replicas: { ...defaults.replicas, ...given.replicas } } : {}),
     metricSources: settings,
@@ -94,12 +97,12 @@ type AdminFields = NonNullable<ConfigFile['http']>;
 function createListeners(flaws: Flaw[], absolute: (path: string) => string) {
   const taken = new Map<string, string>();
 
-  function addressOf(name: 'xds' | 'http' | 'grpcAdmin', text: string | undefined): ListenAddress {
+  function addressOf(name: ListenerName, text: string): ListenAddress {
     const path = [name, 'listen'];
-    const address = parseListen(text ?? defaults[name].listen);
+    const address = parseListen(text);
     if (address === undefined) {
       const message = `must be host:port, such as 127.0.0.1:18080 or [::1]:18080; found ${JSON.stringify(text)}`;
-      const remedy = /^:\d+$/.test(text ?? '') ? `write 0.0.0.0${text} for all addresses` : undefined;
+      const remedy = /^:\d+$/.test(text) ? `write 0.0.0.0${text} for all addresses` : undefined;
       flaws.push({ code: 'KV0503', path, at: 'value', message, ...(remedy === undefined ? {} : { remedy }) });
       return { host: '127.0.0.1', port: 0 };
     }
@@ -130,7 +133,7 @@ function createListeners(flaws: Flaw[], absolute: (path: string) => string) {
 
   return {
     admin(name: 'http' | 'grpcAdmin', given: AdminFields | undefined, inherited: AdminAuth | undefined): AdminListener {
-      const address = addressOf(name, given?.listen);
+      const address = addressOf(name, given?.listen ?? defaults[name].listen);
       const path = [name, 'listen'];
       const auth = given?.auth === undefined ? inherited : authOf(given.auth, [name, 'auth']);
       if (!isLoopback(address) && auth === undefined && given?.auth === undefined) {
@@ -155,8 +158,10 @@ function createListeners(flaws: Flaw[], absolute: (path: string) => string) {
       return { address, ...(auth === undefined ? {} : { auth }) };
     },
 
+    telemetry: ({ listen }: NonNullable<ConfigFile['telemetry']>): ListenAddress => addressOf('telemetry', listen),
+
     xds(given: ConfigFile['xds']): XdsListener {
-      const address = addressOf('xds', given?.listen);
+      const address = addressOf('xds', given?.listen ?? defaults.xds.listen);
       const tls = given?.tls && xdsTls(given.tls, absolute);
       const identity = given?.identity && identityRules(given.identity.allow, flaws);
       const insecure = given?.insecure ?? defaults.xds.insecure;

@@ -51,9 +51,8 @@ function choice<const Value extends string>(...values: readonly Value[]) {
 
 const dnsLabelPattern = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 const dnsNamePattern = '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$';
-const listen = optional(
-  Type.String({ expected: 'host:port, such as 127.0.0.1:18080 or [::1]:18080; port 0 is any free one' }),
-);
+const listenExpected = 'host:port, such as 127.0.0.1:18080 or [::1]:18080; port 0 is any free one';
+const listen = optional(Type.String({ expected: listenExpected }));
 
 const auth = object({
   bearerFile: optional(path()),
@@ -94,6 +93,7 @@ export const configSchema = object({
   ),
   http: optional(object({ listen, auth: optional(auth) })),
   grpcAdmin: optional(object({ listen, auth: optional(auth) })),
+  telemetry: optional(object({ listen: Type.String({ expected: listenExpected }) })),
   source: object({
     files: optional(path()),
     kubernetes: optional(
