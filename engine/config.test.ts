@@ -113,13 +113,21 @@ metricSources:
 });
 
 test('a cluster: that of this pod, or one of a kubeconfig', () => {
-  expect(parseConfig('source: {kubernetes: {}}', file).source).toEqual({ kind: 'kubernetes', namespaces: [] });
-  const chosen = parseConfig('source: {kubernetes: {namespaces: [shop], kubeconfig: kube, context: test}}', file);
+  expect(parseConfig('source: {kubernetes: {}}', file).source).toEqual({
+    kind: 'kubernetes',
+    namespaces: [],
+    workloads: true,
+  });
+  const chosen = parseConfig(
+    'source: {kubernetes: {namespaces: [shop], kubeconfig: kube, context: test, workloads: false}}',
+    file,
+  );
   expect(chosen.source).toEqual({
     kind: 'kubernetes',
     namespaces: ['shop'],
     kubeconfig: '/etc/kubervisor/kube',
     context: 'test',
+    workloads: false,
   });
 });
 

@@ -97,7 +97,7 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
     const known = runtime.state.breakers.get(breaker.name);
     // While we waited the policy may have been edited: the answer belongs to a question nobody asks any more.
     if (policy === undefined || known?.fingerprint !== breaker.fingerprint || stopping.aborted) return;
-    const subjects = subjectsOf(runtime.state, policy, breaker, clock.now());
+    const subjects = subjectsOf(runtime.state, policy, breaker, clock.now(), timing);
     const settled = known.evaluations + 1 >= policy.settle;
     const { evidence, evaluatedAtMs, lookbackMs } = gathered;
     const window = { startMs: evaluatedAtMs - lookbackMs, endMs: evaluatedAtMs };

@@ -174,7 +174,7 @@ async function createSource({ source, ...config }: Config, clock: Clock, log: Lo
   if (source.kind === 'files') {
     return createFilesSource({ directory: source.directory, clock, log, defaultEnforcement, confirmAfterMs });
   }
-  const { namespaces } = source;
+  const { namespaces, workloads } = source;
   const client = await connect(source, clock);
   const onProblem = (problem: Problem): void => log.problem(problem);
   const { random } = Math;
@@ -183,6 +183,7 @@ async function createSource({ source, ...config }: Config, clock: Clock, log: Lo
     clock,
     random,
     namespaces,
+    workloads,
     log,
     defaultEnforcement,
     confirmAfterMs,

@@ -64,7 +64,20 @@ export interface Backend {
   readonly readySinceMs?: EpochMs;
   /** Changes when a container restarts; samples and strikes from before are void. */
   readonly incarnation?: string;
+  /** What keeps the pod, where that is known. */
+  readonly workload?: WorkloadName;
+  /**
+   * Since when Kubernetes means to end it: its node is drained or tainted, or a pod of a higher priority wants its place.
+   * It may serve on for a while, and even stay.
+   */
+  readonly disruptedSinceMs?: EpochMs;
   readonly endpoints: readonly Endpoint[];
+}
+
+export interface WorkloadName {
+  /** Such as `Deployment` or `StatefulSet`. */
+  readonly kind: string;
+  readonly name: string;
 }
 
 export interface Fleet {
@@ -75,8 +88,19 @@ export interface Fleet {
    * or nothing said) somebody wrote the addresses by hand: traffic may be judged, but we never call them ourselves.
    */
   readonly hasSelector?: boolean;
+  /** What the workloads behind it say of themselves; absent where nothing tells. */
+  readonly workloads?: Workloads;
   /** All backends, terminating ones included, sorted by id. The decision looks at {@link members} only. */
   readonly backends: readonly Backend[];
+}
+
+export interface Workloads {
+  /** How many backends there should be: the replicas that workloads are told to keep, and whoever none of them keeps. */
+  readonly desired: number;
+  /** Such as `Deployment/pricer`: those that still have pods of an older template, in order. */
+  readonly rollingOut: readonly string[];
+  /** Those that do not have as many pods yet as they are told to keep, or still have more, in order. */
+  readonly scaling: readonly string[];
 }
 
 /** The backends a decision may concern: terminating ones are leaving and are not part of the fleet. */

@@ -1,5 +1,5 @@
 /** What the engine knows about a Service, as the messages of the admin API. Pure: the clock and the state come in. */
-import { describeBudget } from '../budget/arithmetic.ts';
+import { describeBudget, outOf } from '../budget/arithmetic.ts';
 import { type EpochMs, members, splitServiceKey } from '../model.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import { isOut, type RotationState } from '../rotation/decision.ts';
@@ -71,11 +71,14 @@ function summaryView(state: ServiceState): SummaryView {
 export function budgetView(state: ServiceState): BudgetView {
   const budget = budgetOfService(state);
   const serving = servingIn(state, 'enforced').length;
-  const out = Math.max(0, budget.base - serving);
+  const { base, floor, maxOut } = budget;
+  const out = outOf(budget, serving);
   return {
-    ...budget,
+    base,
+    floor,
+    maxOut,
     out,
-    left: Math.max(0, budget.maxOut - out),
+    left: Math.max(0, maxOut - out),
     text: describeBudget(budget, serving),
     ...(state.belowFloorSinceMs === undefined ? {} : { belowFloorSinceTime: toTime(state.belowFloorSinceMs) }),
   };

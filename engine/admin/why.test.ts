@@ -31,7 +31,7 @@ it('a fleet that changes its shape is told, and since when', () => {
   w.fleet(8);
   const since = new Date(w.now).toISOString();
   w.evaluate(w.all(0));
-  expect(linesOf(why(w, 'p3'), 'guard')).toEqual([`many backends have just joined or left the fleet, since ${since}`]);
+  expect(linesOf(why(w, 'p3'), 'guard')).toEqual([`the fleet is becoming larger or smaller, since ${since}`]);
 });
 
 it('an eviction that waits says for what', () => {

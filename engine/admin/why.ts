@@ -187,8 +187,8 @@ function describePartial(state: ServiceState, policy: Policy): readonly string[]
 function describeShapeChange(state: ServiceState, { now, timing }: WhyContext): readonly string[] {
   const change = shapeChangeOf(state, now, timing);
   if (change === undefined) return [];
-  const { cause, sinceMs, isOverdue } = change;
-  const text = `${describeHeld(cause)}, since ${toTime(sinceMs)}`;
+  const { cause, detail, sinceMs, isOverdue } = change;
+  const text = `${describeHeld(cause, detail)}, since ${toTime(sinceMs)}`;
   const limit = formatDuration(timing.longestChangeMs);
   return [isOverdue ? `${text}: longer than ${limit}, so it holds nobody any more` : text];
 }

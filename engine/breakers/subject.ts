@@ -8,7 +8,7 @@ export type Role =
   | 'reference'
   /** Probing or ramping: judged, but never part of the reference. */
   | 'suspect'
-  /** Out, young, unready: neither judged nor a reference. */
+  /** Out, young, unready, about to be ended: neither judged nor a reference. */
   | 'excluded';
 
 export interface Subject {

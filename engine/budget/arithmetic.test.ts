@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { policyOf } from '../../test/support/world.ts';
-import { budgetOf, describeBudget, velocityLimit } from './arithmetic.ts';
+import { budgetOf, describeBudget, outOf, velocityLimit } from './arithmetic.ts';
 
 const budget = (base: number, change: Parameters<typeof policyOf>[0] = {}) => budgetOf(base, policyOf(change).budget);
 const free = { minAvailableCount: 0, minAvailableRatioPercent: 0, maxEjectedPercent: 100 };
@@ -15,11 +15,11 @@ describe('the floor', () => {
     expect(budget(3, { budget: { minAvailableRatioPercent: 1 } }).floor).toBe(1);
   });
   it('is never less than one, whatever the policy says', () => {
-    expect(budget(10, { budget: free })).toEqual({ base: 10, floor: 1, maxOut: 9 });
+    expect(budget(10, { budget: free })).toMatchObject({ base: 10, floor: 1, maxOut: 9 });
     expect(budget(1, { budget: free }).maxOut).toBe(0);
   });
   it('larger than the fleet allows nobody out', () => {
-    expect(budget(4, { budget: { ...free, minAvailableCount: 9 } })).toEqual({ base: 4, floor: 9, maxOut: 0 });
+    expect(budget(4, { budget: { ...free, minAvailableCount: 9 } })).toMatchObject({ base: 4, floor: 9, maxOut: 0 });
   });
 });
 
@@ -47,4 +47,17 @@ describe('velocity', () => {
 
 it('the arithmetic reads like a sentence', () => {
   expect(describeBudget(budget(6), 4)).toBe('2 of 6 not serving, at most 2 may be (floor 3)');
+});
+
+describe('a fleet that lacks some of those there should be', () => {
+  const policy = policyOf().budget;
+  it('has them out already, on the base that is there', () => {
+    const hurt = budgetOf(6, policy, 8);
+    expect(hurt).toEqual({ base: 6, floor: 3, maxOut: 2, missing: 2 });
+    expect([outOf(hurt, 6), outOf(hurt, 5)]).toEqual([2, 3]);
+    expect(describeBudget(hurt, 6)).toBe('2 of 8 not serving, 2 of them not there at all, at most 2 may be (floor 3)');
+  });
+  it('and one that is larger than it should be has no more to spare for that', () => {
+    expect(budgetOf(6, policy, 4)).toEqual(budgetOf(6, policy));
+  });
 });

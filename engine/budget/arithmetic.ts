@@ -8,13 +8,22 @@ export interface Budget {
   readonly floor: number;
   /** min(B - floor, maxEjectedPercent of B): how many of B may be out at once, for whatever reason. */
   readonly maxOut: number;
+  /** Backends that should be there, and are not, besides B: they count as out, as nobody can serve in their place. */
+  readonly missing: number;
 }
 
-export function budgetOf(base: number, policy: BudgetPolicy): Budget {
+/** @param desired How many backends there should be; 0 where nobody knows. */
+export function budgetOf(base: number, policy: BudgetPolicy, desired = 0): Budget {
   const ratio = Math.ceil((base * policy.minAvailableRatioPercent) / 100);
   const floor = Math.max(policy.minAvailableCount, ratio, 1);
   const ejectable = Math.floor((base * policy.maxEjectedPercent) / 100);
-  return { base, floor, maxOut: Math.max(0, Math.min(base - floor, ejectable)) };
+  const maxOut = Math.max(0, Math.min(base - floor, ejectable));
+  return { base, floor, maxOut, missing: Math.max(0, desired - base) };
+}
+
+/** How many of those that there should be do not serve, for whatever reason. */
+export function outOf({ base, missing }: Budget, serving: number): number {
+  return Math.max(0, base - serving) + missing;
 }
 
 /** New ejections allowed per velocity window: the larger of a count and a share of B. */
@@ -24,6 +33,7 @@ export function velocityLimit(base: number, policy: BudgetPolicy): number {
 
 /** `2 out of at most 2 (base 6, floor 3)`: the arithmetic as people read it. */
 export function describeBudget(budget: Budget, serving: number): string {
-  const out = Math.max(0, budget.base - serving);
-  return `${out} of ${budget.base} not serving, at most ${budget.maxOut} may be (floor ${budget.floor})`;
+  const { base, floor, maxOut, missing } = budget;
+  const lacking = missing === 0 ? '' : `, ${missing} of them not there at all`;
+  return `${outOf(budget, serving)} of ${base + missing} not serving${lacking}, at most ${maxOut} may be (floor ${floor})`;
 }

@@ -23,6 +23,10 @@ export type HeldCause =
   | 'rollout'
   /** Many backends have just joined or left. */
   | 'scale-event'
+  /** Kubernetes is taking pods of it away: who is left has their load. */
+  | 'node-drain'
+  /** A pod of a StatefulSet, and the policy does not say that these may go. */
+  | 'stateful'
   /** Those that are bad have their version, zone or node in common: it is that which is broken, not one backend. */
   | 'cohort'
   /** Of its pod template as many were evicted in the last hour as may be: it stays out, unevicted. */
@@ -50,7 +54,9 @@ const descriptions: Readonly<Record<HeldCause, string>> = {
   'fleet-wide': 'the fleet as a whole moved, or the group it is judged in',
   'young-fleet': 'too much of the fleet is warming up',
   rollout: 'a rollout is in progress',
-  'scale-event': 'many backends have just joined or left the fleet',
+  'scale-event': 'the fleet is becoming larger or smaller',
+  'node-drain': 'pods are being taken away, as when a node is drained',
+  stateful: 'it is a pod of a StatefulSet, and the policy has no allowStateful',
   cohort: 'a whole version, zone or node is bad, not one backend',
   'eviction-limit': 'enough pods were evicted in the last hour',
   'kill-loop': 'evicting does not help',

@@ -4,12 +4,20 @@ import { type Allowance, type Candidate, plan } from './plan.ts';
 
 const candidate = (name: string, severity: number): Candidate => ({ id: backendId(name), breaker: 'b', severity });
 const allowance = (change: Partial<Allowance> = {}): Allowance => ({
-  budget: { base: 6, floor: 3, maxOut: 2 },
+  budget: { base: 6, floor: 3, maxOut: 2, missing: 0 },
   serving: 6,
   velocity: 9,
   globalVelocity: 9,
   room: 9,
   ...change,
+});
+
+it('grants nothing to a fleet that lacks as many as may be out', () => {
+  const budget = { base: 6, floor: 3, maxOut: 2, missing: 1 };
+  expect(outcome([candidate('a', 2), candidate('b', 1)], { budget })).toEqual({
+    granted: ['a'],
+    held: { b: 'budget' },
+  });
 });
 
 function outcome(candidates: readonly Candidate[], change: Partial<Allowance> = {}) {

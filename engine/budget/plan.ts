@@ -1,6 +1,6 @@
 /** Who may go, worst first, and why the others may not. */
 import type { BackendId } from '../model.ts';
-import type { Budget } from './arithmetic.ts';
+import { type Budget, outOf } from './arithmetic.ts';
 import type { HeldCause } from './held.ts';
 
 export interface Candidate {
@@ -44,8 +44,7 @@ export function plan<C extends Candidate>(candidates: readonly C[], allowance: A
 }
 
 function exhausted(allowance: Allowance, granted: number): HeldCause | undefined {
-  const outAfter = allowance.budget.base - (allowance.serving - granted - 1);
-  if (outAfter > allowance.budget.maxOut) return 'budget';
+  if (outOf(allowance.budget, allowance.serving - granted - 1) > allowance.budget.maxOut) return 'budget';
   if (granted >= allowance.velocity) return 'velocity';
   if (granted >= allowance.globalVelocity) return 'global-velocity';
   if (granted >= allowance.room) return 'store-full';

@@ -41,6 +41,8 @@ export type SourceConfig =
       readonly namespaces: readonly string[];
       readonly kubeconfig?: string;
       readonly context?: string;
+      /** Whether Deployments and StatefulSets are read as well. */
+      readonly workloads: boolean;
     };
 
 export interface ReplicasConfig {

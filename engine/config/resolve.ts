@@ -83,12 +83,13 @@ function sourceOf(
     });
   }
   if (kubernetes === undefined) return { kind: 'files', directory: absolute(files ?? '.') };
-  const { namespaces = [], kubeconfig, context } = kubernetes;
+  const { namespaces = [], kubeconfig, context, workloads = true } = kubernetes;
   return {
     kind: 'kubernetes',
     namespaces,
     ...(kubeconfig === undefined ? {} : { kubeconfig: absolute(kubeconfig) }),
     ...(context === undefined ? {} : { context }),
+    workloads,
   };
 }
 

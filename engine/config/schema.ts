@@ -106,6 +106,7 @@ export const configSchema = object({
         ),
         kubeconfig: optional(path()),
         context: optional(Type.String({ minLength: 1, maxLength: 253, expected: 'the name of a context' })),
+        workloads: optional(Type.Boolean({ expected: 'true or false' })),
       }),
     ),
   }),

@@ -32,4 +32,5 @@ export const codes = {
   staleTooSoon: 'KV0170',
   nothingToSuggest: 'KV0176',
   incidentOutside: 'KV0177',
+  stateful: 'KV0178',
 } as const;

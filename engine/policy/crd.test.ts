@@ -69,7 +69,7 @@ describe('the schema is structural, as the API server demands', () => {
   });
 
   test('every node has one type, or is int-or-string and has none', () => {
-    const types = ['object', 'array', 'string', 'integer'];
+    const types = ['object', 'array', 'string', 'integer', 'boolean'];
     expect(
       offenders((schema) =>
         isIntOrString(schema) ? schema['type'] === undefined : types.includes(String(schema['type'])),

@@ -9,6 +9,7 @@ export const defaults = {
   proximity: 'None',
   warmUp: '2m',
   combine: 'Any',
+  allowStateful: false,
   eject: { how: 'Drain', thenAfterClose: 'Remove' },
   budget: {
     minAvailableCount: 1,

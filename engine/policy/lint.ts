@@ -9,6 +9,7 @@ import { type Finding, type Path, warning } from './finding.ts';
 import { lintBreaker } from './lint-breaker.ts';
 import { lintCohort } from './lint-cohort.ts';
 import { lintGroups } from './lint-groups.ts';
+import { lintStateful } from './lint-stateful.ts';
 import { breakerSpecs } from './normalise.ts';
 import type { Policy } from './policy.ts';
 import type { PolicySpec } from './schema.ts';
@@ -32,6 +33,7 @@ export function lint(policy: Policy, spec: PolicySpec, members?: readonly Backen
     ...breakers,
     ...(members === undefined ? [] : lintFleetSize(policy, members.length)),
     ...(members === undefined ? [] : everybodyIsNear(policy, members)),
+    ...(members === undefined ? [] : lintStateful(policy, spec, members)),
   ];
 }
 

@@ -30,6 +30,7 @@ export function normalise(object: PolicyObject, options: NormaliseOptions): Poli
     breakers: breakerSpecs(spec).map((breaker) => normaliseBreaker(breaker, enforcement)),
     combine: spec.combine ?? defaults.combine,
     activator: activatorOf(spec),
+    ...(spec.allowStateful === true ? { allowStateful: true as const } : {}),
   };
   const { creationTimestamp } = metadata;
   const createdAtMs = typeof creationTimestamp === 'string' ? Date.parse(creationTimestamp) : Number.NaN;

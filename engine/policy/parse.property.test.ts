@@ -50,6 +50,8 @@ function valid(node: SchemaNode, name: string): fc.Arbitrary<unknown> {
   switch (node.type) {
     case 'integer':
       return fc.integer({ min: node.minimum ?? 0, max: node.maximum ?? 0 });
+    case 'boolean':
+      return fc.boolean();
     case 'string':
       return fc.constantFrom(...(texts[name] ?? []));
     case 'array':

@@ -457,7 +457,7 @@ describe('an object from an API server', () => {
           field: 'spec.newField',
           message: 'is not a known field',
           remedy:
-            'known here: service, enforcement, settle, eject, budget, proximity, warmUp, breaker, breakers, combine, activator',
+            'known here: service, enforcement, settle, eject, budget, proximity, warmUp, allowStateful, breaker, breakers, combine, activator',
         },
       ],
     });

@@ -24,6 +24,8 @@ export interface Policy {
   /** How many breakers of a track it takes to accuse: any of them, or all; absent in records from before there was a choice. */
   readonly combine?: 'Any' | 'All';
   readonly activator: ActivatorPolicy;
+  /** Absent: nobody of a StatefulSet is ejected. */
+  readonly allowStateful?: true;
   /** Hash of the spec's meaning: a changed one settles anew. */
   readonly fingerprint: string;
 }

@@ -7,7 +7,7 @@ import { defaults } from './defaults.ts';
 import { Activator } from './schema/activator.ts';
 import { NamedBreaker, ShorthandBreaker } from './schema/breaker.ts';
 import { Budget } from './schema/budget.ts';
-import { choice, dnsLabel, duration, integer, text } from './schema/fields.ts';
+import { boolean, choice, dnsLabel, duration, integer, text } from './schema/fields.ts';
 import { asNode } from './schema/vocabulary.ts';
 
 export const group = 'breaker.kubervisor.io';
@@ -80,6 +80,14 @@ const Spec = Type.Object(
           default: defaults.warmUp,
         },
       ),
+    ),
+    allowStateful: Type.Optional(
+      boolean({
+        description:
+          'Whether pods of a StatefulSet may be ejected, too. They are no replicas of each other, and the one that stands ' +
+          'out may be the primary; without this they are judged and reported only.',
+        default: defaults.allowStateful,
+      }),
     ),
     breaker: Type.Optional(ShorthandBreaker),
     breakers: Type.Optional(

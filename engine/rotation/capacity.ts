@@ -9,7 +9,7 @@ import { guidanceOf } from './unguided.ts';
 
 export function budgetOfService(state: ServiceState): Budget {
   const base = baseOf(members(state.fleet).length, state.peaks);
-  return budgetOf(base, guidanceOf(state).budget);
+  return budgetOf(base, guidanceOf(state).budget, state.fleet.workloads?.desired);
 }
 
 /** Ready backends that get full traffic in this track. */

@@ -25,10 +25,11 @@ export function notLaterThan(now: EpochMs, state: ServiceState): ServiceState {
   };
 }
 
-function shapeUpTo(now: EpochMs, { moves, changingSinceMs }: Shape): Shape {
+function shapeUpTo(now: EpochMs, { moves, changingSinceMs, announcedSinceMs }: Shape): Shape {
   return {
     moves: moves.map((move) => ({ ...move, atMs: Math.min(now, move.atMs) })),
     ...(changingSinceMs === undefined ? {} : { changingSinceMs: Math.min(now, changingSinceMs) }),
+    ...(announcedSinceMs === undefined ? {} : { announcedSinceMs: Math.min(now, announcedSinceMs) }),
   };
 }
 

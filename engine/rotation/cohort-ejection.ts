@@ -5,6 +5,8 @@
  * must be seen to be normal, or it would be the wrong half.
  */
 import { describeCoverage } from '../breakers/coverage.ts';
+import { outOf } from '../budget/arithmetic.ts';
+import { describeHeld } from '../budget/held.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { type Backend, type BackendId, members } from '../model.ts';
 import { type Accusation, type Accusations, isAccuser } from './accusations.ts';
@@ -18,6 +20,7 @@ import { strikesOf } from './ejection.ts';
 import { isPartial, verdictNow } from './evidence.ts';
 import { type Circumstances, currentJudgements, flaggedIn, globalVelocityLeft, velocityLeft } from './guards.ts';
 import type { ServiceState, TrackName } from './state.ts';
+import { isSpared } from './stateful.ts';
 import { breakersOf, sortedDecisions, updateTrack, type Work } from './work.ts';
 
 /** Of the rest that serves, so many must be judged normal. */
@@ -78,6 +81,7 @@ function ejectWhole(
   const accused = [...accusations.values()].filter(({ id, guard }) => guard === 'cohort' && inService.has(id));
   if (accused.length === 0) return undefined;
   const obstacle =
+    (going.some((backend) => isSpared(backend, policy)) ? describeHeld('stateful') : undefined) ??
     obstacleTo(before, track, accused, cohort, serving) ??
     lackOfRoom(before, track, policy, going, serving.length, work);
   // Another breaker accuses; it will speak again.
@@ -133,9 +137,10 @@ function lackOfRoom(
   work: Work,
 ): string | undefined {
   const { now, timing } = work.context;
-  const { base, maxOut } = budgetOfService(state);
+  const budget = budgetOfService(state);
+  const { maxOut } = budget;
   const count = going.length;
-  const out = base - serving;
+  const out = outOf(budget, serving);
   if (out + count > maxOut) return `${count} more would be out, the budget has ${Math.max(0, maxOut - out)} left`;
   const velocity = velocityLeft(state, policy, track, now, timing);
   if (count > velocity) return `${count} would go, the velocity has ${velocity} left`;

@@ -1,5 +1,5 @@
 /** Manual acts: a person outranks every breaker, but not the floor. */
-import { describeBudget, velocityLimit } from '../budget/arithmetic.ts';
+import { describeBudget, outOf, velocityLimit } from '../budget/arithmetic.ts';
 import { describeHeld, type HeldCause } from '../budget/held.ts';
 import { type Backend, members } from '../model.ts';
 import { formatDuration } from '../policy/duration.ts';
@@ -12,6 +12,7 @@ import { forgiveKillLoops } from './evictions.ts';
 import { isCorrelated, isYoungFleet, velocityLeft } from './guards.ts';
 import { rampByTime, toServing } from './ramp.ts';
 import { shapeGuard } from './shape.ts';
+import { isSpared } from './stateful.ts';
 import { emptyBreaker, type ServiceState } from './state.ts';
 import { guidanceOf } from './unguided.ts';
 import { forget, put, remember, sortedDecisions, updateTrack, type Work } from './work.ts';
@@ -99,7 +100,7 @@ function refusalOf(
   const servingAfter = backend.ready ? serving - 1 : budget.base - out - 1;
   if (servingAfter < budget.floor) return { cause: 'floor', message: `it would break the floor: ${arithmetic}` };
   if (command.force || !backend.ready) return undefined;
-  if (budget.base - (serving - 1) > budget.maxOut) return guard('budget', arithmetic);
+  if (outOf(budget, serving - 1) > budget.maxOut) return guard('budget', arithmetic);
   if (velocityLeft(state, guidanceOf(state), 'enforced', now, timing) <= 0) {
     const { velocityWindowMs } = timing;
     const limit = velocityLimit(budget.base, guidanceOf(state).budget);
@@ -107,6 +108,7 @@ function refusalOf(
   }
   const { policy } = state;
   if (policy === undefined) return undefined;
+  if (isSpared(backend, policy)) return guard('stateful', arithmetic);
   if (isCorrelated(state, policy, 'enforced', now, timing)) return guard('hold-above', arithmetic);
   if (isYoungFleet(state, policy, now)) return guard('young-fleet', arithmetic);
   const changing = shapeGuard(state, now, timing);

@@ -10,6 +10,7 @@ import { cohortNameOf, isOut } from './decision.ts';
 import { hasMoved, verdictNow } from './evidence.ts';
 import { isYoung } from './roles.ts';
 import type { ShapeCause } from './shape.ts';
+import { isSpared } from './stateful.ts';
 import type { BreakerState, LastJudgement, ServiceState, TrackName } from './state.ts';
 import { trackOf, type Work } from './work.ts';
 
@@ -20,6 +21,10 @@ export function isYoungFleet(state: ServiceState, policy: Policy, now: EpochMs):
   const fleet = members(state.fleet);
   const young = fleet.filter((backend) => isYoung(backend, policy, now)).length;
   return young > maxYoungShare * fleet.length;
+}
+
+export function sparedIn(state: ServiceState, policy: Policy): ReadonlySet<BackendId> {
+  return new Set(members(state.fleet).flatMap((backend) => (isSpared(backend, policy) ? [backend.id] : [])));
 }
 
 /**
@@ -134,6 +139,8 @@ export interface Circumstances {
   readonly young: boolean;
   /** The fleet is changing its shape: refuses new ejections only. */
   readonly changing?: ShapeCause | undefined;
+  /** Whom the policy does not let go, whatever they do. */
+  readonly spared: ReadonlySet<BackendId>;
   /** What is bad as a whole: refuses new ejections of its members one by one. */
   readonly cohort: Cohort | undefined;
   readonly canReduce: boolean;
@@ -149,6 +156,7 @@ export function guardAgainst(
   facts: Omit<Circumstances, 'cohort'>,
 ): HeldCause | undefined {
   if (facts.frozen) return 'frozen';
+  if (facts.spared.has(backend)) return 'stateful';
   if (breaker.usable !== undefined && hasMoved(breaker.usable, backend)) return 'fleet-wide';
   return guardOfFleet(breaker, settle, facts);
 }

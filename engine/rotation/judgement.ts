@@ -10,7 +10,7 @@ import { ejectConfirmed } from './ejection.ts';
 import type { RotationEvent } from './event.ts';
 import { unmarkInVain } from './evictions.ts';
 import { evidenceFromMs, hasMoved, windowStartOf } from './evidence.ts';
-import { cohortIn, isCorrelated, isYoungFleet } from './guards.ts';
+import { cohortIn, isCorrelated, isYoungFleet, sparedIn } from './guards.ts';
 import { holdThese } from './hold.ts';
 import { rampByTime } from './ramp.ts';
 import { shapeGuard } from './shape.ts';
@@ -38,6 +38,7 @@ export function onJudgement(before: ServiceState, event: JudgementEvent, work: W
     correlated: isCorrelated(judged, policy, track, now, timing),
     young: isYoungFleet(judged, policy, now),
     changing: shapeGuard(judged, now, timing),
+    spared: sparedIn(judged, policy),
     cohort: cohortIn(judged, policy, track, now, timing),
     canReduce: canReduce || track === 'shadow',
     frozen: judged.freeze !== undefined,

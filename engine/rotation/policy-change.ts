@@ -3,6 +3,7 @@ import type { Breaker, Policy } from '../policy/policy.ts';
 import { accusersOf, type Decision, isReturning } from './decision.ts';
 import { rampByTime, weightOf } from './ramp.ts';
 import { type BreakerState, emptyBreaker, type ServiceState, type TrackName } from './state.ts';
+import { isSparedIn } from './stateful.ts';
 import { guidanceOf } from './unguided.ts';
 import { forget, isJudged, put, sortedDecisions, trackOf, updateTrack, type Work } from './work.ts';
 
@@ -66,7 +67,8 @@ function withoutAccuser(before: ServiceState, track: TrackName, decision: Decisi
   }
   // Of several that had to agree one is enough: it still says so, and can acquit.
   const names = accusersOf(cause);
-  if (state.policy?.breakers.some((each) => names.includes(each.name) && isActing(state, track, each))) return state;
+  const isAccused = state.policy?.breakers.some((each) => names.includes(each.name) && isActing(state, track, each));
+  if (isAccused === true && !isSparedIn(state, decision)) return state;
   // Nothing of the shadow is served, and a policy that only observes or is suspended must not shape traffic at all.
   if (track === 'shadow') return forget(state, track, decision, 'breaker-removed', work);
   if (state.policy?.enforcement === 'Suspended') return forget(state, track, decision, 'suspended', work);

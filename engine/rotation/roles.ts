@@ -4,18 +4,26 @@ import { beginTrial, type Trial } from '../breakers/trial.ts';
 import { type GroupKey, groupKeyOf } from '../group-key.ts';
 import { type Backend, type BackendId, type EpochMs, members } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
+import { isLeaving } from './announced.ts';
 import { nameOf } from './cohort.ts';
+import type { Timing } from './context.ts';
 import { cohortNameOf, type Decision, isOut, type RotationState } from './decision.ts';
 import { evidenceFromMs } from './evidence.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { trackOf } from './work.ts';
 
-export function subjectsOf(state: ServiceState, policy: Policy, breaker: Breaker, now: EpochMs): readonly Subject[] {
+export function subjectsOf(
+  state: ServiceState,
+  policy: Policy,
+  breaker: Breaker,
+  now: EpochMs,
+  timing: Timing,
+): readonly Subject[] {
   const { groupBy } = breaker;
   const track = trackOf(policy, breaker) ?? 'shadow';
   return members(state.fleet).map((backend) => {
     const { id } = backend;
-    const role = roleOf(state, policy, breaker, track, backend, now);
+    const role = isLeaving(backend, now, timing) ? 'excluded' : roleOf(state, policy, breaker, track, backend, now);
     const group = groupBy === undefined ? undefined : groupKeyOf(backend, groupBy);
     return {
       id,

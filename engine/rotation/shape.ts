@@ -2,11 +2,13 @@
  * Whether the fleet is changing its shape. While a rollout or a scale event is in progress caches are cold, load moves
  * and peers are strangers to each other: what stands out then is the change, and nobody new is ejected for it.
  *
- * All of it is read from who joins and who leaves. It holds while something has moved in the last minute, so that a
- * canary that simply stays, or a pod that only flaps, holds nothing; and no longer than ten minutes on end, so that a
- * fleet that never rests still loses its broken backends.
+ * It is read from what the cluster announces, where it does, and from who joins and who leaves. The latter holds while
+ * something has moved in the last minute, so that a canary that simply stays, or a pod that only flaps, holds nothing. Both
+ * hold no longer than ten minutes on end, each by itself: a fleet that never rests still loses its broken backends, and a
+ * rollout that is stuck for days neither holds anybody nor hides that the fleet is scaled as well.
  */
 import { type Backend, type BackendId, type EpochMs, type Fleet, members } from '../model.ts';
+import { announcedChange } from './announced.ts';
 import type { Timing } from './context.ts';
 import type { ServiceState } from './state.ts';
 import { templateOf } from './template.ts';
@@ -14,8 +16,10 @@ import { templateOf } from './template.ts';
 /** Who joined and who left the fleet of late. Not on record: a start of ours forgets a minute. */
 export interface Shape {
   readonly moves: readonly Move[];
-  /** Since when it has been changing without a break; absent: it is not. */
+  /** Since when it has been changing without a break, by who joins and who leaves; absent: it is not. */
   readonly changingSinceMs?: EpochMs;
+  /** Since when the cluster has announced one change or another without a break; absent: it has none to tell of. */
+  readonly announcedSinceMs?: EpochMs;
 }
 
 interface Move {
@@ -25,10 +29,12 @@ interface Move {
   readonly by: 1 | -1;
 }
 
-export type ShapeCause = 'rollout' | 'scale-event';
+export type ShapeCause = 'rollout' | 'scale-event' | 'node-drain';
 
 export interface ShapeChange {
   readonly cause: ShapeCause;
+  /** Who says so, or whom it concerns. */
+  readonly detail?: string;
   readonly sinceMs: EpochMs;
   /** It has lasted longer than any change should: it holds nobody any more, until the fleet has been at rest. */
   readonly isOverdue: boolean;
@@ -39,6 +45,23 @@ const leastShare = 0.1;
 const leastMoves = 2;
 
 export function shapeAfter(before: ServiceState, fleet: Fleet, now: EpochMs, timing: Timing): Shape {
+  const { changingSinceMs, moves } = movesAfter(before, fleet, now, timing);
+  const { evictions } = before.enforced;
+  const wasAnnounced = announcedChange(before.fleet, evictions, now, timing) !== undefined;
+  const isAnnounced = announcedChange(fleet, evictions, now, timing) !== undefined;
+  return {
+    moves,
+    ...(changingSinceMs === undefined ? {} : { changingSinceMs }),
+    ...(isAnnounced ? { announcedSinceMs: (wasAnnounced ? before.shape.announcedSinceMs : undefined) ?? now } : {}),
+  };
+}
+
+function movesAfter(
+  before: ServiceState,
+  fleet: Fleet,
+  now: EpochMs,
+  timing: Timing,
+): Pick<Shape, 'moves' | 'changingSinceMs'> {
   const { shape } = before;
   // The first fleet after a start of ours, and a Service that had nobody: nothing of it moved.
   const moved = before.fleet.backends.length === 0 ? [] : movesBetween(before.fleet, fleet, now);
@@ -49,12 +72,16 @@ export function shapeAfter(before: ServiceState, fleet: Fleet, now: EpochMs, tim
   return { moves, changingSinceMs: wasChanging ? (shape.changingSinceMs ?? now) : now };
 }
 
-/** Undefined while the fleet is at rest. */
-export function shapeChangeOf({ shape, fleet }: ServiceState, now: EpochMs, timing: Timing): ShapeChange | undefined {
-  const cause = causeOf(recent(shape.moves, now, timing), fleet);
-  if (cause === undefined) return undefined;
-  const sinceMs = shape.changingSinceMs ?? now;
-  return { cause, sinceMs, isOverdue: now - sinceMs > timing.longestChangeMs };
+/** Undefined while the fleet is at rest. Of two changes the one that still holds, first the one that is announced. */
+export function shapeChangeOf(state: ServiceState, now: EpochMs, timing: Timing): ShapeChange | undefined {
+  const { shape, fleet, enforced } = state;
+  const announced = announcedChange(fleet, enforced.evictions, now, timing);
+  const moved = causeOf(recent(shape.moves, now, timing), fleet);
+  const changes = [
+    ...(announced === undefined ? [] : [{ ...announced, sinceMs: shape.announcedSinceMs ?? now }]),
+    ...(moved === undefined ? [] : [{ cause: moved, sinceMs: shape.changingSinceMs ?? now }]),
+  ].map((change): ShapeChange => ({ ...change, isOverdue: now - change.sinceMs > timing.longestChangeMs }));
+  return changes.find(({ isOverdue }) => !isOverdue) ?? changes[0];
 }
 
 /** The guard that a change of shape is. */
@@ -81,7 +108,7 @@ function moveOf(backend: Backend, by: Move['by'], atMs: EpochMs): Move {
   return { atMs, backend: backend.id, ...(template === undefined ? {} : { template }), by };
 }
 
-function causeOf(moves: readonly Move[], fleet: Fleet): ShapeCause | undefined {
+function causeOf(moves: readonly Move[], fleet: Fleet): 'rollout' | 'scale-event' | undefined {
   const lasting = withoutReturns(moves);
   if (isRollout(lasting, fleet)) return 'rollout';
   const joined = lasting.filter(({ by }) => by > 0).length;

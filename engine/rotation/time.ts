@@ -15,6 +15,7 @@ import { dueToProbe, hasPlaceToProbe, isDue, placeEndsAtMs } from './probe-slots
 import { startProbing, stepIsOver, stepUp, toServing, weightFromTraffic } from './ramp.ts';
 import { returnStale, staleAtMs } from './stale.ts';
 import type { ServiceState, TrackName } from './state.ts';
+import { isSparedIn } from './stateful.ts';
 import { guidanceOf } from './unguided.ts';
 import { isJudged, put, remember, sortedDecisions, updateTrack, type Work } from './work.ts';
 
@@ -79,7 +80,8 @@ function ageDecision(state: ServiceState, track: TrackName, decision: Decision, 
 
 /** Where nobody judges, only people take something out, and no verdict will ever bring it back. */
 function returnsByTime(state: ServiceState, track: TrackName, decision: Decision): boolean {
-  return isReturning(decision) && (decision.returning.kind === 'time' || !isJudged(state, track));
+  if (!isReturning(decision)) return false;
+  return decision.returning.kind === 'time' || !isJudged(state, track) || isSparedIn(state, decision);
 }
 
 /** closeAfter: DRAINING closes no connection; removing the endpoint closes idle ones, eviction closes all. */

@@ -209,6 +209,44 @@ describe('what Pods add', () => {
     expect(only(read(slices, [restarted])).incarnation).not.toBe(only(read(slices, [pod])).incarnation);
   });
 
+  test('the workload: the Deployment behind a ReplicaSet, else whatever keeps the pod', () => {
+    const slices = [slice([podEndpoint('a', '10.0.0.1')])];
+    const workloadOf = (kind: string, name: string, labels: Record<string, string> = {}, controller = true) =>
+      only(
+        read(slices, [
+          { metadata: { name: 'a', uid: 'uid-a', labels, ownerReferences: [{ kind, name, controller }] } },
+        ]),
+      ).workload;
+    expect(workloadOf('ReplicaSet', 'pricer-7d9', { 'pod-template-hash': '7d9' })).toEqual({
+      kind: 'Deployment',
+      name: 'pricer',
+    });
+    expect(workloadOf('ReplicaSet', 'bare')).toEqual({ kind: 'ReplicaSet', name: 'bare' });
+    expect(workloadOf('ReplicaSet', 'odd-7', { 'pod-template-hash': '8' })).toEqual({
+      kind: 'ReplicaSet',
+      name: 'odd-7',
+    });
+    expect(workloadOf('StatefulSet', 'db')).toEqual({ kind: 'StatefulSet', name: 'db' });
+    expect(workloadOf('StatefulSet', 'db', {}, false)).toBeUndefined();
+  });
+
+  test('since when Kubernetes means to end the pod; a mark without a date is none', () => {
+    const slices = [slice([podEndpoint('a', '10.0.0.1')])];
+    const disruptedSinceMs = (condition: { status: string; lastTransitionTime?: string }) =>
+      only(
+        read(slices, [
+          {
+            metadata: { name: 'a', uid: 'uid-a' },
+            status: { conditions: [{ type: 'DisruptionTarget', ...condition }] },
+          },
+        ]),
+      ).disruptedSinceMs;
+    const lastTransitionTime = '2026-01-02T03:04:05Z';
+    expect(disruptedSinceMs({ status: 'True', lastTransitionTime })).toBe(Date.parse(lastTransitionTime));
+    expect(disruptedSinceMs({ status: 'False', lastTransitionTime })).toBeUndefined();
+    expect(disruptedSinceMs({ status: 'True' })).toBeUndefined();
+  });
+
   test('without a Pod there are no labels, which is not the same as none', () => {
     const backend = only(read(slices));
     expect(backend).not.toHaveProperty('labels');

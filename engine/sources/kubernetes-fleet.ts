@@ -3,7 +3,13 @@ import type { Backend, Endpoint, Fleet, ServiceKey, ServicePort } from '../model
 import { backendId, splitServiceKey } from '../model.ts';
 import type { Problem } from '../problem.ts';
 import type { EndpointSliceObject, PodObject, ServiceObject, SliceEndpoint, SlicePort } from './kubernetes-objects.ts';
-import { isPodLeaving, podIncarnation, podReadySinceMs } from './kubernetes-objects.ts';
+import {
+  isPodLeaving,
+  podDisruptedSinceMs,
+  podIncarnation,
+  podReadySinceMs,
+  podWorkload,
+} from './kubernetes-objects.ts';
 
 export interface ServiceObjects {
   readonly key: ServiceKey;
@@ -144,6 +150,8 @@ function backendOf(listings: readonly Listing[]): Backend {
   const ready = conditions.every((condition) => condition.ready);
   const readySinceMs = pod !== undefined && ready ? podReadySinceMs(pod) : undefined;
   const incarnation = pod === undefined ? undefined : podIncarnation(pod);
+  const workload = pod === undefined ? undefined : podWorkload(pod);
+  const disruptedSinceMs = pod === undefined ? undefined : podDisruptedSinceMs(pod);
   return {
     id: backendId(first.id),
     name: first.name,
@@ -157,6 +165,8 @@ function backendOf(listings: readonly Listing[]): Backend {
     ...(pod !== undefined && { labels: pod.metadata?.labels ?? {} }),
     ...(readySinceMs !== undefined && { readySinceMs }),
     ...(incarnation !== undefined && { incarnation }),
+    ...(workload !== undefined && { workload }),
+    ...(disruptedSinceMs !== undefined && { disruptedSinceMs }),
     endpoints: uniqueEndpoints(listings.flatMap((listing) => listing.endpoints)),
   };
 }

@@ -3,7 +3,7 @@
  * and so is plain JSON or YAML from `kubectl get`: the client decodes timestamps to Dates, the wire has them as text.
  * Absent, null and empty mean the same to Kubernetes; readers drop nulls before objects come here.
  */
-import type { EpochMs } from '../model.ts';
+import type { EpochMs, WorkloadName } from '../model.ts';
 
 export type Timestamp = string | Date;
 
@@ -13,6 +13,12 @@ interface ObjectMeta {
   readonly uid?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly deletionTimestamp?: Timestamp;
+  readonly ownerReferences?: readonly {
+    readonly kind: string;
+    readonly name: string;
+    /** The one that made the object and keeps it. */
+    readonly controller?: boolean;
+  }[];
 }
 
 /** core/v1 Service. */
@@ -119,6 +125,24 @@ export function podIncarnation(pod: PodObject): string | undefined {
 function shortContainerId(containerId: string | undefined): string | undefined {
   if (containerId === undefined || containerId === '') return undefined;
   return containerId.slice(containerId.indexOf('://') < 0 ? 0 : containerId.indexOf('://') + 3).slice(0, 12);
+}
+
+/**
+ * Since when Kubernetes means to end the pod. A condition without a date is not believed: nothing would say for how long.
+ */
+export function podDisruptedSinceMs(pod: PodObject): EpochMs | undefined {
+  const disruption = pod.status?.conditions?.find((condition) => condition.type === 'DisruptionTarget');
+  return disruption?.status === 'True' ? timestampMs(disruption.lastTransitionTime) : undefined;
+}
+
+/** Of a Deployment the pod names only the ReplicaSet, which is called after both the Deployment and the template. */
+export function podWorkload({ metadata }: PodObject): WorkloadName | undefined {
+  const owner = metadata?.ownerReferences?.find(({ controller }) => controller === true);
+  if (owner === undefined) return undefined;
+  const { kind, name } = owner;
+  const ending = `-${metadata?.labels?.['pod-template-hash'] ?? ''}`;
+  if (kind !== 'ReplicaSet' || ending === '-' || !name.endsWith(ending)) return { kind, name };
+  return { kind: 'Deployment', name: name.slice(0, -ending.length) };
 }
 
 /** On its way out or over: whatever an EndpointSlice that lags behind still says. */

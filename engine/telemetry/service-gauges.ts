@@ -1,4 +1,5 @@
 /** The present of every Service, as its state has it at the moment of a scrape. */
+import { outOf } from '../budget/arithmetic.ts';
 import { Gauge, type Registry } from 'prom-client';
 import { members } from '../model.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
@@ -64,10 +65,10 @@ export function createServiceGauges(registry: Registry, maxBackendSeries: number
         const labels = splitLabels(state);
         const counts = countStates(state);
         for (const each of backendStates) endpoints.set({ ...labels, state: each }, counts.get(each) ?? 0);
-        const { floor, base, maxOut } = budgetOfService(state);
-        const out = base - servingIn(state, 'enforced').length;
-        minAvailable.set(labels, floor);
-        allowed.set(labels, Math.max(0, maxOut - out));
+        const budget = budgetOfService(state);
+        minAvailable.set(labels, budget.floor);
+        const out = outOf(budget, servingIn(state, 'enforced').length);
+        allowed.set(labels, Math.max(0, budget.maxOut - out));
         showBreakers(state, onlyConspicuous);
         cohorts.show(state, labels);
       }

@@ -7,13 +7,36 @@ export interface PodSpec {
   readonly ready?: boolean;
   readonly zone?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly owner?: { readonly kind: string; readonly name: string };
 }
+
+export interface WorkloadSpec {
+  readonly replicas: number;
+  /** Of the pod template; another one is a rollout. */
+  readonly version?: string;
+}
+
+interface PodCondition {
+  readonly type: string;
+  readonly status: 'True' | 'False';
+  readonly lastTransitionTime: string;
+}
+
+type WorkloadResource = 'deployments' | 'statefulsets';
 
 export interface Shop {
   readonly namespace: string;
   service(name: string): Promise<void>;
   pod(service: string, pod: PodSpec): Promise<void>;
   deletePod(name: string): Promise<void>;
+  /** As a kubelet, a node's drain or a scheduler writes it. */
+  condition(pod: string, condition: PodCondition): Promise<void>;
+  /** Of pods that have `app: pricer`, and no controller: they are made by hand. */
+  workload(resource: WorkloadResource, name: string, spec: WorkloadSpec): Promise<void>;
+  /** As its controller writes it, which has seen the newest spec. */
+  workloadStatus(resource: WorkloadResource, name: string, status: object): Promise<void>;
+  /** Lets a user list and watch these, by API group, and nothing else. */
+  mayRead(user: string, rights: readonly (readonly [group: string, ...resources: string[]])[]): Promise<void>;
   /** Writes the one slice of a Service anew. */
   slice(service: string, pods: readonly PodSpec[]): Promise<void>;
   policy(name: string, spec: object): Promise<Answer>;
@@ -26,6 +49,8 @@ const policiesOf = (namespace: string): string =>
 export async function createShop(api: KubeApi, namespace: string): Promise<Shop> {
   await done(api.post('/api/v1/namespaces', { metadata: { name: namespace } }));
   const core = `/api/v1/namespaces/${namespace}`;
+  const apps = `/apis/apps/v1/namespaces/${namespace}`;
+  const rbacApi = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
   const uids = new Map<string, string>();
   return {
     namespace,
@@ -33,10 +58,12 @@ export async function createShop(api: KubeApi, namespace: string): Promise<Shop>
       const spec = { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] };
       await done(api.post(`${core}/services`, { metadata: { name }, spec }));
     },
-    async pod(service, { name, ip, ready = true, labels = {} }) {
+    async pod(service, { name, ip, ready = true, labels = {}, owner }) {
+      const ownerReferences =
+        owner === undefined ? [] : [{ apiVersion: 'apps/v1', uid: `uid-${owner.name}`, controller: true, ...owner }];
       const { body } = await done(
         api.post(`${core}/pods`, {
-          metadata: { name, labels: { app: service, ...labels } },
+          metadata: { name, labels: { app: service, ...labels }, ownerReferences },
           spec: { containers: [{ name: 'main', image: 'none' }] },
         }),
       );
@@ -49,6 +76,62 @@ export async function createShop(api: KubeApi, namespace: string): Promise<Shop>
     async deletePod(name) {
       // Without a kubelet nobody would confirm its end.
       await done(api.delete(`${core}/pods/${name}?gracePeriodSeconds=0`));
+    },
+    async condition(name, condition) {
+      const { body } = await done(api.get(`${core}/pods/${name}`));
+      const pod = body as { status: { conditions: { type: string }[] } };
+      const others = pod.status.conditions.filter(({ type }) => type !== condition.type);
+      await done(
+        api.put(`${core}/pods/${name}/status`, {
+          ...pod,
+          status: { ...pod.status, conditions: [...others, condition] },
+        }),
+      );
+    },
+    async workload(resource, name, { replicas, version = '1' }) {
+      const isSet = resource === 'statefulsets';
+      const labels = { app: 'pricer', workload: name };
+      await done(
+        api.apply(`${apps}/${resource}/${name}`, {
+          apiVersion: 'apps/v1',
+          kind: isSet ? 'StatefulSet' : 'Deployment',
+          metadata: { name },
+          spec: {
+            replicas,
+            selector: { matchLabels: labels },
+            ...(isSet ? { serviceName: name } : {}),
+            template: {
+              metadata: { labels: { ...labels, version } },
+              spec: { containers: [{ name: 'main', image: 'none' }] },
+            },
+          },
+        }),
+      );
+    },
+    async workloadStatus(resource, name, status) {
+      const { body } = await done(api.get(`${apps}/${resource}/${name}`));
+      const workload = body as { metadata: { generation: number } };
+      const observedGeneration = workload.metadata.generation;
+      await done(
+        api.put(`${apps}/${resource}/${name}/status`, { ...workload, status: { observedGeneration, ...status } }),
+      );
+    },
+    async mayRead(user, rights) {
+      const rules = rights.map(([group, ...resources]) => ({
+        apiGroups: [group],
+        resources,
+        verbs: ['list', 'watch'],
+      }));
+      const rbac = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { name: 'reader' } };
+      await done(api.apply(`${rbacApi}/roles/reader`, { ...rbac, kind: 'Role', rules }));
+      await done(
+        api.apply(`${rbacApi}/rolebindings/reader`, {
+          ...rbac,
+          kind: 'RoleBinding',
+          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' },
+          subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+        }),
+      );
     },
     async slice(service, pods) {
       const name = `${service}-1`;
@@ -76,7 +159,11 @@ export async function createShop(api: KubeApi, namespace: string): Promise<Shop>
         spec,
       }),
     async delete(path) {
-      const root = path.startsWith('kubervisorservices/') ? policiesOf(namespace).replace(/\/[^/]+$/, '') : core;
+      const root = path.startsWith('kubervisorservices/')
+        ? policiesOf(namespace).replace(/\/[^/]+$/, '')
+        : path.startsWith('deployments/')
+          ? apps
+          : core;
       await done(api.delete(`${root}/${path}`));
     },
   };

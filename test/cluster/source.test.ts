@@ -159,6 +159,8 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
   it('while the API server is away everything stays; afterwards it follows what happened meanwhile', async () => {
     const seen = await watch();
     await seen.started;
+    // Workloads too, which nothing waits for.
+    await eventually(() => seen.source.health().every(({ heardAtMs }) => heardAtMs !== undefined), soon);
     wire.cut();
     try {
       await eventually(() => seen.source.problems().some(({ code }) => code === 'KV0801'), soon);
@@ -170,7 +172,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
     await eventually(() => seen.names().length === 3, soon);
     await eventually(() => seen.source.problems().length === 0, soon);
     // It went on from where it was.
-    expect(seen.source.health().map(({ lists }) => lists)).toEqual([1, 1, 1, 1]);
+    expect(seen.source.health().map(({ lists }) => lists)).toEqual([1, 1, 1, 1, 1, 1]);
   });
 
   it('starts when the API server is not there yet, and is not ready before it was', async () => {
@@ -181,7 +183,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
       isStarted = true;
     });
     try {
-      await eventually(() => seen.source.problems().length === 4, soon);
+      await eventually(() => seen.source.problems().length === 6, soon);
       expect(seen.source.problems()[0]?.message).toContain('nothing was read yet');
       expect(isStarted).toBe(false);
     } finally {

@@ -11,6 +11,7 @@ import { noBaseline } from '../../engine/breakers/baseline.ts';
 import { type Evidence, judge } from '../../engine/breakers/judge.ts';
 import { serviceKey } from '../../engine/model.ts';
 import type { Breaker } from '../../engine/policy/policy.ts';
+import { defaultTiming } from '../../engine/rotation/context.ts';
 import { subjectsOf } from '../../engine/rotation/roles.ts';
 import { createMetrics } from '../../engine/telemetry/metrics.ts';
 import { evidenceOf } from '../support/fixtures.ts';
@@ -64,7 +65,7 @@ describeWith(['prometheus'], 'the queries for rollout controllers', (executables
     const { judgement } = judge(
       {
         breaker: byVersion,
-        subjects: subjectsOf(story.state(), policy, byVersion, story.now()),
+        subjects: subjectsOf(story.state(), policy, byVersion, story.now(), defaultTiming),
         baseline: noBaseline,
         settled: true,
         settle: 0,

@@ -6,9 +6,9 @@ import { assign } from '../../engine/assignment/assign.ts';
 import type { Assignment } from '../../engine/assignment/assignment.ts';
 import { noBaseline } from '../../engine/breakers/baseline.ts';
 import { type Evidence, judge } from '../../engine/breakers/judge.ts';
-import { type Backend, backendId, type EpochMs } from '../../engine/model.ts';
+import { type Backend, backendId, type EpochMs, type Workloads } from '../../engine/model.ts';
 import type { Breaker, Policy } from '../../engine/policy/policy.ts';
-import { defaultTiming, type StepContext } from '../../engine/rotation/context.ts';
+import { defaultTiming, type StepContext, type Timing } from '../../engine/rotation/context.ts';
 import type { Decision, RotationState } from '../../engine/rotation/decision.ts';
 import type { Command, Effect, RotationEvent } from '../../engine/rotation/event.ts';
 import { subjectsOf } from '../../engine/rotation/roles.ts';
@@ -40,6 +40,7 @@ export function judgementOf(
   evidence: Evidence,
   now: EpochMs,
   evaluatedAtMs = now,
+  timing: Timing = defaultTiming,
 ): Extract<RotationEvent, { kind: 'judgement' }> | undefined {
   const { policy } = state;
   const breaker = policy?.breakers.find((candidate) => candidate.name === name);
@@ -48,7 +49,7 @@ export function judgementOf(
   const { judgement, baseline } = judge(
     {
       breaker,
-      subjects: subjectsOf(state, policy, breaker, now),
+      subjects: subjectsOf(state, policy, breaker, now, timing),
       baseline: known?.baseline ?? noBaseline,
       settled: (known?.evaluations ?? 0) + 1 >= policy.settle,
       settle: policy.settle,
@@ -82,6 +83,8 @@ export interface World {
   bad(...names: readonly string[]): Values;
   policy(policy: Policy | undefined): readonly Effect[];
   fleet(backends: number | readonly Backend[]): readonly Effect[];
+  /** What the workloads say of themselves from now on; what is left out is at rest. Undefined: nothing. */
+  workloads(change: Partial<Workloads> | undefined): readonly Effect[];
   /** Changes one backend. */
   change(name: string, change: Partial<Backend>): readonly Effect[];
   remove(...names: readonly string[]): readonly Effect[];
@@ -159,7 +162,7 @@ export function world(options: WorldOptions = {}): World {
     },
     evaluateNow(values, name) {
       const evidence = isEvidence(values) ? values : evidenceOf(values);
-      const event = judgementOf(state, breakerNamed(state, name).name, evidence, now);
+      const event = judgementOf(state, breakerNamed(state, name).name, evidence, now, now, w.context.timing);
       return event === undefined ? [] : w.step(event);
     },
     evaluations(count, values, name) {
@@ -170,7 +173,17 @@ export function world(options: WorldOptions = {}): World {
     },
     bad: (...names) => w.all(0, Object.fromEntries(names.map((name) => [name, 9]))),
     policy: (next) => w.step({ kind: 'policy', policy: next }),
-    fleet: (backends) => w.step({ kind: 'fleet', fleet: fleetOf(backends) }),
+    fleet(backends) {
+      const { workloads } = state.fleet;
+      const fleet = { ...fleetOf(backends), ...(workloads === undefined ? {} : { workloads }) };
+      return w.step({ kind: 'fleet', fleet });
+    },
+    workloads(change) {
+      const { workloads: _, ...fleet } = state.fleet;
+      const rest = { desired: fleet.backends.length, rollingOut: [], scaling: [] };
+      const told = change === undefined ? {} : { workloads: { ...rest, ...change } };
+      return w.step({ kind: 'fleet', fleet: { ...fleet, ...told } });
+    },
     change: (name, change) =>
       w.fleet(state.fleet.backends.map((backend) => (backend.name === name ? { ...backend, ...change } : backend))),
     remove: (...names) => w.fleet(state.fleet.backends.filter((backend) => !names.includes(backend.name))),

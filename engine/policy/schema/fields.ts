@@ -14,7 +14,7 @@ import type { Bounds, Words } from './vocabulary.ts';
 interface FieldOptions<Value> extends Words {
   readonly description: string;
   readonly default?: Value;
-  readonly whenAbsent?: string | number;
+  readonly whenAbsent?: string | number | boolean;
 }
 
 interface TextOptions extends FieldOptions<string> {
@@ -35,6 +35,10 @@ export function choice<const Value extends string>(values: readonly Value[], opt
 export function integer(bounds: Bounds, options: FieldOptions<number>) {
   const expected = `an integer from ${bounds.min} to ${bounds.max}`;
   return Type.Integer(leaf({ format: 'int32', minimum: bounds.min, maximum: bounds.max }, options, expected));
+}
+
+export function boolean(options: FieldOptions<boolean>) {
+  return Type.Boolean(leaf({}, options, 'true or false'));
 }
 
 /** Bounds as a person writes them: `{min: '1s', max: '1h'}`. */
@@ -93,12 +97,12 @@ function intOrString(minimum: number, maximum: number, pattern: string) {
   return { 'x-kubernetes-int-or-string': true, minimum, maximum, maxLength: 32, pattern };
 }
 
-function leaf<Shape extends object>(shape: Shape, options: FieldOptions<string | number>, expected: string) {
+function leaf<Shape extends object>(shape: Shape, options: FieldOptions<string | number | boolean>, expected: string) {
   const { whenAbsent, ...words } = options;
   return { ...shape, ...words, expected, description: describe(options, expected) };
 }
 
-function describe(options: FieldOptions<string | number>, expected: string): string {
+function describe(options: FieldOptions<string | number | boolean>, expected: string): string {
   const value = `${expected.charAt(0).toUpperCase()}${expected.slice(1)}.`;
   const absence = options.default ?? options.whenAbsent;
   const missing = absence === undefined ? '' : ` Default: ${absence}.`;

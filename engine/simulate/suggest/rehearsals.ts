@@ -2,6 +2,7 @@
 import { type BackendId, type EpochMs, type Fleet, members, type ServiceKey } from '../../model.ts';
 import type { Gathered } from '../../loop.ts';
 import type { Breaker, Policy } from '../../policy/policy.ts';
+import { defaultTiming } from '../../rotation/context.ts';
 import { subjectsOf } from '../../rotation/roles.ts';
 import { initialState } from '../../rotation/state.ts';
 import { type Field, fieldsOf } from './field.ts';
@@ -62,7 +63,7 @@ export function createRehearsals(
         ...gathered,
         atMs,
         // A fleet that never had a decision: everybody serves.
-        subjects: subjectsOf(initialState(fleet), first.policy, first.breaker, atMs),
+        subjects: subjectsOf(initialState(fleet), first.policy, first.breaker, atMs, defaultTiming),
         ...(place < 0 ? {} : { incident: place }),
       };
       for (const { rehearsals } of own) for (const rehearsal of rehearsals) rehearsal.observe(moment);

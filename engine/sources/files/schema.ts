@@ -75,7 +75,12 @@ export const EndpointSliceSchema = Type.Object({
 });
 
 export const PodSchema = Type.Object({
-  metadata: Type.Object(metadata),
+  metadata: Type.Object({
+    ...metadata,
+    ownerReferences: Type.Optional(
+      Type.Array(Type.Object({ kind: Type.String(), name: Type.String(), controller: Type.Optional(Type.Boolean()) })),
+    ),
+  }),
   status: Type.Optional(
     Type.Object({
       phase: Type.Optional(Type.String()),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EndpointSliceObject, PodObject, ServiceObject } from '../kubernetes-objects.ts';
 import type { SourceChange } from '../source.ts';
 import { type Cluster, createCluster } from './cluster.ts';
+import type { WorkloadObject } from './workloads.ts';
 import type { Change } from '../../kubernetes/reflector.ts';
 
 const now = Date.UTC(2026, 0, 1);
@@ -136,5 +137,33 @@ describe('R3: what a list lacks', () => {
     const cluster = started();
     cluster.slices({ kind: 'changed', key: 'shop/pricer-1', object: slice([]), before: slice(names) });
     expect(namesIn(cluster.settle(now))).toEqual([]);
+  });
+});
+
+describe('workloads', () => {
+  const workload = (desired: number): WorkloadObject => ({
+    kind: 'Deployment',
+    namespace: 'shop',
+    name: 'pricer',
+    labels: { app: 'pricer' },
+    desired,
+    phase: 'at-rest',
+  });
+  const toldIn = (changes: readonly SourceChange[]) =>
+    changes.map((change) => (change.kind === 'fleet' ? change.fleet.workloads?.desired : change.kind));
+
+  it('are told of a fleet once all of its namespace are known, and forgotten when they are not any more', () => {
+    const cluster = started();
+    cluster.workloads('Deployment', listed({ 'shop/pricer': workload(6) }));
+    expect(toldIn(cluster.settle(now))).toEqual([]);
+    cluster.knowWorkloads(true, 'bank');
+    expect(toldIn(cluster.settle(now))).toEqual([]);
+    cluster.knowWorkloads(true, 'shop');
+    // The four pods are not said to be its own.
+    expect(toldIn(cluster.settle(now))).toEqual([10]);
+    cluster.workloads('Deployment', { kind: 'changed', key: 'shop/pricer', object: workload(7), before: workload(6) });
+    expect(toldIn(cluster.settle(now))).toEqual([11]);
+    cluster.knowWorkloads(false, 'shop');
+    expect(toldIn(cluster.settle(now))).toEqual([undefined]);
   });
 });

@@ -1,7 +1,7 @@
 /** Services, EndpointSlices and Pods as they come, and the fleets they make; recomputed for those Services only that a change concerns. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Backend, BackendId, EpochMs, Fleet, ServiceKey } from '../../model.ts';
-import { splitServiceKey } from '../../model.ts';
+import type { Backend, BackendId, EpochMs, Fleet, ServiceKey, Workloads } from '../../model.ts';
+import { members, splitServiceKey } from '../../model.ts';
 import type { Problem } from '../../problem.ts';
 import { type AddressOwners, addressOwners, guardRemovals, hasChangedHands } from '../guard.ts';
 import { fleetOf } from '../kubernetes-fleet.ts';
@@ -11,12 +11,19 @@ import type { SourceChange } from '../source.ts';
 import { follow } from './follow.ts';
 import type { Change } from '../../kubernetes/reflector.ts';
 import { createSliceIndex } from './slice-index.ts';
+import { createWorkloadIndex, type WorkloadKind, type WorkloadObject } from './workloads.ts';
 
 export interface Cluster {
   services(change: Change<ServiceObject>): void;
   /** @param namespace of the list; absent when it is of all namespaces */
   slices(change: Change<EndpointSliceObject>, namespace?: string): void;
   pods(change: Change<PodObject>): void;
+  workloads(kind: WorkloadKind, change: Change<WorkloadObject>): void;
+  /**
+   * Whether the workloads of a namespace are known, all of them: only then is it used what they say.
+   * @param namespace absent: of all namespaces
+   */
+  knowWorkloads(areKnown: boolean, namespace?: string): void;
   /** What the changes since the last call have come to. */
   settle(now: EpochMs): readonly SourceChange[];
   fleets(): ReadonlyMap<ServiceKey, Fleet>;
@@ -41,6 +48,9 @@ export function createCluster(): Cluster {
   const services = new Map<string, ServiceObject>();
   const slices = createSliceIndex();
   const pods = new Map<string, PodObject>();
+  const workloads = createWorkloadIndex();
+  /** Namespaces of which the workloads are known. */
+  const known = new Set<string>();
   const fleets = new Map<ServiceKey, Fleet>();
   const findings = new Map<ServiceKey, readonly Problem[]>();
   const doubts = new Map<ServiceKey, ReadonlyMap<BackendId, Doubt>>();
@@ -70,9 +80,24 @@ export function createCluster(): Cluster {
       service,
       reading.findings.map(({ problem }) => problem),
     );
-    const fleet = before === undefined ? reading.fleet : guarded(before, reading.fleet, podNamed, now, owners);
+    const told = toldOf(namespace, object, reading.fleet);
+    const listed = told === undefined ? reading.fleet : { ...reading.fleet, workloads: told };
+    const fleet = before === undefined ? listed : guarded(before, listed, podNamed, now, owners);
     fleets.set(service, fleet);
     return isDeepStrictEqual(before, fleet) ? undefined : { kind: 'fleet', fleet };
+  }
+
+  /** What its workloads say, where they are known and it has pods of its own. */
+  function toldOf(namespace: string, { spec }: ServiceObject, fleet: Fleet): Workloads | undefined {
+    const areKnown = known.has(everywhere) || known.has(namespace);
+    if (!areKnown || fleet.hasSelector !== true) return undefined;
+    return workloads.of(namespace, spec?.selector ?? {}, members(fleet));
+  }
+
+  function touchWhere(isConcerned: (namespace: string, service: ServiceObject) => boolean): void {
+    for (const [key, service] of services) {
+      if (isConcerned(splitServiceKey(key as ServiceKey).namespace, service)) dirty.add(key as ServiceKey);
+    }
   }
 
   function guarded(
@@ -123,6 +148,16 @@ export function createCluster(): Cluster {
       follow(pods, change, (pod) => {
         for (const service of slices.naming(pod)) dirty.add(service);
       });
+    },
+    workloads(kind, change) {
+      const concerns = workloads.follow(kind, change);
+      touchWhere((namespace, { spec }) => concerns(namespace, spec?.selector ?? {}));
+    },
+    knowWorkloads(areKnown, namespace = everywhere) {
+      if (known.has(namespace) === areKnown) return;
+      if (areKnown) known.add(namespace);
+      else known.delete(namespace);
+      touchWhere((each) => namespace === everywhere || namespace === each);
     },
     settle(now) {
       const concerned = [...dirty].sort();

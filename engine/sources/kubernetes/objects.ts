@@ -22,14 +22,26 @@ export function keepSlice(raw: Raw): EndpointSliceObject {
 
 export function keepPod(raw: Raw): PodObject {
   const { phase, conditions, containerStatuses } = fields(raw['status']);
-  const ready = list(conditions).filter((condition) => fields(condition)['type'] === 'Ready');
+  const read = list(conditions).filter((condition) =>
+    ['Ready', 'DisruptionTarget'].includes(String(fields(condition)['type'])),
+  );
   const containers = list(containerStatuses).map((each) => {
     const { name, restartCount, containerID, state } = fields(each);
     const { running } = fields(state);
     return withoutNulls({ name, restartCount, containerID, state: running === undefined ? undefined : { running } });
   });
-  const status = withoutNulls({ phase, conditions: ready, containerStatuses: containers });
-  return { metadata: metaOf(raw), status } as PodObject;
+  const status = withoutNulls({ phase, conditions: read.map(conditionOf), containerStatuses: containers });
+  const owners = list(fields(raw['metadata'])['ownerReferences']).map((each) => {
+    const { kind, name, controller } = fields(each);
+    return withoutNulls({ kind, name, controller });
+  });
+  const metadata = owners.length === 0 ? metaOf(raw) : { ...metaOf(raw), ownerReferences: owners };
+  return { metadata, status } as PodObject;
+}
+
+function conditionOf(raw: unknown): Raw {
+  const { type, status, lastTransitionTime } = fields(raw);
+  return withoutNulls({ type, status, lastTransitionTime });
 }
 
 function metaOf(raw: Raw): Raw {

@@ -27,3 +27,26 @@ export function reflectorProblem({ path, error, heardAtMs }: ReflectorHealth): P
       return { code: 'KV0801', severity: 'error', message: said('the API server cannot be read at') };
   }
 }
+
+/** The API server is there and does not let us read this, or has no such thing. */
+export function isDenied({ error }: ReflectorHealth): boolean {
+  return error?.status !== undefined && [401, 403, 404].includes(error.status);
+}
+
+/** Of what only helps to judge. What may not be read is told once, and not as an error: it may be meant. */
+export function helperProblems(health: readonly ReflectorHealth[]): readonly Problem[] {
+  const denied = health.filter(isDenied);
+  const others = health.filter((each) => !isDenied(each)).flatMap((each) => reflectorProblem(each) ?? []);
+  const [first] = denied;
+  if (first === undefined) return others;
+  const paths = denied.map(({ path }) => path).join(', ');
+  return [
+    ...others,
+    {
+      code: 'KV0840',
+      severity: 'warning',
+      message: `workloads are not known (${paths}: ${first.error?.message}); rollouts and scaling are read from who joins and who leaves, and missing pods do not count`,
+      remedy: 'let us list and watch deployments and statefulsets of apps, or set source.kubernetes.workloads: false',
+    },
+  ];
+}

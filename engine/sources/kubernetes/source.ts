@@ -11,7 +11,8 @@ import type { KubeClient } from '../../kubernetes/kube-client.ts';
 import { keepPod, keepService, keepSlice } from './objects.ts';
 import { createPolicyBook } from './policy-book.ts';
 import { createPolicyFeed, type PolicyFeed } from './policy-feed.ts';
-import { reflectorProblem } from './problems.ts';
+import { helperProblems, isDenied, reflectorProblem } from './problems.ts';
+import { keepWorkload, workloadKinds } from './workloads.ts';
 import { type Change, createReflector, type Reflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
 
 export interface KubernetesSourceOptions {
@@ -24,6 +25,8 @@ export interface KubernetesSourceOptions {
   readonly defaultEnforcement?: PolicyParserOptions['defaultEnforcement'];
   /** How soon endpoints that vanished from a list are looked for again, in milliseconds. Default 1000. */
   readonly confirmAfterMs?: number;
+  /** Whether Deployments and StatefulSets are read as well, as far as we may. Default true. */
+  readonly workloads?: boolean;
   readonly log?: SourceLog;
   /** Followed by others too; default: a feed of our own. */
   readonly policies?: PolicyFeed;
@@ -36,6 +39,11 @@ export interface KubernetesSourceOptions {
 export interface KubernetesSource extends Source {
   /** One for each kind of object and namespace. */
   health(): readonly ReflectorHealth[];
+}
+
+/** What was read before the right was taken away would be true for ever. */
+function isKnown(health: ReflectorHealth): boolean {
+  return health.heardAtMs !== undefined && !isDenied(health);
 }
 
 type Followed = Pick<Reflector<unknown>, 'run' | 'synced' | 'relist' | 'health'>;
@@ -60,6 +68,8 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
   const scopes = options.namespaces.length === 0 ? [undefined] : options.namespaces;
   const slices: Followed[] = [];
   const others: Followed[] = [];
+  /** Of each namespace: a help to judge, which nothing waits for. */
+  const helpers: Followed[] = [];
   let reported: readonly Problem[] = [];
   let policies: PoliciesState | undefined;
   let hand: ((changes: readonly SourceChange[]) => void) | undefined;
@@ -100,7 +110,9 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
 
   function problems(): readonly Problem[] {
     return [
-      ...health().flatMap((each) => reflectorProblem(each) ?? []),
+      ...[...slices, ...others].flatMap((each) => reflectorProblem(each.health()) ?? []),
+      ...feed.health().flatMap((each) => reflectorProblem(each) ?? []),
+      ...helperProblems(helpers.map((each) => each.health())),
       ...cluster.problems(),
       ...(policies?.problems ?? []),
     ];
@@ -118,6 +130,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
       resource: string,
       keep: (raw: Readonly<Record<string, unknown>>) => T,
       obey: (change: Change<T>) => void,
+      onHealth = report,
     ): Followed =>
       createReflector<T>({
         path: `${api}${namespace === undefined ? '' : `/namespaces/${namespace}`}/${resource}`,
@@ -126,7 +139,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
         random,
         keep,
         onProblem,
-        onHealth: report,
+        onHealth,
         onChange(change) {
           obey(change);
           gather();
@@ -139,6 +152,30 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
       reflect('/api/v1', 'services', keepService, cluster.services),
       reflect('/api/v1', 'pods', keepPod, cluster.pods),
     );
+    if (options.workloads === false) continue;
+    const own = workloadKinds.map((kind) =>
+      reflect(
+        '/apis/apps/v1',
+        `${kind.toLowerCase()}s`,
+        (raw) => keepWorkload(kind, raw),
+        (change) => {
+          cluster.workloads(kind, change);
+          know();
+        },
+        () => {
+          know();
+          report();
+        },
+      ),
+    );
+    const know = (): void => {
+      cluster.knowWorkloads(
+        own.every((each) => isKnown(each.health())),
+        namespace,
+      );
+      gather();
+    };
+    helpers.push(...own);
   }
   feed.subscribe((change) => {
     book.follow(change);
@@ -148,7 +185,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
   const reflectors = [...slices, ...others];
 
   function health(): readonly ReflectorHealth[] {
-    return [...reflectors.map((reflector) => reflector.health()), ...feed.health()];
+    return [...[...reflectors, ...helpers].map((reflector) => reflector.health()), ...feed.health()];
   }
 
   return {
@@ -158,7 +195,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
       signal.throwIfAborted();
       const stopped = Promise.withResolvers<void>();
       signal.addEventListener('abort', stop, { once: true });
-      for (const reflector of reflectors) void reflector.run(signal);
+      for (const reflector of [...reflectors, ...helpers]) void reflector.run(signal);
       feed.start(signal);
       const synced = [...reflectors.map((reflector) => reflector.synced), feed.synced];
       await Promise.race([stopped.promise, Promise.all(synced)]);
