@@ -2,19 +2,22 @@
 import type { Command } from 'commander';
 import type { FreezeResponse } from '../engine/admin/messages.ts';
 import { connect } from './client.ts';
+import { type ClusterOptions, isOfCluster } from './cluster/open.ts';
 import type { Context } from './context.ts';
+import { failure } from './exit.ts';
 import {
   actorOf,
+  clusterCommand,
   example,
   printJson,
   readActSeconds,
   readService,
   type ServiceOptions,
-  serviceCommand,
   servicePath,
 } from './options.ts';
 
-interface UnfreezeOptions extends ServiceOptions {
+interface UnfreezeOptions extends ServiceOptions, ClusterOptions {
+  readonly namespace?: string;
   readonly reason: string;
 }
 
@@ -23,7 +26,7 @@ interface FreezeOptions extends UnfreezeOptions {
 }
 
 export function freezeCommand(context: Context): Command {
-  return serviceCommand('freeze', context)
+  return clusterCommand('freeze', context)
     .description(
       'For a while nobody goes out and nobody comes back by itself. Breakers judge and are shown, what they would do is ' +
         'held, and times out and steps of ramps wait. People, suspensions and the floor act as always.',
@@ -33,6 +36,7 @@ export function freezeCommand(context: Context): Command {
     .requiredOption('--reason <text>', 'why, for whoever looks at it later')
     .addHelpText('after', example('kubervisor freeze shop/pricer --for 30m --reason "the metrics move house"'))
     .action(async (service: string, options: FreezeOptions) => {
+      if (isOfCluster(options)) throw onlyTheLeader();
       const named = readService(service, options.namespace);
       const body = { forSeconds: options.for, reason: options.reason, actor: actorOf(context) };
       const response = await (await connect(options)).post<FreezeResponse>(`${servicePath(named)}/freeze`, body);
@@ -43,16 +47,27 @@ export function freezeCommand(context: Context): Command {
 }
 
 export function unfreezeCommand(context: Context): Command {
-  return serviceCommand('unfreeze', context)
+  return clusterCommand('unfreeze', context)
     .description('End a freeze before its time. Whose time out is over by then probes at once.')
     .argument('<NAMESPACE/SERVICE>')
     .requiredOption('--reason <text>', 'why, for whoever looks at it later')
     .addHelpText('after', example('kubervisor unfreeze shop/pricer --reason "the metrics are back"'))
     .action(async (service: string, options: UnfreezeOptions) => {
+      if (isOfCluster(options)) throw onlyTheLeader();
       const named = readService(service, options.namespace);
       const body = { reason: options.reason, actor: actorOf(context) };
       const response = await (await connect(options)).post<FreezeResponse>(`${servicePath(named)}/unfreeze`, body);
       if (options.output === 'json') return printJson(context, response);
       context.stdout.write(`service/${named.namespace}/${named.name} is not frozen any more\n`);
     });
+}
+
+/** It is no object that a person could make: the leader keeps it with its decisions. */
+function onlyTheLeader(): Error {
+  return failure({
+    code: 'KV0837',
+    message: 'a freeze is asked of the leader itself, not of the cluster',
+    remedy:
+      'kubectl -n kubervisor port-forward POD 18080, with the POD that holds the Lease kubervisor, and --server http://127.0.0.1:18080',
+  });
 }

@@ -27,9 +27,23 @@ function serverCommand(name: string, context: Context, formats: readonly Format[
     .addOption(outputOption(formats));
 }
 
-/** A command about Services. */
+/** A command about Services, to a server. */
 export function serviceCommand(name: string, context: Context, formats?: readonly Format[]): Command {
   return serverCommand(name, context, formats).option('-n, --namespace <namespace>', 'namespace of the Service');
+}
+
+/** A command about Services, to a server or to a cluster: by its API server, with the rights of who asks. */
+export function clusterCommand(name: string, context: Context, formats?: readonly Format[]): Command {
+  return serviceCommand(name, context, formats)
+    .addOption(new Option('--context <name>', 'ask the cluster of this context').conflicts('server'))
+    .addOption(new Option('--kubeconfig <file>', 'ask the cluster of this kubeconfig').conflicts('server'));
+}
+
+/** The replicas of a cluster, where they are not where the chart puts them. */
+export function withReplicas(command: Command): Command {
+  return command
+    .option('--controller-namespace <namespace>', 'with --context: where Kubervisor runs', 'kubervisor')
+    .option('--lease <name>', 'with --context: name of its Lease', 'kubervisor');
 }
 
 export function outputOption(formats: readonly Format[] = ['table', 'json']): Option {

@@ -1,33 +1,38 @@
 /** `kubervisor restore`. */
 import type { Command } from 'commander';
 import type { BackendActResponse } from '../engine/admin/messages.ts';
+import { type ActCommandOptions, actCommand, actOnService, onlyServer } from './act-command.ts';
 import { connect } from './client.ts';
+import { isOfCluster } from './cluster/open.ts';
 import type { Context } from './context.ts';
-import {
-  actorOf,
-  example,
-  printJson,
-  readService,
-  type ServiceOptions,
-  serviceCommand,
-  servicePath,
-} from './options.ts';
+import { actorOf, example, printJson, readService, servicePath } from './options.ts';
 
-interface Options extends ServiceOptions {
+interface Options extends ActCommandOptions {
   readonly reason: string;
   readonly ramp?: true;
 }
 
 export function restoreCommand(context: Context): Command {
-  return serviceCommand('restore', context)
+  return actCommand('restore', context)
     .description('Bring a backend back, at full weight at once. A breaker that finds it bad again takes it out again.')
     .argument('<NAMESPACE/SERVICE>')
     .argument('<POD_OR_ADDRESS>', 'pod name, backend id, address, address:port or [v6]:port')
     .requiredOption('--reason <text>', 'why, for whoever looks at it later')
     .option('--ramp', 'through the ramp, by time')
-    .addHelpText('after', example('kubervisor restore shop/pricer pricer-3 --reason "cache rebuilt"'))
+    .addHelpText(
+      'after',
+      example(
+        'kubervisor restore shop/pricer pricer-3 --reason "cache rebuilt"',
+        'kubervisor restore shop/pricer pricer-3 --context prod --reason "cache rebuilt"',
+      ),
+    )
     .action(async (service: string, backend: string, options: Options) => {
       const { reason, ramp = false } = options;
+      if (isOfCluster(options)) {
+        const spec = { action: 'Restore', endpoint: backend, reason } as const;
+        return actOnService(service, ramp ? { ...spec, ramp } : spec, options, context);
+      }
+      onlyServer(options);
       const path = `${servicePath(readService(service, options.namespace))}/restore`;
       const body = { backend, reason, ramp, actor: actorOf(context) };
       const response = await (await connect(options)).post<BackendActResponse>(path, body);

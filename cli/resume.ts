@@ -10,5 +10,11 @@ export function resumeCommand(context: Context): Command {
       'End a suspension. Breakers observe `settle` evaluations before they act again. Without a Service it ends the ' +
         'suspension of everything; Services that are suspended by themselves stay so.',
     )
-    .addHelpText('after', example('kubervisor resume shop/pricer --reason "load test is over"'));
+    .addHelpText(
+      'after',
+      example(
+        'kubervisor resume shop/pricer --reason "load test is over"',
+        'kubervisor resume shop/pricer --context prod --reason "load test is over"',
+      ),
+    );
 }

@@ -14,6 +14,7 @@ export function suspendCommand(context: Context): Command {
       'after',
       example(
         'kubervisor suspend shop/pricer --reason "load test"',
+        'kubervisor suspend shop/pricer --context prod --reason "load test"',
         'kubervisor suspend --reason "the metrics lie, see the incident channel"',
       ),
     );

@@ -1,20 +1,14 @@
 /** `kubervisor eject` and `kubervisor pause`. */
 import type { Command } from 'commander';
 import type { BackendActResponse } from '../engine/admin/messages.ts';
+import { formatDuration } from '../engine/policy/duration.ts';
 import { connect } from './client.ts';
+import { type ActCommandOptions, actCommand, actOnService, onlyServer } from './act-command.ts';
+import { isOfCluster } from './cluster/open.ts';
 import type { Context } from './context.ts';
-import {
-  actorOf,
-  example,
-  printJson,
-  readActSeconds,
-  readService,
-  type ServiceOptions,
-  serviceCommand,
-  servicePath,
-} from './options.ts';
+import { actorOf, example, printJson, readActSeconds, readService, servicePath } from './options.ts';
 
-interface Options extends ServiceOptions {
+interface Options extends ActCommandOptions {
   readonly for: number;
   readonly reason: string;
   readonly force?: true;
@@ -33,15 +27,28 @@ export function pauseCommand(context: Context): Command {
 }
 
 function takeOut(verb: 'eject' | 'pause', context: Context): Command {
-  return serviceCommand(verb, context)
+  return actCommand(verb, context)
     .argument('<NAMESPACE/SERVICE>')
     .argument('<POD_OR_ADDRESS>', 'pod name, backend id, address, address:port or [v6]:port')
     .requiredOption('--for <duration>', 'how long, such as 15m; at most 4h', readActSeconds)
     .requiredOption('--reason <text>', 'why, for whoever looks at it later')
     .option('--force', 'skip guards, velocity and maxEjectedPercent; never the floor')
-    .addHelpText('after', example(`kubervisor ${verb} shop/pricer pricer-3 --for 15m --reason "heap dump"`))
+    .addHelpText(
+      'after',
+      example(
+        `kubervisor ${verb} shop/pricer pricer-3 --for 15m --reason "heap dump"`,
+        `kubervisor ${verb} pricer pricer-3 --context prod -n shop --for 15m --reason "heap dump"`,
+      ),
+    )
     .action(async (service: string, backend: string, options: Options) => {
       const { for: forSeconds, reason, force = false } = options;
+      if (isOfCluster(options)) {
+        const action = verb === 'eject' ? 'Eject' : 'Pause';
+        // The API has no fractions of a second but in this form.
+        const spec = { action, endpoint: backend, for: formatDuration(forSeconds * 1000), reason } as const;
+        return actOnService(service, force ? { ...spec, force } : spec, options, context);
+      }
+      onlyServer(options);
       const path = `${servicePath(readService(service, options.namespace))}/${verb}`;
       const body = { backend, forSeconds, reason, force, actor: actorOf(context) };
       const response = await (await connect(options)).post<BackendActResponse>(path, body);

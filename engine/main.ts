@@ -7,6 +7,7 @@ import { reportTo } from '../xds/report.ts';
 import { startXdsServer } from '../xds/server.ts';
 import { createStallGuard } from '../xds/stall.ts';
 import { createUnread } from '../xds/unread.ts';
+import type { Acts } from './admin/acts.ts';
 import { startGrpcAdmin } from './admin/grpc.ts';
 import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
@@ -22,6 +23,7 @@ import { createMetricSources } from './metrics/registry.ts';
 import type { ServiceKey } from './model.ts';
 import { announcing, createNotifier } from './notify.ts';
 import type { Problem } from './problem.ts';
+import { createOverrides, type Overrides } from './overrides/obey.ts';
 import { createFilesSource } from './sources/files/source.ts';
 import { connect } from './kubernetes/connect.ts';
 import { createKubernetesSource } from './sources/kubernetes/source.ts';
@@ -99,6 +101,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       ...engine.problems(),
       ...metricSourceProblems(metrics.health()),
       ...(tls?.problems() ?? []),
+      ...(overrides?.problems() ?? []),
     ];
     let isReady = false;
     const xdsServer = await startXdsServer({
@@ -128,6 +131,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
         if (record !== undefined) audit.write(record);
       },
     });
+    const overrides = await followOverrides(config, engine, handlers, clock, log);
     const proto = loadAdminProto();
     const about: Telemetry = {
       readiness: () => ({ ready: isReady, problems: problems() }),
@@ -149,6 +153,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     undo.add(() => grpc.close());
 
     await engine.start(signal);
+    void overrides?.run(signal);
     xds.open();
     isReady = true;
     log.info(
@@ -188,6 +193,27 @@ async function createSource({ source, ...config }: Config, clock: Clock, log: Lo
     defaultEnforcement,
     confirmAfterMs,
     onProblem,
+  });
+}
+
+/** In a cluster acts of people are objects. */
+async function followOverrides(
+  { source }: Config,
+  engine: Engine,
+  acts: Acts,
+  clock: Clock,
+  log: Log,
+): Promise<Overrides | undefined> {
+  if (source.kind !== 'kubernetes') return undefined;
+  return createOverrides({
+    client: await connect(source, clock),
+    clock,
+    random: Math.random,
+    namespaces: source.namespaces,
+    // One process so far, which has its decisions for itself.
+    engine: { states: () => engine.states(), isLeading: () => true },
+    acts,
+    onProblem: (problem) => log.problem(problem),
   });
 }
 

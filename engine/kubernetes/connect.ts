@@ -12,8 +12,22 @@ export interface Connection {
   readonly context?: string;
 }
 
+/** The API server, and what the kubeconfig says about who asks. */
+export interface Access {
+  readonly client: KubeClient;
+  /** Where a namespace is not named; absent: the context names none. */
+  readonly namespace?: string;
+  /** The name of the user's entry, which need not be who the API server takes them for. */
+  readonly user?: string;
+}
+
 /** @throws ProblemError when the configuration cannot be used; whether anybody answers shows later. */
-export async function connect({ kubeconfig, context }: Connection, clock: Clock): Promise<KubeClient> {
+export async function connect(connection: Connection, clock: Clock): Promise<KubeClient> {
+  return (await access(connection, clock)).client;
+}
+
+/** @throws ProblemError as `connect` */
+export async function access({ kubeconfig, context }: Connection, clock: Clock): Promise<Access> {
   // Hundreds of modules, which who reads files need not wait for.
   const { KubeConfig: Configuration } = await import('@kubernetes/client-node');
   const config: KubeConfig = new Configuration();
@@ -36,7 +50,12 @@ export async function connect({ kubeconfig, context }: Connection, clock: Clock)
     config.setCurrentContext(context);
   }
   if (config.getCurrentCluster() === null) throw unusable(name, 'its current context names no cluster');
-  return createHttpClient({ config, clock });
+  const { namespace, user } = config.getContextObject(config.getCurrentContext()) ?? {};
+  return {
+    client: await createHttpClient({ config, clock }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(user === undefined ? {} : { user }),
+  };
 }
 
 function unusable(name: string, why: string): ProblemError {

@@ -2,7 +2,7 @@
  * The one definition of an EndpointOverride, an act of a person as an object: TypeScript types, the CRD and validation all
  * come from here.
  */
-import { Type } from '../json-schema.ts';
+import { type Static, Type } from '../json-schema.ts';
 import { type Definition, renderDefinition } from '../policy/crd.ts';
 import { choice, dnsLabel, duration, text } from '../policy/schema/fields.ts';
 import { asNode } from '../policy/schema/vocabulary.ts';
@@ -82,6 +82,9 @@ const Status = Type.Object(
 );
 
 export const overrideSpecSchema = asNode(Spec);
+
+export type OverrideSpec = Static<typeof Spec>;
+export type OverrideStatus = Static<typeof Status>;
 
 const definition: Definition = {
   kind: 'EndpointOverride',

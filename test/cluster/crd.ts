@@ -7,17 +7,17 @@ import type { KubeApi } from './kube-api.ts';
 export const crdsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
 const folder = new URL('../../manifests/crds/', import.meta.url);
-const served = ['kubervisorservices', 'endpointoverrides'];
+const ours = ['kubervisorservices', 'endpointoverrides'];
 
 /** Resolves when our kinds are served. @throws when the API server refuses one, or has anything to say against it */
-export async function installCrd(api: KubeApi): Promise<void> {
-  for (const plural of served) {
+export async function installCrd(api: KubeApi, plurals: readonly string[] = ours): Promise<void> {
+  for (const plural of plurals) {
     const answer = await api.post(crdsPath, parse(readFileSync(new URL(`${plural}.yaml`, folder), 'utf8')));
     if (answer.status !== 201 || answer.warnings.length > 0) throw new Error(JSON.stringify(answer));
   }
   await eventually(
     async () => {
-      const answers = await Promise.all(served.map((plural) => api.get(`/apis/breaker.kubervisor.io/v1/${plural}`)));
+      const answers = await Promise.all(plurals.map((plural) => api.get(`/apis/breaker.kubervisor.io/v1/${plural}`)));
       return answers.every(({ status }) => status === 200);
     },
     { what: 'the API server serves our kinds', timeoutMs: 20_000 },

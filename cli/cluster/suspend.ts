@@ -1,0 +1,156 @@
+/**
+ * Suspending in a cluster: by the policy itself, which every replica obeys at once, leader or not. What it said before
+ * is kept beside it, for `resume` to put back. Everything is suspended by a ConfigMap that all replicas watch.
+ */
+import { isRecord } from '../../engine/is-record.ts';
+import { KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { listAll } from '../../engine/kubernetes/list.ts';
+import type { JsonValue } from '../../engine/store/store.ts';
+import type { Context } from '../context.ts';
+import { failure } from '../exit.ts';
+import { type Format, printJson, type ServiceName } from '../options.ts';
+import type { ReplicasOptions } from './leader.ts';
+import { type Cluster, clusterFailure } from './open.ts';
+
+export interface SuspensionOptions extends ReplicasOptions {
+  readonly reason: string;
+  readonly output: Format;
+  readonly dryRun?: true;
+}
+
+/** What spec.enforcement was; empty: it was absent. */
+const beforeAnnotation = 'breaker.kubervisor.io/enforcement-before-suspension';
+const whyAnnotation = 'breaker.kubervisor.io/suspended-because';
+
+const suspended = 'Suspended';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export async function suspendInCluster(
+  cluster: Cluster,
+  service: ServiceName,
+  options: SuspensionOptions,
+  context: Context,
+): Promise<void> {
+  const policy = await policyOf(cluster, service);
+  const enforcement = fieldsOf(policy['spec'])['enforcement'];
+  if (enforcement === suspended) return tell(policy, 'is suspended already', options, context);
+  const because = `${await cluster.user()}: ${options.reason}`;
+  const annotations = {
+    [beforeAnnotation]: typeof enforcement === 'string' ? enforcement : '',
+    [whyAnnotation]: because,
+  };
+  await change(cluster, policy, annotations, suspended, 'suspended', options, context);
+}
+
+export async function resumeInCluster(
+  cluster: Cluster,
+  service: ServiceName,
+  options: SuspensionOptions,
+  context: Context,
+): Promise<void> {
+  const policy = await policyOf(cluster, service);
+  const { name, annotations } = fieldsOf(policy['metadata']);
+  const before = fieldsOf(annotations)[beforeAnnotation];
+  if (fieldsOf(policy['spec'])['enforcement'] !== suspended || typeof before !== 'string') {
+    throw failure({
+      code: 'KV0710',
+      message: `kubervisorservice/${String(name)} was not suspended by kubervisor suspend`,
+      remedy: 'where the policy itself says enforcement: Suspended, edit it',
+    });
+  }
+  const gone = { [beforeAnnotation]: null, [whyAnnotation]: null };
+  await change(cluster, policy, gone, before === '' ? null : before, 'resumed', options, context);
+}
+
+/** As replicas write it: one key of the ConfigMap, of which another holds what the leader needs. */
+export async function everythingInCluster(
+  cluster: Cluster,
+  verb: 'suspend' | 'resume',
+  options: SuspensionOptions,
+  context: Context,
+): Promise<void> {
+  const { controllerNamespace, lease, reason } = options;
+  const suspension = { actor: await cluster.user(), reason, sinceMs: context.now() };
+  const data = { global: JSON.stringify(verb === 'suspend' ? { suspension } : {}) };
+  const maps = `/api/v1/namespaces/${controllerNamespace}/configmaps`;
+  const name = `${lease}-state`;
+  const query = options.dryRun === undefined ? '' : '?dryRun=All';
+  const send = (how: 'patch' | 'post', path: string, metadata: object): Promise<unknown> =>
+    cluster.client.send(how, `${path}${query}`, { metadata: { ...metadata }, data }, cluster.signal);
+  try {
+    const written = await send('patch', `${maps}/${name}`, {}).catch((error: unknown) => {
+      if (error instanceof KubeError && error.status === 404) return send('post', maps, { name });
+      throw error;
+    });
+    if (options.output === 'json') return printJson(context, written);
+    const done = verb === 'suspend' ? 'suspended' : 'resumed';
+    context.stdout.write(`everything ${done}${options.dryRun === undefined ? '' : ' (server dry run)'}\n`);
+  } catch (error) {
+    throw clusterFailure(error, `write the ConfigMap ${name} in ${controllerNamespace}`);
+  }
+}
+
+async function change(
+  cluster: Cluster,
+  policy: Fields,
+  annotations: Readonly<Record<string, string | null>>,
+  enforcement: string | null,
+  verbed: string,
+  options: SuspensionOptions,
+  context: Context,
+): Promise<void> {
+  const { namespace, name, resourceVersion } = fieldsOf(policy['metadata']);
+  const path = `${policiesIn(String(namespace))}/${String(name)}`;
+  const body: JsonValue = {
+    // Of two people who suspend at once, the second would keep Suspended as what it was before.
+    metadata: { resourceVersion: String(resourceVersion), annotations },
+    spec: { enforcement },
+  };
+  const query = options.dryRun === undefined ? '' : '?dryRun=All';
+  try {
+    const changed = await cluster.client.send('patch', `${path}${query}`, body, cluster.signal);
+    const said = options.dryRun === undefined ? verbed : `${verbed} (server dry run)`;
+    tell(fieldsOf(changed), said, options, context);
+  } catch (error) {
+    throw clusterFailure(error, `change kubervisorservice/${String(name)} in ${String(namespace)}`);
+  }
+}
+
+function tell(policy: Fields, said: string, { output }: SuspensionOptions, context: Context): void {
+  if (output === 'json') return printJson(context, policy);
+  const { namespace, name } = fieldsOf(policy['metadata']);
+  context.stdout.write(`kubervisorservice/${String(namespace)}/${String(name)} ${said}\n`);
+}
+
+function policiesIn(namespace: string): string {
+  return `/apis/breaker.kubervisor.io/v1/namespaces/${namespace}/kubervisorservices`;
+}
+
+/** The one that governs the Service: of several the oldest. */
+async function policyOf(cluster: Cluster, { namespace, name }: ServiceName): Promise<Fields> {
+  const found: Fields[] = [];
+  const keep = (objects: readonly unknown[]): void => {
+    found.push(...objects.filter(isRecord).filter(({ spec }) => fieldsOf(spec)['service'] === name));
+  };
+  try {
+    await listAll(cluster.client, policiesIn(namespace), {}, keep, cluster.signal);
+  } catch (error) {
+    throw clusterFailure(error, `list the policies in ${namespace}`);
+  }
+  const age = ({ metadata }: Fields): string => {
+    const { creationTimestamp, name: own } = fieldsOf(metadata);
+    return `${String(creationTimestamp)} ${String(own)}`;
+  };
+  const [oldest] = found.toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
+  if (oldest !== undefined) return oldest;
+  throw failure({
+    code: 'KV0836',
+    message: `${namespace}/${name} has no policy: there is nothing to suspend`,
+    remedy: 'kubervisor get lists what has one',
+  });
+}
+
+function fieldsOf(value: unknown): Fields {
+  return isRecord(value) ? value : {};
+}

@@ -1,0 +1,75 @@
+/** An EndpointOverride as the API server has it, and how a decision says that it was made for one. */
+import { isRecord } from '../is-record.ts';
+import type { EpochMs } from '../model.ts';
+import { checkRules } from '../policy/rules.ts';
+import type { ShapeCheck } from '../policy/shape.ts';
+import type { Decision } from '../rotation/decision.ts';
+import { type OverrideSpec, type OverrideStatus, overrideSpecSchema } from './schema.ts';
+
+export interface Override {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly version: string;
+  readonly generation: number;
+  /** By the clock of the API server. */
+  readonly createdMs: EpochMs;
+  /** Whom our CLI's kubeconfig said it was. Nobody has checked that. */
+  readonly claimedBy?: string;
+  /** What is asked for, or what is wrong with it: an older CRD may have let it in. */
+  readonly asked: { readonly kind: 'spec'; readonly spec: OverrideSpec } | { readonly kind: 'invalid'; why: string };
+  readonly status: OverrideStatus;
+}
+
+export const claimAnnotation = 'breaker.kubervisor.io/claimed-by';
+
+const longestClaim = 64;
+
+export function readOverride(raw: Readonly<Record<string, unknown>>, shape: ShapeCheck): Override {
+  const metadata = isRecord(raw['metadata']) ? raw['metadata'] : {};
+  const { namespace, name, uid, resourceVersion, generation, creationTimestamp, annotations } = metadata;
+  const claim = isRecord(annotations) ? annotations[claimAnnotation] : undefined;
+  const claimedBy = typeof claim === 'string' ? claim.replaceAll(/\p{Cc}+/gu, ' ').slice(0, longestClaim) : '';
+  return {
+    namespace: String(namespace),
+    name: String(name),
+    uid: String(uid),
+    version: String(resourceVersion),
+    generation: typeof generation === 'number' ? generation : 0,
+    createdMs: Date.parse(String(creationTimestamp)) || 0,
+    ...(claimedBy === '' ? {} : { claimedBy }),
+    asked: readSpec(raw['spec'], shape),
+    status: isRecord(raw['status']) ? raw['status'] : {},
+  };
+}
+
+function readSpec(spec: unknown, shape: ShapeCheck): Override['asked'] {
+  const wrong = shape(spec);
+  const [finding] = wrong.length > 0 ? wrong : checkRules(overrideSpecSchema, spec);
+  if (finding === undefined) return { kind: 'spec', spec: spec as OverrideSpec };
+  return { kind: 'invalid', why: `spec.${finding.path.join('.')} ${finding.message}` };
+}
+
+/** The object is who acts; its UID, because a name may be used again. */
+export function actorOf({ namespace, name, uid, claimedBy }: Override): string {
+  return `${stem(namespace, name, uid)}${claimedBy === undefined ? '' : ` (claimed by ${claimedBy})`}`;
+}
+
+/** Whether the decision was made for this override. */
+export function isBy({ cause }: Decision, { namespace, name, uid }: Override): boolean {
+  return cause.kind === 'manual' && stemOf(cause.actor) === stem(namespace, name, uid);
+}
+
+/** Whether the decision was made for an override of this namespace. */
+export function isOverriding({ cause }: Decision, namespace: string): boolean {
+  return cause.kind === 'manual' && stemOf(cause.actor)?.startsWith(`EndpointOverride ${namespace}/`) === true;
+}
+
+/** Of two objects of one name it tells them apart, and a person can still read the line. */
+function stem(namespace: string, name: string, uid: string): string {
+  return `EndpointOverride ${namespace}/${name}#${uid.slice(0, 8)}`;
+}
+
+function stemOf(actor: string): string | undefined {
+  return /^EndpointOverride \S+\/\S+#\S+/.exec(actor)?.[0];
+}

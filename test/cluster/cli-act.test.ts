@@ -1,0 +1,238 @@
+/** The program against a cluster: acts are objects, their outcome is told, and whatever is in the way has a name. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
+import { systemClock } from '../../engine/clock.ts';
+import { connect } from '../../engine/kubernetes/connect.ts';
+import { runCli } from '../support/cli.ts';
+import { describeWith } from '../support/parts.ts';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { crdsPath, installCrd } from './crd.ts';
+import { type OverridingReplica, startOverriding } from './overriding.ts';
+import { done } from './shop.ts';
+
+const group = '/apis/breaker.kubervisor.io/v1/namespaces/shop';
+const leases = '/apis/coordination.k8s.io/v1/namespaces/kubervisor/leases';
+const eject = ['eject', 'shop/pricer', 'p1', '--for', '15m', '--reason', 'heap dump'];
+
+describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
+  let plane: ControlPlane;
+  let folder = '';
+  let kubeconfig = '';
+  let leader: OverridingReplica | undefined;
+
+  beforeAll(async () => {
+    plane = await startControlPlane({ executables });
+    await installCrd(plane.api);
+    for (const name of ['shop', 'kubervisor']) await done(plane.api.post('/api/v1/namespaces', { metadata: { name } }));
+    folder = await inTemporaryFolder('cli-act', async (path) => path);
+    kubeconfig = await configOf('administrator');
+  }, 120_000);
+
+  afterEach(async () => {
+    await leader?.stop();
+    leader = undefined;
+    await done(plane.api.delete(`${group}/endpointoverrides`));
+  });
+
+  afterAll(async () => {
+    await plane?.stop();
+    await removeFolder(folder);
+  });
+
+  async function configOf(user: 'administrator' | 'kubervisor', url = plane.url): Promise<string> {
+    const path = join(folder, `${user}-${url.replaceAll(/\W+/g, '-')}`);
+    await writeFile(path, plane.kubeconfig(user, url));
+    return path;
+  }
+  async function lead(): Promise<OverridingReplica> {
+    leader = await startOverriding({ client: await connect({ kubeconfig }, systemClock) });
+    return leader;
+  }
+  const run = (args: readonly string[], config = kubeconfig) => runCli([...args, '--kubeconfig', config]);
+  const objects = async (): Promise<readonly { metadata: Readonly<Record<string, unknown>> }[]> => {
+    const { body } = await plane.api.get(`${group}/endpointoverrides`);
+    return (body as { items: { metadata: Readonly<Record<string, unknown>> }[] }).items;
+  };
+
+  it('eject, pause and restore say what was done, by whom, and until when', async () => {
+    const replica = await lead();
+    const ejected = await run(eject);
+    expect(ejected).toMatchObject({ code: 0, stderr: '' });
+    expect(ejected.stdout).toMatch(/^backend\/p1 ejected until \d{4}-\S+Z \(endpointoverride\/eject-\w+\)\n$/);
+    expect(replica.acts[0]?.actor).toMatch(/^EndpointOverride shop\/eject-\w+#\w+ \(claimed by administrator\)$/);
+
+    const restored = await run(['restore', 'pricer', 'p1', '-n', 'shop', '--reason', 'seen']);
+    expect(restored).toMatchObject({ code: 0, stderr: '' });
+    expect(restored.stdout).toMatch(/^backend\/p1 restored \(endpointoverride\/restore-\w+\)\n$/);
+    expect(replica.out()).toEqual([]);
+
+    const object = await run(['pause', 'shop/pricer', 'p1', '--for', '90m', '--reason', 'x', '--force', '-o', 'json']);
+    expect(JSON.parse(object.stdout)).toMatchObject({
+      kind: 'EndpointOverride',
+      metadata: { annotations: { 'breaker.kubervisor.io/claimed-by': 'administrator' } },
+      spec: { service: 'pricer', endpoint: 'p1', action: 'Pause', for: '1h30m', reason: 'x', force: true },
+      status: { state: 'InForce', backend: 'p1' },
+    });
+  });
+
+  it('--dry-run lets the API server check it, and does nothing', async () => {
+    const replica = await lead();
+    const { code, stdout } = await run([...eject, '--dry-run']);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^endpointoverride\/eject-\w+ created \(server dry run\)\n$/),
+    ]);
+    expect([await objects(), replica.acts]).toEqual([[], []]);
+  });
+
+  it('--wait 0 leaves it to whoever leads', async () => {
+    const { code, stdout } = await run([...eject, '--wait', '0']);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^endpointoverride\/eject-\w+ created, not waited for\n$/),
+    ]);
+    expect(await objects()).toHaveLength(1);
+  });
+
+  describe('suspend and resume', () => {
+    const policies = `${group}/kubervisorservices`;
+    const threshold = { query: 'rate(errors[1m])', operator: '>', value: 5 };
+    const policy = async (name: string, spec: object): Promise<void> => {
+      await done(
+        plane.api.post(policies, {
+          apiVersion: 'breaker.kubervisor.io/v1',
+          kind: 'KubervisorService',
+          metadata: { name },
+          spec: { service: 'quotes', breakers: [{ name: 'errors', threshold }], ...spec },
+        }),
+      );
+    };
+    const enforcementOf = async (name: string): Promise<unknown> => {
+      const { body } = await plane.api.get(`${policies}/${name}`);
+      return (body as { spec: { enforcement?: string } }).spec.enforcement;
+    };
+    const about = (verb: string, ...more: readonly string[]) => run([verb, ...more, '--reason', 'load test']);
+    afterEach(() => plane.api.delete(policies));
+
+    it.each(['Observe', undefined])(
+      'of a Service: the policy says so, and what it said before comes back: %s',
+      async (before) => {
+        await policy('quotes', before === undefined ? {} : { enforcement: before });
+        expect(await about('suspend', 'shop/quotes', '--dry-run')).toMatchObject({ code: 0 });
+        expect(await enforcementOf('quotes')).toBe(before);
+        const first = await about('suspend', 'shop/quotes');
+        expect(first).toEqual({ code: 0, stderr: '', stdout: 'kubervisorservice/shop/quotes suspended\n' });
+        expect((await about('suspend', 'shop/quotes')).stdout).toContain('is suspended already');
+        expect(await enforcementOf('quotes')).toBe('Suspended');
+        expect(await about('resume', 'quotes', '-n', 'shop')).toMatchObject({
+          code: 0,
+          stdout: 'kubervisorservice/shop/quotes resumed\n',
+        });
+        expect(await enforcementOf('quotes')).toBe(before);
+      },
+    );
+
+    it('of a Service that has no policy, or that its author suspended, is refused', async () => {
+      expect(await about('suspend', 'shop/quotes')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('KV0836'),
+      });
+      await policy('quotes', { enforcement: 'Suspended' });
+      expect(await about('resume', 'shop/quotes')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('KV0710'),
+      });
+    });
+
+    it('of everything: a ConfigMap that all replicas watch', async () => {
+      expect(await about('suspend')).toEqual({ code: 0, stderr: '', stdout: 'everything suspended\n' });
+      const read = async (): Promise<unknown> => {
+        const { body } = await plane.api.get('/api/v1/namespaces/kubervisor/configmaps/kubervisor-state');
+        return JSON.parse((body as { data: { global: string } }).data.global) as unknown;
+      };
+      expect(await read()).toEqual({
+        suspension: { actor: 'administrator', reason: 'load test', sinceMs: expect.any(Number) },
+      });
+      expect(await about('resume')).toMatchObject({ code: 0, stdout: 'everything resumed\n' });
+      expect(await read()).toEqual({});
+    });
+
+    it('a freeze is asked of the leader itself', async () => {
+      const { code, stderr } = await about('freeze', 'shop/quotes', '--for', '5m');
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^error KV0837 .*port-forward.*\n$/)]);
+    });
+  });
+
+  describe('one line says what is wrong, and nothing is left to happen later:', () => {
+    it('refused by the leader, in its words', async () => {
+      await lead();
+      const { code, stdout, stderr } = await run(['eject', 'shop/pricer', 'p9', ...eject.slice(3)]);
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toBe(
+        'error KV0703 there is no backend p9 in shop/pricer; kubervisor endpoints lists the backends\n',
+      );
+    });
+
+    it.each<[title: string, spec: object | undefined, why: RegExp]>([
+      ['there is no Lease', undefined, /nobody leads: there is no Lease kubervisor\/kubervisor/],
+      ['nobody holds it', { holderIdentity: '' }, /nobody leads: the Lease kubervisor\/kubervisor has no holder/],
+      [
+        'it has run out',
+        { holderIdentity: 'kubervisor-0', renewTime: '2026-01-01T00:00:00.000000Z', leaseDurationSeconds: 15 },
+        /nobody leads: kubervisor-0 holds the Lease kubervisor\/kubervisor, and let it run out/,
+      ],
+      [
+        'the leader does not answer',
+        { holderIdentity: 'kubervisor-1', renewTime: '2126-01-01T00:00:00.000000Z', leaseDurationSeconds: 15 },
+        /nobody obeyed within 1 s: kubervisor-1 leads and did not answer/,
+      ],
+    ])('%s', async (_, spec, why) => {
+      await plane.api.delete(`${leases}/kubervisor`);
+      if (spec !== undefined) await done(plane.api.post(leases, { metadata: { name: 'kubervisor' }, spec }));
+      const { code, stderr } = await run([...eject, '--wait', '1s']);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(why)]);
+      expect(stderr).toMatch(/^error KV083[45] .*nothing was done, and the override is taken back.*\n$/);
+      expect(await objects()).toEqual([]);
+    });
+
+    it('a right that is missing is named', async () => {
+      const { code, stderr } = await run(eject, await configOf('kubervisor'));
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^error KV0833 .*cannot create resource "endpointoverrides" in API group.*\n$/);
+    });
+
+    it('a namespace that there is not', async () => {
+      const { code, stderr } = await run(['eject', 'bank/ledger', ...eject.slice(2)]);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^error KV0737 .*namespaces "bank" not found\n$/)]);
+    });
+
+    it('an API server that is not there', async () => {
+      const { code, stderr } = await run(eject, await configOf('administrator', 'https://127.0.0.1:1'));
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(/^error KV0737 .*ECONNREFUSED.*kubectl get --raw \/readyz\)\n$/),
+      ]);
+    });
+
+    it('a command line that wants both a server and a cluster, and one that is for a cluster only', async () => {
+      const both = await run([...eject, '--server', 'http://127.0.0.1:1']);
+      expect([both.code, both.stderr]).toEqual([64, expect.stringContaining('cannot be used with')]);
+      const dry = await runCli([...eject, '--dry-run']);
+      expect([dry.code, dry.stderr]).toEqual([64, expect.stringContaining('--dry-run is for a cluster')]);
+    });
+
+    it('the CustomResourceDefinition is missing', async () => {
+      await done(plane.api.delete(`${crdsPath}/endpointoverrides.breaker.kubervisor.io`));
+      let last = await run(eject);
+      // It is served for a moment longer.
+      while (last.stderr.includes('KV0834')) last = await run([...eject, '--wait', '1s']);
+      expect([last.code, last.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^error KV0803 .*kubectl apply -f manifests\/crds\)\n$/),
+      ]);
+      await installCrd(plane.api, ['endpointoverrides']);
+    });
+  });
+});
