@@ -113,13 +113,17 @@ metricSources:
 });
 
 test('a cluster: that of this pod, or one of a kubeconfig', () => {
+  // Nothing is done to pods unless somebody says so.
+  const pods = { evict: false, label: false, deletionCost: false };
   expect(parseConfig('source: {kubernetes: {}}', file).source).toEqual({
     kind: 'kubernetes',
     namespaces: [],
     workloads: true,
+    pods,
   });
   const chosen = parseConfig(
-    'source: {kubernetes: {namespaces: [shop], kubeconfig: kube, context: test, workloads: false}}',
+    `source: {kubernetes: {namespaces: [shop], kubeconfig: kube, context: test, workloads: false,
+      pods: {evict: true, label: true}}}`,
     file,
   );
   expect(chosen.source).toEqual({
@@ -128,6 +132,7 @@ test('a cluster: that of this pod, or one of a kubeconfig', () => {
     kubeconfig: '/etc/kubervisor/kube',
     context: 'test',
     workloads: false,
+    pods: { evict: true, label: true, deletionCost: false },
   });
 });
 

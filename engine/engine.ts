@@ -1,8 +1,10 @@
 /** The engine as the rest of the process sees it: it starts, takes commands, tells its state, and stops. */
 import { createPipeline, type EngineOptions } from './loop.ts';
-import type { Fleet, ServiceKey } from './model.ts';
+import type { BackendId, Fleet, ServiceKey } from './model.ts';
 import { formatProblem, type Problem } from './problem.ts';
+import type { Decision } from './rotation/decision.ts';
 import type { Command, CommandRefusal, RotationEvent } from './rotation/event.ts';
+import type { EvictionAnswer } from './rotation/evictions.ts';
 import type { ServiceState, Suspension } from './rotation/state.ts';
 import { createRuntimes, noFleet, type Runtime } from './runtime.ts';
 import type { SourceChange } from './sources/source.ts';
@@ -11,11 +13,20 @@ export type CommandOutcome =
   | { readonly kind: 'done'; readonly state: ServiceState }
   | { readonly kind: 'refused'; readonly cause: CommandRefusal | 'unknown-service'; readonly message: string };
 
+export interface OnRecord {
+  readonly state: ServiceState;
+  readonly decisions: ReadonlyMap<BackendId, Decision>;
+}
+
 export interface Engine {
   /** Resolves when every input was read once and the first assignments are published. */
   start(signal: AbortSignal): Promise<void>;
   states(): readonly ServiceState[];
   suspension(): Suspension | undefined;
+  /** Of each Service what is decided, and of that what the store has: what is done about it outside has to be both. */
+  onRecord(): readonly OnRecord[];
+  /** What the cluster says to an eviction that is on record; `undefined`: nothing is in its way any more. */
+  answerEviction(service: ServiceKey, backend: BackendId, answer: EvictionAnswer | undefined): void;
   /** What cannot be written down right now. */
   problems(): readonly Problem[];
   command(service: ServiceKey, command: Command): Promise<CommandOutcome>;
@@ -113,6 +124,11 @@ export function createEngine(options: EngineOptions): Engine {
     },
     states: () => runtimes.all().map(({ state }) => state),
     suspension: () => runtimes.suspension(),
+    onRecord: () => runtimes.all().map(({ state, persisted }) => ({ state, decisions: persisted })),
+    answerEviction(service, backend, answer) {
+      const runtime = runtimes.find(service);
+      if (runtime !== undefined) pipeline.apply(runtime, { kind: 'eviction', backend, answer });
+    },
     problems: () => runtimes.problems(),
     async command(service, command) {
       const runtime = runtimes.find(service);

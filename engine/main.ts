@@ -1,5 +1,6 @@
 /** Wires everything: the only place that reads the environment's clock and chance, and where engine and xDS meet. */
 
+import { hostname } from 'node:os';
 import { createXdsCache } from '../xds/cache.ts';
 import { createGrants, everything, type Grant } from '../xds/identity.ts';
 import { addReflection } from '../xds/reflection.ts';
@@ -13,6 +14,7 @@ import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
 import { loadAdminProto } from './admin/proto.ts';
 import { startTelemetry, type Telemetry } from './admin/telemetry.ts';
+import { type ClusterSideOptions, createClusterSide } from './cluster-side.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Config, loadConfig, type XdsListener, type XdsTls } from './config.ts';
 import { createEngine, type Engine } from './engine.ts';
@@ -70,12 +72,26 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     const telemetry = createMetrics({ version });
     const notifier = createNotifier();
     const audit = createAudit(log, auditFile);
-    const observer = announcing(createObserver({ log, audit, metrics: telemetry, clock }), notifier);
 
     const metrics = createMetricSources({ sources: config.metricSources, clock, random: Math.random });
     undo.add(() => metrics.close());
     const store = measureStore(createFileStore({ directory: config.stateDirectory }), telemetry.store, clock);
-    const source = await createSource(config, clock, log);
+    const { source, cluster: input } = await createSource(config, clock, log);
+    const cluster =
+      input &&
+      createClusterSide({
+        ...input,
+        clock,
+        engine: { onRecord: () => engine.onRecord(), answerEviction: (...given) => engine.answerEviction(...given) },
+        // One process, so far.
+        leads: () => true,
+        instance: hostname(),
+        log,
+        audit,
+        metrics: telemetry.cluster,
+      });
+    const told = createObserver({ log, audit, metrics: telemetry, clock });
+    const observer = announcing(cluster?.around(told) ?? told, notifier);
     const customServices = createCustomServices({
       clock,
       resolve: (service, port) => resolveService(engine, service, port),
@@ -99,6 +115,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     const problems = (): readonly Problem[] => [
       ...source.problems(),
       ...engine.problems(),
+      ...(cluster?.problems() ?? []),
       ...metricSourceProblems(metrics.health()),
       ...(tls?.problems() ?? []),
       ...(overrides?.problems() ?? []),
@@ -154,6 +171,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
 
     await engine.start(signal);
     void overrides?.run(signal);
+    cluster?.start(signal);
     xds.open();
     isReady = true;
     log.info(
@@ -173,17 +191,23 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
   }
 }
 
-async function createSource({ source, ...config }: Config, clock: Clock, log: Log): Promise<Source> {
+interface Input {
+  readonly source: Source;
+  readonly cluster?: Pick<ClusterSideOptions, 'client' | 'objects' | 'pods'>;
+}
+
+async function createSource({ source, ...config }: Config, clock: Clock, log: Log): Promise<Input> {
   const { defaultEnforcement } = config;
   const { confirmVanishedMs: confirmAfterMs } = config.timing;
   if (source.kind === 'files') {
-    return createFilesSource({ directory: source.directory, clock, log, defaultEnforcement, confirmAfterMs });
+    const { directory } = source;
+    return { source: createFilesSource({ directory, clock, log, defaultEnforcement, confirmAfterMs }) };
   }
-  const { namespaces, workloads } = source;
+  const { namespaces, workloads, pods } = source;
   const client = await connect(source, clock);
   const onProblem = (problem: Problem): void => log.problem(problem);
   const { random } = Math;
-  return createKubernetesSource({
+  const watched = createKubernetesSource({
     client,
     clock,
     random,
@@ -194,6 +218,7 @@ async function createSource({ source, ...config }: Config, clock: Clock, log: Lo
     confirmAfterMs,
     onProblem,
   });
+  return { source: watched, cluster: { client, objects: watched.objects, pods } };
 }
 
 /** In a cluster acts of people are objects. */

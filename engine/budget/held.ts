@@ -33,6 +33,12 @@ export type HeldCause =
   | 'eviction-limit'
   /** What took the place of evicted pods was bad too: it stays out, unevicted, until a person has looked. */
   | 'kill-loop'
+  /** A PodDisruptionBudget does not let it be evicted now: it stays out, and is asked for again. */
+  | 'disruption-budget'
+  /** Nothing would make another in its place: it stays out, unevicted. */
+  | 'no-controller'
+  /** The cluster does not let us evict it, or could not: it stays out, and is asked for again. */
+  | 'eviction-refused'
   /** The decision could not be written down; reductions are persisted before they are served. */
   | 'store-down'
   /** The record of this Service is full. */
@@ -60,6 +66,9 @@ const descriptions: Readonly<Record<HeldCause, string>> = {
   cohort: 'a whole version, zone or node is bad, not one backend',
   'eviction-limit': 'enough pods were evicted in the last hour',
   'kill-loop': 'evicting does not help',
+  'disruption-budget': 'a PodDisruptionBudget does not let it be evicted now',
+  'no-controller': 'no controller would replace the pod',
+  'eviction-refused': 'the cluster has not let us evict it',
   'store-down': 'the decision could not be persisted',
   'store-full': 'the record of decisions is full',
 };

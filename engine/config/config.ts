@@ -1,6 +1,7 @@
 /** The serving config as the rest uses it: checked, every default applied, times in milliseconds, paths absolute. */
 import type { LeaseTiming } from '../leader/election.ts';
 import type { PrometheusSettings } from '../metrics/config.ts';
+import type { PodSettings } from '../pods/acts.ts';
 import type { Problem } from '../problem.ts';
 import type { Timing } from '../rotation/context.ts';
 import type { LogLevel } from '../telemetry/log.ts';
@@ -43,6 +44,7 @@ export type SourceConfig =
       readonly context?: string;
       /** Whether Deployments and StatefulSets are read as well. */
       readonly workloads: boolean;
+      readonly pods: PodSettings;
     };
 
 export interface ReplicasConfig {

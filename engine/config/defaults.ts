@@ -14,6 +14,8 @@ export const configDefaults = {
   },
   http: { listen: '127.0.0.1:18080' },
   grpcAdmin: { listen: '127.0.0.1:18081' },
+  /** Of source.kubernetes. */
+  pods: { evict: false, label: false, deletionCost: false },
   metricSources: { default: { prometheus: { url: 'http://127.0.0.1:9090' } } },
   replicas: { lease: 'kubervisor' },
   state: './state',

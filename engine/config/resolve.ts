@@ -83,13 +83,14 @@ function sourceOf(
     });
   }
   if (kubernetes === undefined) return { kind: 'files', directory: absolute(files ?? '.') };
-  const { namespaces = [], kubeconfig, context, workloads = true } = kubernetes;
+  const { namespaces = [], kubeconfig, context, workloads = true, pods } = kubernetes;
   return {
     kind: 'kubernetes',
     namespaces,
     ...(kubeconfig === undefined ? {} : { kubeconfig: absolute(kubeconfig) }),
     ...(context === undefined ? {} : { context }),
     workloads,
+    pods: { ...defaults.pods, ...pods },
   };
 }
 

@@ -45,6 +45,10 @@ function path() {
   return Type.String({ minLength: 1, maxLength: 4096, expected: 'a path' });
 }
 
+function flag() {
+  return optional(Type.Boolean({ expected: 'true or false' }));
+}
+
 function choice<const Value extends string>(...values: readonly Value[]) {
   return Type.Unsafe<Value>({ type: 'string', enum: [...values], expected: `one of ${values.join(', ')}` });
 }
@@ -63,7 +67,7 @@ export const configSchema = object({
   xds: optional(
     object({
       listen,
-      insecure: optional(Type.Boolean({ expected: 'true or false' })),
+      insecure: flag(),
       limits: optional(
         object({
           streamsPerSecond: integer(1, 1_000_000),
@@ -106,7 +110,8 @@ export const configSchema = object({
         ),
         kubeconfig: optional(path()),
         context: optional(Type.String({ minLength: 1, maxLength: 253, expected: 'the name of a context' })),
-        workloads: optional(Type.Boolean({ expected: 'true or false' })),
+        workloads: flag(),
+        pods: optional(object({ evict: flag(), label: flag(), deletionCost: flag() })),
       }),
     ),
   }),

@@ -143,17 +143,25 @@ async function textOf(body: Readable): Promise<string> {
 /** The server's own sentence, where it has one: it names the verb and the resource that RBAC does not allow. */
 function refusal({ status, headers }: AxiosResponse, text: string): KubeError {
   const seconds = Number(headers['retry-after']);
-  return new KubeError(messageIn(text) ?? `HTTP ${status}`, {
+  const said = statusIn(text);
+  return new KubeError(typeof said['message'] === 'string' ? said['message'] : `HTTP ${status}`, {
     status,
+    causes: causesIn(said['details']),
     ...(Number.isFinite(seconds) && seconds > 0 ? { retryAfterMs: seconds * 1000 } : {}),
   });
 }
 
-function messageIn(text: string): string | undefined {
+/** The object of kind Status that an API server answers with; whatever else it was says nothing. */
+function statusIn(text: string): Readonly<Record<string, unknown>> {
   try {
     const status: unknown = JSON.parse(text);
-    return isRecord(status) && typeof status['message'] === 'string' ? status['message'] : undefined;
+    return isRecord(status) ? status : {};
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+function causesIn(details: unknown): readonly string[] {
+  const causes: unknown = isRecord(details) ? details['causes'] : undefined;
+  return Array.isArray(causes) ? causes.flatMap((each) => (isRecord(each) ? [String(each['reason'])] : [])) : [];
 }

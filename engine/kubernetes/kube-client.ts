@@ -27,18 +27,27 @@ export interface WatchObserver {
   event(event: unknown): void;
 }
 
+interface KubeErrorFacts {
+  readonly status?: number;
+  readonly retryAfterMs?: number;
+  readonly causes?: readonly string[];
+}
+
 /** What an API server, or the way to it, has against a request. */
 export class KubeError extends Error {
   /** HTTP status; undefined when there was no answer. */
   readonly status: number | undefined;
   /** How long the server asks to be left alone. */
   readonly retryAfterMs: number | undefined;
+  /** `details.causes[].reason` of its answer, such as `DisruptionBudget`. */
+  readonly causes: readonly string[];
 
-  constructor(message: string, facts: { readonly status?: number; readonly retryAfterMs?: number } = {}) {
+  constructor(message: string, facts: KubeErrorFacts = {}) {
     super(message);
     this.name = 'KubeError';
     this.status = facts.status;
     this.retryAfterMs = facts.retryAfterMs;
+    this.causes = facts.causes ?? [];
   }
 }
 

@@ -7,7 +7,7 @@ import type { Accusation } from './accusations.ts';
 import { sentence, surplusPaused, timeOutMs } from './activator.ts';
 import { budgetOfService, servingIn } from './capacity.ts';
 import { type Agreement, type Decision, type DecisionCause, unraised } from './decision.ts';
-import { type EvictionHold, evictionHold, markInVain, recordEviction } from './evictions.ts';
+import { type EvictionAnswer, type EvictionHold, evictionHold, markInVain, recordEviction } from './evictions.ts';
 import type { ServiceState, TrackName } from './state.ts';
 import { anomalousIn } from './streak.ts';
 import { put, remember, updateTrack, type Work } from './work.ts';
@@ -107,6 +107,24 @@ function askForEviction(state: ServiceState, track: TrackName, decision: Decisio
   return recordEviction(state, track, decision.backend, work.context.now);
 }
 
+/**
+ * What was asked for stays asked for: whoever leads asks again. The record says why it has not happened yet, in the same
+ * place and words as for the limits of our own, and says each answer once.
+ */
+export function onEvictionAnswer(
+  state: ServiceState,
+  backend: BackendId,
+  answer: EvictionAnswer | undefined,
+  work: Work,
+): ServiceState {
+  const decision = state.enforced.decisions.get(backend);
+  if (decision?.state !== 'evicted' || decision.evictionHeld?.cause === answer) return state;
+  const { evictionHeld: _, ...rest } = decision;
+  if (answer === undefined) return put(state, 'enforced', rest, 'retries-exhausted', work);
+  tellEvictionHeld(state, 'enforced', decision, { cause: answer }, work);
+  return put(state, 'enforced', { ...rest, evictionHeld: { cause: answer } }, 'retries-exhausted', work);
+}
+
 function tellEvictionHeld(
   state: ServiceState,
   track: TrackName,
@@ -117,7 +135,8 @@ function tellEvictionHeld(
   if (cause.kind === 'manual') return;
   const { breaker, reason } = cause;
   const budget = describeBudget(budgetOfService(state), servingIn(state, track).length);
-  work.effects.push({ kind: 'held', track, backend, name, breaker, cause: refusal, reason, detail, budget });
+  const why = { cause: refusal, reason, ...(detail === undefined ? {} : { detail }) };
+  work.effects.push({ kind: 'held', track, backend, name, breaker, ...why, budget });
 }
 
 function causeOf(state: ServiceState, track: TrackName, conviction: Conviction): DecisionCause {

@@ -5,6 +5,7 @@ import type { HeldCause } from '../budget/held.ts';
 import type { BackendId, EpochMs, Fleet } from '../model.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Decision, RotationState } from './decision.ts';
+import type { EvictionAnswer } from './evictions.ts';
 import type { TrackName } from './state.ts';
 
 export type RotationEvent =
@@ -25,6 +26,8 @@ export type RotationEvent =
     }
   /** The global suspension was lifted: like a new policy, breakers observe before they act. */
   | { readonly kind: 'resumed' }
+  /** What the cluster said to an eviction that was asked for; `undefined`: nothing is in its way any more. */
+  | { readonly kind: 'eviction'; readonly backend: BackendId; readonly answer: EvictionAnswer | undefined }
   | { readonly kind: 'command'; readonly command: Command };
 
 export type Command =

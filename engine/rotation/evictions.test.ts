@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { backendOf, type PolicyChange, policyOf, type World, world } from '../../test/support/world.ts';
-import type { Backend } from '../model.ts';
+import { type Backend, backendId } from '../model.ts';
 import { noFleet } from '../runtime.ts';
 import { fromRecord, type ServiceRecord, toRecord } from './record.ts';
 import { step } from './step.ts';
@@ -265,3 +265,36 @@ describe('a kill loop', () => {
 function asJson(record: ServiceRecord): ServiceRecord {
   return JSON.parse(JSON.stringify(record)) as ServiceRecord;
 }
+
+describe('what the cluster says to an eviction', () => {
+  const answer = (w: World, said: 'disruption-budget' | 'no-controller' | undefined) =>
+    w.step({ kind: 'eviction', backend: backendId('p1'), answer: said });
+
+  it('is on record while it stands, is told once, and changes nothing else', () => {
+    const w = killer({});
+    fail(w, 'p1');
+    const before = w.decision('p1');
+    expect(answer(w, 'disruption-budget')).toMatchObject([{ kind: 'held', backend: 'p1', cause: 'disruption-budget' }]);
+    expect(w.decision('p1')).toMatchObject({ state: 'evicted', evictionHeld: { cause: 'disruption-budget' } });
+    expect(answer(w, 'disruption-budget')).toEqual([]);
+    expect(answer(w, undefined)).toEqual([]);
+    const { seq, ...after } = w.decision('p1') ?? {};
+    expect(after).toEqual({ ...before, seq: undefined });
+    expect(seq).toBeGreaterThan(before?.seq ?? 0);
+  });
+  it('is not asked for again: it is asked for already', () => {
+    const w = killer({});
+    fail(w, 'p1');
+    w.forgetEffects();
+    answer(w, 'no-controller');
+    w.pass(120 * minute);
+    expect([w.stateOf('p1'), asked(w), heldFor(w, 'p1')]).toEqual(['evicted', 0, 'no-controller']);
+  });
+  it('means nothing for one that has not to go any more', () => {
+    const w = killer({});
+    fail(w, 'p1');
+    w.restore('p1');
+    expect(answer(w, 'disruption-budget')).toEqual([]);
+    expect(heldFor(w, 'p1')).toBeUndefined();
+  });
+});

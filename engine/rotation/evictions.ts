@@ -22,10 +22,15 @@ export interface Eviction {
   readonly wasInVain?: true;
 }
 
+/** We do not ask for it. */
+type EvictionLimit = 'eviction-limit' | 'kill-loop';
+/** It was asked for, and this is what the cluster said. */
+export type EvictionAnswer = 'disruption-budget' | 'no-controller' | 'eviction-refused';
+
 /** Why an eviction waits. */
 export interface EvictionHold {
-  readonly cause: 'eviction-limit' | 'kill-loop';
-  readonly detail: string;
+  readonly cause: EvictionLimit | EvictionAnswer;
+  readonly detail?: string;
 }
 
 const hourMs = 3_600_000;

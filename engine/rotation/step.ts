@@ -11,6 +11,7 @@ import type { StepContext } from './context.ts';
 import type { Effect, RotationEvent } from './event.ts';
 import { thaw, thawInTime } from './freeze.ts';
 import { forgiveKillLoops } from './evictions.ts';
+import { onEvictionAnswer } from './conviction.ts';
 import { observeSize, onFleet } from './fleet-change.ts';
 import { onJudgement } from './judgement.ts';
 import { onPolicy } from './policy-change.ts';
@@ -65,6 +66,8 @@ function happen(state: ServiceState, event: RotationEvent, work: Work): ServiceS
       return onPolicy(state, event.policy, work);
     case 'judgement':
       return onJudgement(state, event, work);
+    case 'eviction':
+      return onEvictionAnswer(state, event.backend, event.answer, work);
     case 'command':
       return onCommand(state, event.command, work);
     default:

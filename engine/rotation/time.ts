@@ -200,7 +200,7 @@ export function nextWakeMs(state: ServiceState, timing: Timing): EpochMs | undef
       if (standsStill(state, decision)) continue;
       times.push(endOf(decision), closeTimeOf(state, decision), placeEndsAtMs(state, track, decision, timing));
       times.push(staleAtMs(state, track, decision));
-      if (decision.evictionHeld !== undefined) {
+      if (decision.evictionHeld !== undefined && decision.state === 'paused') {
         times.push(evictionFreeAtMs(state, track, decision.backend, state.asOfMs ?? 0));
       }
       if (returnsByTime(state, track, decision)) times.push(decision.sinceMs + activator.ramp.stepPeriodMs);

@@ -12,6 +12,7 @@ interface ObjectMeta {
   readonly namespace?: string;
   readonly uid?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly deletionTimestamp?: Timestamp;
   readonly ownerReferences?: readonly {
     readonly kind: string;

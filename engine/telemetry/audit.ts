@@ -24,6 +24,7 @@ export type AuditAction =
   | 'return'
   | 'hold'
   | 'ask-eviction'
+  | 'evicted'
   | 'refuse'
   | 'suspend'
   | 'resume'
@@ -161,6 +162,11 @@ export function auditRecord(effect: Effect, state: ServiceState, atMs: EpochMs):
       return { ...base, action: 'freeze', enforced: true, why: `for ${formatDuration(forMs)}`, actor, reason };
     }
   }
+}
+
+/** That an eviction which was asked for has been carried out. */
+export function evictedRecord(decision: Decision, state: ServiceState, atMs: EpochMs): AuditRecord {
+  return { ...auditRecord({ kind: 'evict', decision }, state, atMs), action: 'evicted' };
 }
 
 const actions: Readonly<Record<RotationState, AuditAction>> = {

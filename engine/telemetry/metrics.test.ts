@@ -321,6 +321,9 @@ test('docs/metrics.md lists every metric with its type, labels and help, and no 
   metrics.readFrom({ xds: () => somebodyConnected });
   metrics.store.failed('full');
   somebodyIsNotLetIn(metrics.access);
+  metrics.cluster.eviction(story.state().service, 'refused');
+  metrics.cluster.mark('written');
+  metrics.cluster.event('dropped');
   const text = await metrics.render();
 
   const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');

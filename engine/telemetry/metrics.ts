@@ -12,6 +12,7 @@ import type { Problem } from '../problem.ts';
 import type { Effect } from '../rotation/event.ts';
 import type { ServiceState } from '../rotation/state.ts';
 import { type AccessMetrics, createAccessMetrics } from './access-metrics.ts';
+import { type ClusterMetrics, createClusterMetrics } from './cluster-metrics.ts';
 import { createDecisionCounters } from './decision-counters.ts';
 import { createServiceGauges } from './service-gauges.ts';
 import { createSourceGauges } from './source-gauges.ts';
@@ -31,6 +32,7 @@ export interface Metrics {
   readonly store: StoreMetrics;
   readonly xds: XdsMetrics;
   readonly access: AccessMetrics;
+  readonly cluster: ClusterMetrics;
 }
 
 export interface MetricInputs {
@@ -73,6 +75,7 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
     registers: [registry],
   });
   const xds = createXdsMetrics(registry);
+  const cluster = createClusterMetrics(registry);
   let inputs: Partial<MetricInputs> = {};
 
   return {
@@ -80,7 +83,9 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
     async render() {
       const states = inputs.states?.() ?? [];
       services.show(states);
-      decisions.retain(new Map<ServiceKey, ServiceState>(states.map((state) => [state.service, state])));
+      const byService = new Map<ServiceKey, ServiceState>(states.map((state) => [state.service, state]));
+      decisions.retain(byService);
+      cluster.retain((service) => byService.has(service));
       sources.show(inputs.sourceProblems?.() ?? [], inputs.metricSources?.() ?? []);
       frozen.set(inputs.frozen?.() ?? 0);
       xds.show(inputs.xds?.());
@@ -94,6 +99,7 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
     store: createStoreMetrics(registry),
     xds,
     access: createAccessMetrics(registry),
+    cluster,
   };
 }
 

@@ -1,10 +1,10 @@
 /** Tells log, audit and metrics what the engine does. */
 import type { Clock } from '../clock.ts';
 import type { EngineObserver } from '../loop.ts';
-import type { ServiceKey } from '../model.ts';
 import { type Audit, auditRecord } from './audit.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { createSights } from './sight.ts';
 
 export interface ObserverOptions {
   readonly log: Log;
@@ -13,11 +13,8 @@ export interface ObserverOptions {
   readonly clock: Clock;
 }
 
-type Sight = 'judged' | 'nobody' | 'fleet-wide' | 'unusable';
-
 export function createObserver({ log, audit, metrics, clock }: ObserverOptions): EngineObserver {
-  /** By Service and breaker: only changes are worth a line, an outage of an hour is not 720 of them. */
-  const sights = new Map<ServiceKey, Map<string, Sight>>();
+  const sights = createSights();
 
   return {
     effect(effect, state) {
@@ -27,14 +24,11 @@ export function createObserver({ log, audit, metrics, clock }: ObserverOptions):
     evaluated(breaker, judgement, durationMs, state) {
       metrics.evaluated(breaker, judgement, durationMs, state);
       const { service } = state;
-      const known = sights.get(service) ?? new Map<string, Sight>();
-      const before = known.get(breaker.name) ?? 'judged';
-      const { kind, reason } = judgement;
-      const sight = kind === 'judged' && reason !== undefined ? 'nobody' : kind;
-      sights.set(service, known.set(breaker.name, sight));
-      if (before === sight) return;
+      const { reason } = judgement;
+      const change = sights.look(service, breaker.name, judgement);
+      if (change === undefined) return;
       const fields = { service, breaker: breaker.name };
-      switch (sight) {
+      switch (change.now) {
         case 'judged':
           log.info(fields, 'the breaker judges again');
           break;
@@ -53,7 +47,7 @@ export function createObserver({ log, audit, metrics, clock }: ObserverOptions):
       // The present is read at each scrape.
     },
     gone(service) {
-      sights.delete(service);
+      sights.forget(service);
       log.info({ service }, 'the Service is gone');
     },
     problem: (problem) => log.problem(problem),

@@ -69,6 +69,8 @@ function describe(event: Moment['event']): string {
     }
     case 'command':
       return `command ${canonical(event.command)}`;
+    case 'eviction':
+      return `eviction of ${event.backend}: ${event.answer ?? 'nothing in its way'}`;
     case 'tick':
     case 'resumed':
       return event.kind;

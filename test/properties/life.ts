@@ -237,9 +237,12 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
     return template === 0 ? { zone } : { zone, labels: { 'pod-template-hash': `t${template}` } };
   }
 
-  /** As whoever owns the pods does it: what was evicted is gone soon, and another takes its place. */
+  /** As whoever owns the pods does it: what was evicted is gone soon, and another takes its place; or something is in its way. */
   function replaceEvicted(): void {
     const evicted = backends.filter(({ id }) => state.enforced.decisions.get(id)?.state === 'evicted');
+    for (const { id: backend } of random.some(evicted, 0.3)) {
+      happen({ kind: 'eviction', backend, answer: random.pick(['disruption-budget', 'no-controller', undefined]) });
+    }
     const leaving = random.some(evicted, 0.5);
     if (leaving.length === 0) return;
     backends = backends.map((backend) => (leaving.includes(backend) ? successorOf(backend) : backend));

@@ -30,6 +30,11 @@ export interface Cluster {
   /** Backends are kept whose removal is doubted: another list of slices has to confirm it. */
   isDoubting(): boolean;
   problems(): readonly Problem[];
+  /** As they were read, by `namespace/name`. */
+  readonly objects: {
+    readonly services: ReadonlyMap<string, ServiceObject>;
+    readonly pods: ReadonlyMap<string, PodObject>;
+  };
 }
 
 /** What is doubted for so long is believed, whether or not it could be confirmed. */
@@ -173,6 +178,7 @@ export function createCluster(): Cluster {
       return changes;
     },
     fleets: () => fleets,
+    objects: { services, pods },
     isDoubting: () => doubts.size > 0,
     problems: () => [
       ...[...findings.values()].flat(),

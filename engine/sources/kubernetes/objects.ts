@@ -3,6 +3,7 @@
  * thousand of them fit into a few megabytes.
  */
 import { isRecord } from '../../is-record.ts';
+import { costAnnotation, ownCostAnnotation } from '../../kubernetes/mark-names.ts';
 import type { EndpointSliceObject, PodObject, ServiceObject } from '../kubernetes-objects.ts';
 
 type Raw = Readonly<Record<string, unknown>>;
@@ -35,13 +36,20 @@ export function keepPod(raw: Raw): PodObject {
     const { kind, name, controller } = fields(each);
     return withoutNulls({ kind, name, controller });
   });
-  const metadata = owners.length === 0 ? metaOf(raw) : { ...metaOf(raw), ownerReferences: owners };
-  return { metadata, status } as PodObject;
+  const metadata = { ...metaOf(raw), ...(owners.length === 0 ? {} : { ownerReferences: owners }), ...marksOf(raw) };
+  return { metadata, status } as unknown as PodObject;
 }
 
 function conditionOf(raw: unknown): Raw {
   const { type, status, lastTransitionTime } = fields(raw);
   return withoutNulls({ type, status, lastTransitionTime });
+}
+
+/** Of the annotations, what a pod is worth to scale-in and whether that is from us; most pods have neither. */
+function marksOf(raw: Raw): Raw {
+  const annotations = fields(fields(raw['metadata'])['annotations']);
+  const kept = [costAnnotation, ownCostAnnotation].filter((name) => annotations[name] !== undefined);
+  return kept.length === 0 ? {} : { annotations: Object.fromEntries(kept.map((name) => [name, annotations[name]])) };
 }
 
 function metaOf(raw: Raw): Raw {

@@ -24,6 +24,8 @@ export interface PolicyBook {
   /** @returns whether there are other policies, or other specs, than at the last call. */
   hasChanged(): boolean;
   claims(): readonly PolicyClaim[];
+  /** @param key `namespace/name` */
+  uidOf(key: string): string | undefined;
 }
 
 export function keepPolicy(raw: Readonly<Record<string, unknown>>): PolicyObject {
@@ -48,6 +50,7 @@ export function keepPolicy(raw: Readonly<Record<string, unknown>>): PolicyObject
 }
 
 interface Entry extends PolicyClaim {
+  readonly uid: string;
   readonly edition: string;
 }
 
@@ -55,12 +58,13 @@ export function createPolicyBook(parser: PolicyParser): PolicyBook {
   const entries = new Map<string, Entry>();
   let changed = true;
 
-  function put(key: string, { namespace, name, edition, object }: PolicyObject): void {
+  function put(key: string, { namespace, name, uid, edition, object }: PolicyObject): void {
     if (entries.get(key)?.edition === edition) return;
     const place = { file: `KubervisorService ${namespace}/${name}` };
     entries.set(key, {
       namespace,
       name,
+      uid,
       edition,
       servicePlace: place,
       outcome: placed(parser.parseObject(object), place),
@@ -87,6 +91,7 @@ export function createPolicyBook(parser: PolicyParser): PolicyBook {
       return had;
     },
     claims: () => [...entries.values()],
+    uidOf: (key) => entries.get(key)?.uid,
   };
 }
 

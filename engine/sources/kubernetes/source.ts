@@ -5,6 +5,7 @@ import type { Problem } from '../../problem.ts';
 import { createAlarm } from '../alarm.ts';
 import { logDifference, type SourceLog } from '../log-difference.ts';
 import { type PoliciesState, policyChanges, updatePolicies } from '../policies.ts';
+import type { PodObject, ServiceObject } from '../kubernetes-objects.ts';
 import type { Source, SourceChange } from '../source.ts';
 import { createCluster } from './cluster.ts';
 import type { KubeClient } from '../../kubernetes/kube-client.ts';
@@ -39,6 +40,14 @@ export interface KubernetesSourceOptions {
 export interface KubernetesSource extends Source {
   /** One for each kind of object and namespace. */
   health(): readonly ReflectorHealth[];
+  readonly objects: ClusterObjects;
+}
+
+/** The objects behind fleets and policies, for whoever acts on them or tells about them; all by `namespace/name`. */
+export interface ClusterObjects {
+  readonly services: ReadonlyMap<string, ServiceObject>;
+  readonly pods: ReadonlyMap<string, PodObject>;
+  policyUid(key: string): string | undefined;
 }
 
 /** What was read before the right was taken away would be true for ever. */
@@ -191,6 +200,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
   return {
     health,
     problems,
+    objects: { ...cluster.objects, policyUid: book.uidOf },
     async start(onChanges, signal) {
       signal.throwIfAborted();
       const stopped = Promise.withResolvers<void>();
