@@ -1,8 +1,15 @@
 /** Two policies for one Service cannot both be obeyed, and taking turns would be worse than either. */
-import { splitServiceKey } from '../model.ts';
+import { type ServiceKey, splitServiceKey } from '../model.ts';
 import type { Problem } from '../problem.ts';
 import { codes } from './codes.ts';
 import type { Policy } from './policy.ts';
+
+/** As far as it decides who wins. */
+export interface Contender {
+  readonly namespace: string;
+  readonly name: string;
+  readonly createdAtMs?: number;
+}
 
 export interface Conflict {
   readonly winner: Policy;
@@ -15,10 +22,10 @@ export interface Conflict {
  */
 export function pickWinner(policies: readonly [Policy, ...Policy[]]): Conflict {
   const [winner = policies[0], ...rest] = [...policies].sort(byAge);
-  return { winner, losers: rest.map((policy) => ({ policy, problem: conflicted(policy, winner) })) };
+  return { winner, losers: rest.map((policy) => ({ policy, problem: conflicted(policy.service, policy, winner) })) };
 }
 
-function byAge(a: Policy, b: Policy): number {
+export function byAge(a: Contender, b: Contender): number {
   const undated = Number.MAX_SAFE_INTEGER;
   return (
     (a.createdAtMs ?? undated) - (b.createdAtMs ?? undated) ||
@@ -32,8 +39,8 @@ function compare(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
-function conflicted(loser: Policy, winner: Policy): Problem {
-  const { name: service } = splitServiceKey(loser.service);
+export function conflicted(of: ServiceKey, loser: Contender, winner: Contender): Problem {
+  const { name: service } = splitServiceKey(of);
   const why = winner.createdAtMs === loser.createdAtMs ? 'comes first by name' : 'is older';
   return {
     code: codes.conflicted,

@@ -1,7 +1,7 @@
 /** Which policy is in force for each Service, among all that claim one. Every source of policies asks here. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Fleet, ServiceKey } from '../model.ts';
-import { pickWinner } from '../policy/conflicts.ts';
+import { byAge, conflicted, pickWinner } from '../policy/conflicts.ts';
 import type { PolicyOutcome } from '../policy/parse.ts';
 import type { Problem } from '../problem.ts';
 import type { SourceChange } from './source.ts';
@@ -13,6 +13,8 @@ export interface PolicyClaim {
   /** Where its `spec.service` is, for people. */
   readonly servicePlace: Pick<Problem, 'file' | 'line' | 'column'>;
   readonly outcome: PolicyOutcome;
+  /** When the object was made; files do not say. */
+  readonly createdAtMs?: number;
 }
 
 type InForce = Extract<SourceChange, { kind: 'policy' | 'policy-invalid' }>;
@@ -59,14 +61,14 @@ export function policyChanges(before: PoliciesState | undefined, after: Policies
 }
 
 /**
- * What a refused policy says about its Service is as doubtful as the rest of it (the name may be half-written), so the
- * Service it decided about comes first.
+ * What a refused policy in a file says about its Service is as doubtful as the rest of it (the name may be half-written), so
+ * the Service it decided about comes first. An object is written as a whole, and must say the same to each replica.
  */
 function serviceOf(policy: PolicyClaim, previous: PoliciesState | undefined): ServiceKey | undefined {
-  const { outcome } = policy;
+  const { outcome, createdAtMs } = policy;
   if (outcome.kind === 'accepted') return outcome.policy.service;
   const owned = [...(previous?.owners ?? [])].find(([, owner]) => owner === keyOf(policy))?.[0];
-  return owned ?? outcome.service;
+  return createdAtMs === undefined ? (owned ?? outcome.service) : (outcome.service ?? owned);
 }
 
 interface Decision {
@@ -75,17 +77,20 @@ interface Decision {
   readonly losers: readonly Problem[];
 }
 
-/** A policy that was in force and broke freezes its Service, even if another one stands by: a typo is no handover. */
+/** A policy that decides and broke freezes its Service, even if another one stands by: a typo is no handover. */
 function decide(service: ServiceKey, claims: readonly PolicyClaim[], owner: string | undefined): Decision {
-  const [broken] = claims
-    .filter(({ outcome }) => outcome.kind === 'refused')
-    .sort((a, b) => Number(keyOf(b) === owner) - Number(keyOf(a) === owner));
+  const broken = freezingIn(claims, owner);
   const accepted = claims.flatMap(({ outcome }) => (outcome.kind === 'accepted' ? [outcome.policy] : []));
   const [first, ...others] = accepted;
-  if (first === undefined || (broken !== undefined && keyOf(broken) === owner)) {
+  if (first === undefined || broken !== undefined) {
     const problems = broken?.outcome.kind === 'refused' ? broken.outcome.problems : [];
+    const losers = claims.flatMap((claim) =>
+      broken === undefined || claim === broken
+        ? []
+        : [{ ...conflicted(service, claim, broken), ...claim.servicePlace }],
+    );
     const name = broken === undefined ? '' : keyOf(broken);
-    return { owner: name, change: { kind: 'policy-invalid', service, problems }, losers: [] };
+    return { owner: name, change: { kind: 'policy-invalid', service, problems }, losers };
   }
   const { winner, losers } = pickWinner([first, ...others]);
   const placed = losers.map(({ policy, problem }) => {
@@ -93,6 +98,20 @@ function decide(service: ServiceKey, claims: readonly PolicyClaim[], owner: stri
     return { ...problem, ...claim?.servicePlace };
   });
   return { owner: keyOf(winner), change: { kind: 'policy', policy: winner }, losers: placed };
+}
+
+/**
+ * The one that cannot be accepted and decides all the same. By age, where all have one: who has only just started, or been
+ * restarted, knows nothing of who was in force before, and has to come to the same as the others.
+ */
+function freezingIn(claims: readonly PolicyClaim[], owner: string | undefined): PolicyClaim | undefined {
+  const refused = claims.filter(({ outcome }) => outcome.kind === 'refused');
+  if (claims.every(({ createdAtMs }) => createdAtMs !== undefined)) {
+    const [oldest] = claims.toSorted(byAge);
+    return oldest !== undefined && refused.includes(oldest) ? oldest : undefined;
+  }
+  const known = refused.find((claim) => keyOf(claim) === owner);
+  return known ?? (refused.length === claims.length ? refused[0] : undefined);
 }
 
 function keyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {

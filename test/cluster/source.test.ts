@@ -12,7 +12,7 @@ import { createKubernetesSource, type KubernetesSource } from '../../engine/sour
 import type { SourceChange } from '../../engine/sources/source.ts';
 import { describeWith } from '../support/parts.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { crdsPath, installCrd } from './crd.ts';
+import { installCrd, withLooseCrd } from './crd.ts';
 import { createShop, done, type PodSpec, type Shop } from './shop.ts';
 import { startWire, type Wire } from './wire.ts';
 
@@ -226,23 +226,9 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
   });
 
   it('an object that an older CRD let in is told, and does not come into force', async () => {
-    const { body } = await plane.api.get(`${crdsPath}/kubervisorservices.breaker.kubervisor.io`);
-    const crd = body as { spec: { versions: [{ schema: object }] } };
-    const loose = structuredClone(crd);
-    loose.spec.versions[0].schema = {
-      openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-    };
-    const put = async (object: object): Promise<void> => {
-      const { body: current } = await plane.api.get(`${crdsPath}/kubervisorservices.breaker.kubervisor.io`);
-      const { metadata } = current as { metadata: object };
-      await done(plane.api.put(`${crdsPath}/kubervisorservices.breaker.kubervisor.io`, { ...object, metadata }));
-    };
-    await put(loose);
-    try {
-      await eventually(async () => (await shop.policy('p', { ...spec, settle: 'often' })).status < 300, soon);
-    } finally {
-      await put(crd);
-    }
+    await withLooseCrd(plane.api, () =>
+      eventually(async () => (await shop.policy('p', { ...spec, settle: 'often' })).status < 300, soon),
+    );
     const seen = await watch();
     await seen.started;
     expect(seen.changes.map(({ kind }) => kind)).toEqual(['fleet', 'policy-invalid']);

@@ -11,7 +11,7 @@ import type { Problem } from '../../engine/problem.ts';
 import { defaultTiming } from '../../engine/rotation/context.ts';
 import type { Command, Effect } from '../../engine/rotation/event.ts';
 import type { ServiceState } from '../../engine/rotation/state.ts';
-import type { SourceChange } from '../../engine/sources/source.ts';
+import type { Source, SourceChange } from '../../engine/sources/source.ts';
 import { breakerOf, evidenceOf, fleetOf, type PolicyChange, policyOf } from './fixtures.ts';
 import { createManualClock, type ManualClock, settle } from './manual-clock.ts';
 import { createMemoryStore, type MemoryStore } from './memory-store.ts';
@@ -47,6 +47,8 @@ export interface EngineWorldOptions {
   readonly clock?: ManualClock;
   /** Instead of {@link EngineWorld.errors}. */
   readonly gather?: Gather;
+  /** Instead of what {@link EngineWorld.change} is given. */
+  readonly source?: Source;
   /** As a source says it. */
   readonly isComplete?: () => boolean;
   readonly onPublish?: (assignments: readonly Assignment[]) => void;
@@ -90,7 +92,7 @@ export async function engineWorld(
 
   const engine = createEngine({
     clock,
-    source: {
+    source: options.source ?? {
       start: async (listener) => {
         onChanges = listener;
         listener(changes);

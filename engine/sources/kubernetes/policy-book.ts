@@ -67,6 +67,7 @@ export function createPolicyBook(parser: PolicyParser): PolicyBook {
       uid,
       edition,
       servicePlace: place,
+      ...createdAt(object),
       outcome: placed(parser.parseObject(object), place),
     });
     changed = true;
@@ -93,6 +94,11 @@ export function createPolicyBook(parser: PolicyParser): PolicyBook {
     claims: () => [...entries.values()],
     uidOf: (key) => entries.get(key)?.uid,
   };
+}
+
+function createdAt({ metadata }: PolicyObject['object']): Pick<PolicyClaim, 'createdAtMs'> {
+  const createdAtMs = isRecord(metadata) ? Date.parse(String(metadata['creationTimestamp'])) : Number.NaN;
+  return Number.isNaN(createdAtMs) ? {} : { createdAtMs };
 }
 
 /** An object has no file and no line: its name is the place. */
