@@ -95,9 +95,9 @@ export function createEvictor(options: EvictorOptions): Evictor {
   };
 }
 
-/** An API server that is away or busy has said nothing about this pod. */
+/** An API server that is away or busy has said nothing about this pod, nor has one whose pod changes all the time. */
 function isPassing(status: number | undefined): boolean {
-  return status === undefined || [429, 502, 503, 504].includes(status);
+  return status === undefined || [409, 429, 502, 503, 504].includes(status);
 }
 
 /** What the record should say. */

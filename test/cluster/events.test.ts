@@ -7,10 +7,11 @@ import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { createClusterSide } from '../../engine/cluster-side.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
+import type { KubeClient } from '../../engine/kubernetes/kube-client.ts';
 import type { EngineObserver } from '../../engine/loop.ts';
 import { type Backend, backendId } from '../../engine/model.ts';
 import { formatProblem } from '../../engine/problem.ts';
-import { createKubernetesSource } from '../../engine/sources/kubernetes/source.ts';
+import { createKubernetesSource, type KubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import { createAudit } from '../../engine/telemetry/audit.ts';
 import { createLog } from '../../engine/telemetry/log.ts';
 import { createMetrics } from '../../engine/telemetry/metrics.ts';
@@ -70,33 +71,54 @@ describeWith(['kube-apiserver', 'etcd'], 'Events', (executables) => {
     return items.filter(({ involvedObject }) => involvedObject.kind === kind && involvedObject.name === name);
   }
 
-  it('are on the pod, the Service and the policy, with their UIDs; only whoever leads writes them, and what repeats is counted', async () => {
-    const kubeconfig = join(folder, 'kube.yaml');
-    await writeFile(kubeconfig, plane.kubeconfig('administrator'));
-    const client = await connect({ kubeconfig }, systemClock);
-    const onProblem = (problem: Parameters<typeof formatProblem>[0]): never => {
-      throw new Error(formatProblem(problem));
-    };
-    const common = { client, clock: systemClock, onProblem };
-    const source = createKubernetesSource({ ...common, random: Math.random, namespaces: ['shop'] });
-    await source.start(() => undefined, stopping.signal);
-    const { log } = createLog({ level: 'silent', sink: { write: () => undefined } });
-    const metrics = createMetrics({ version: 'test' });
-    const observers = [true, false].map((leads) => {
-      const side = createClusterSide({
-        ...common,
-        engine: { onRecord: () => [], answerEviction: () => undefined },
-        leads: () => leads,
-        objects: source.objects,
-        pods: { evict: false, label: false, deletionCost: false },
-        instance: leads ? 'kubervisor-0' : 'kubervisor-1',
-        log,
-        audit: createAudit(log),
-        metrics: metrics.cluster,
-      });
-      side.start(stopping.signal);
-      return side.around(nobody);
+  const quiet = createLog({ level: 'silent', sink: { write: () => undefined } }).log;
+
+  async function clientOf(user: 'administrator' | 'kubervisor'): Promise<KubeClient> {
+    const kubeconfig = join(folder, `${user}.yaml`);
+    await writeFile(kubeconfig, plane.kubeconfig(user));
+    return connect({ kubeconfig }, systemClock);
+  }
+
+  async function watched(client: KubeClient): Promise<KubernetesSource> {
+    const source = createKubernetesSource({
+      client,
+      clock: systemClock,
+      random: Math.random,
+      namespaces: ['shop'],
+      onProblem: (problem) => {
+        throw new Error(formatProblem(problem));
+      },
     });
+    await source.start(() => undefined, stopping.signal);
+    return source;
+  }
+
+  function sideOf(
+    client: KubeClient,
+    source: KubernetesSource,
+    leads: boolean,
+    metrics = createMetrics({ version: '' }),
+  ) {
+    const side = createClusterSide({
+      client,
+      clock: systemClock,
+      engine: { onRecord: () => [], answerEviction: () => undefined },
+      leads: () => leads,
+      objects: source.objects,
+      pods: { evict: false, label: false, deletionCost: false },
+      instance: leads ? 'kubervisor-0' : 'kubervisor-1',
+      log: quiet,
+      audit: createAudit(quiet),
+      metrics: metrics.cluster,
+    });
+    side.start(stopping.signal);
+    return side;
+  }
+
+  it('are on the pod, the Service and the policy, with their UIDs; only whoever leads writes them, and what repeats is counted', async () => {
+    const client = await clientOf('administrator');
+    const source = await watched(client);
+    const observers = [true, false].map((leads) => sideOf(client, source, leads).around(nobody));
 
     const uidOf = (name: string): string => source.objects.pods.get(`shop/${name}`)?.metadata?.uid ?? '';
     const story = tell({ size: 6 });
@@ -145,5 +167,40 @@ describeWith(['kube-apiserver', 'etcd'], 'Events', (executables) => {
       expect(texts.filter((text) => text.includes(blind.reason))).toEqual([]);
     }
     expect(await eventsAbout('Pod', 'pricer-3')).toHaveLength(1);
+  });
+
+  it('that may not be written are lost; the verb is named, and the next one is written when it is allowed', async () => {
+    const client = await clientOf('administrator');
+    const metrics = createMetrics({ version: '' });
+    const side = sideOf(await clientOf('kubervisor'), await watched(client), true, metrics);
+    const story = tell({ size: 6 });
+    const observer = side.around(nobody);
+    const by = { actor: 'ana', reason: 'test' };
+    const suspend = (): void => {
+      story.command({ verb: 'suspend', ...by });
+      for (const effect of story.effects()) observer.effect(effect, story.state());
+    };
+    suspend();
+    await eventually(
+      () => side.problems().some(({ message }) => message.includes('cannot create resource "events"')),
+      soon,
+    );
+    const api = '/apis/rbac.authorization.k8s.io/v1/namespaces/shop';
+    const rules = [{ apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] }];
+    await done(plane.api.post(`${api}/roles`, { metadata: { name: 'teller' }, rules }));
+    await done(
+      plane.api.post(`${api}/rolebindings`, {
+        metadata: { name: 'teller' },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'teller' },
+        subjects: [{ kind: 'User', name: 'kubervisor' }],
+      }),
+    );
+    await eventually(async () => {
+      story.command({ verb: 'resume', ...by });
+      suspend();
+      return (await eventsAbout('Service', 'pricer')).some(({ reason }) => reason === 'Suspended');
+    }, soon);
+    await eventually(() => side.problems().length === 0, soon);
+    expect(await metrics.render()).toMatch(/kubernetes_events_total{result="failed"} [1-9]/);
   });
 });
