@@ -35,6 +35,11 @@ export const commands: readonly Entry[] = [
     load: async () => (await import('./migrate.ts')).migrateCommand,
   },
   {
+    name: 'check',
+    summary: 'see whether a cluster is ready for it, and whether it is well there',
+    load: async () => (await import('./check.ts')).checkCommand,
+  },
+  {
     name: 'get',
     summary: 'show Services: how many serve, how many may still go',
     load: async () => (await import('./get.ts')).getCommand,

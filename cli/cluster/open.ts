@@ -75,6 +75,6 @@ export function clusterFailure(error: unknown, what: string): Exit | Error {
 }
 
 /** Not an object is missing but its kind; where the whole group is, the API server answers with no Status at all. */
-function isOfKind({ message }: KubeError): boolean {
+export function isOfKind({ message }: KubeError): boolean {
   return message.includes('could not find the requested resource') || message === 'HTTP 404';
 }
