@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { backendOf, breakerOf, deviationOf, policyOf, type World, world } from '../../test/support/world.ts';
+import { backendId } from '../model.ts';
 import type { Suspension } from '../rotation/state.ts';
 import { findBackend } from './find.ts';
 import type { WhyResponse } from './messages.ts';
@@ -43,6 +44,17 @@ it('an eviction that waits says for what', () => {
   w.evaluate(w.bad('p3'));
   expect(linesOf(why(w, 'p3'), 'next')).toEqual([
     'stays out until a person restores it; its eviction waits, eviction-limit: enough pods were evicted in the last hour: at most 0 of this Service in an hour',
+  ]);
+});
+
+it('an eviction that the cluster refuses says so, too', () => {
+  const w = world({ policy: policyOf({ activator: { mode: 'retryAndKill', maxRetryCount: 0 } }) });
+  w.evaluations(2, w.bad('p3'));
+  w.pass(30_000);
+  w.evaluate(w.bad('p3'));
+  w.step({ kind: 'eviction', backend: backendId('p3'), answer: 'disruption-budget' });
+  expect(linesOf(why(w, 'p3'), 'next')).toEqual([
+    'stays out until its pod is replaced or a person restores it; its eviction waits, disruption-budget: a PodDisruptionBudget does not let it be evicted now',
   ]);
 });
 
