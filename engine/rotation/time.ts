@@ -15,7 +15,7 @@ import { dueToProbe, hasPlaceToProbe, isDue, placeEndsAtMs } from './probe-slots
 import { startProbing, stepIsOver, stepUp, toServing, weightFromTraffic } from './ramp.ts';
 import { returnStale, staleAtMs } from './stale.ts';
 import type { ServiceState, TrackName } from './state.ts';
-import { isSparedIn } from './stateful.ts';
+import { isSpared, isSparedIn } from './stateful.ts';
 import { guidanceOf } from './unguided.ts';
 import { isJudged, put, remember, sortedDecisions, updateTrack, type Work } from './work.ts';
 
@@ -140,7 +140,8 @@ function mayEvict(
   accusers: readonly string[],
   { context: { now, timing } }: Work,
 ): boolean {
-  if (!state.fleet.backends.some(({ id }) => id === backend)) return false;
+  const member = state.fleet.backends.find(({ id }) => id === backend);
+  if (member === undefined || isSpared(member, state.policy)) return false;
   if (state.policy === undefined || isCorrelated(state, state.policy, track, now, timing)) return false;
   return accusers.every((accuser) => {
     const known = state.breakers.get(accuser)?.usable;

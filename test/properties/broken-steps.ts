@@ -1,7 +1,7 @@
 /** State machines that are broken on purpose, each in one way, and the invariant that must notice. */
 import { type AssignedEndpoint, type Assignment } from '../../engine/assignment/assignment.ts';
 import type { Verdict } from '../../engine/breakers/verdict.ts';
-import { type BackendId, readyMembers } from '../../engine/model.ts';
+import { type BackendId, type Fleet, readyMembers } from '../../engine/model.ts';
 import type { Policy } from '../../engine/policy/policy.ts';
 import type { StepContext } from '../../engine/rotation/context.ts';
 import { type Decision, isOut } from '../../engine/rotation/decision.ts';
@@ -28,6 +28,12 @@ export const brokenSteps: readonly BrokenSteps[] = [
     withPolicy(({ budget, ...rest }) => {
       return { ...rest, budget: { ...budget, maxEjectedPercent: 100 } };
     }),
+  ),
+  broken('does not miss those that never came', 'I1 missing', () =>
+    withFleet(({ workloads, ...rest }) => ({
+      ...rest,
+      ...(workloads === undefined ? {} : { workloads: { ...workloads, desired: 0 } }),
+    })),
   ),
   broken('ignores the floor', 'I1 floor at the act', () =>
     withPolicy(({ budget, ...rest }) => {
@@ -124,6 +130,13 @@ export const brokenSteps: readonly BrokenSteps[] = [
   broken('judges in the middle of a rollout', 'I7 shape', () => (state, event, context) => {
     return step(state, event, { ...context, timing: { ...context.timing, longestChangeMs: 0 } });
   }),
+  broken('does not listen to the cluster', 'I7 announced', () =>
+    withFleet(({ workloads, backends, ...rest }) => {
+      const unmarked = backends.map(({ disruptedSinceMs: _, ...backend }) => backend);
+      const told = workloads === undefined ? {} : { workloads: { ...workloads, ...quiet, desired: backends.length } };
+      return { ...rest, backends: unmarked, ...told };
+    }),
+  ),
   {
     mistake: 'forgets at a restart who was out',
     caughtBy: 'I8 restart',
@@ -199,6 +212,9 @@ export const brokenSteps: readonly BrokenSteps[] = [
     withPolicy((policy) => {
       return policy.enforcement === 'Observe' ? { ...policy, enforcement: 'Enforce' } : policy;
     }),
+  ),
+  broken('takes the pods of a StatefulSet for replicas', 'I15 stateful', () =>
+    withPolicy((policy) => ({ ...policy, allowStateful: true })),
   ),
   after('keeps those out whose breaker is gone', 'I16 removed breaker', ({ state }, { before, event }) =>
     event.kind === 'policy' ? withTrack(state, { decisions: before.enforced.decisions }) : state,
@@ -292,6 +308,17 @@ function withPolicy(change: (policy: Policy) => Policy): Step3 {
     const { policy: _, ...rest } = state;
     const said = event.kind === 'policy' ? event.policy : policy;
     return { state: said === undefined ? rest : { ...rest, policy: said }, effects };
+  };
+}
+
+const quiet = { rollingOut: [], scaling: [] };
+
+/** As if the fleet were another one while it is judged; what it is stays in the state. */
+function withFleet(change: (fleet: Fleet) => Fleet): Step3 {
+  return (before, event, context) => {
+    if (event.kind !== 'judgement') return step(before, event, context);
+    const { state, effects } = step({ ...before, fleet: change(before.fleet) }, event, context);
+    return { state: { ...state, fleet: before.fleet }, effects };
   };
 }
 

@@ -15,6 +15,7 @@ export function drawPolicy(random: Random): Policy {
     proximity: random.pick(['None', 'Zone', 'Node']),
     warmUpMs: random.pick([0, 120_000]),
     breakers: random.some(['errors', 'price', 'watch', 'share'], 0.7).map((name) => drawBreaker(random, name)),
+    ...(random.chance(0.5) ? { allowStateful: true } : {}),
     combine: random.pick(['Any', 'Any', 'All']),
     budget: {
       minAvailableCount: random.int(0, 4),

@@ -5,7 +5,7 @@
  */
 import type { AssignedEndpoint } from '../../engine/assignment/assignment.ts';
 import type { Evidence } from '../../engine/breakers/judge.ts';
-import { type Backend, backendId, type EpochMs } from '../../engine/model.ts';
+import { type Backend, backendId, type EpochMs, type Workloads } from '../../engine/model.ts';
 import type { Policy } from '../../engine/policy/policy.ts';
 import { defaultTiming, type StepContext } from '../../engine/rotation/context.ts';
 import type { Command, RotationEvent } from '../../engine/rotation/event.ts';
@@ -97,6 +97,9 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
     timing: { ...defaultTiming, patienceMs: random.pick([20_000, 300_000]) },
   };
   let isAfterCrash = false;
+  /** What keeps the pods, of which the source may not know. */
+  const kind = random.pick([undefined, 'Deployment', 'Deployment', 'StatefulSet']);
+  let told: Workloads | undefined;
   /** Of the pods that are made from now on; 0: the labels of pods are not known. */
   let template = random.pick([0, 1]);
   let backends: readonly Backend[] = Array.from({ length: random.int(1, 12) }, (_, index) =>
@@ -131,7 +134,8 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
     now = endMs;
   }
 
-  const seeFleet = (): void => happen({ kind: 'fleet', fleet: fleetOf(backends) });
+  const seeFleet = (): void =>
+    happen({ kind: 'fleet', fleet: { ...fleetOf(backends), ...(told === undefined ? {} : { workloads: told }) } });
   const change = (victim: string, part: Partial<Backend>): void => {
     backends = backends.map((backend) => (backend.id === victim ? { ...backend, ...part } : backend));
   };
@@ -195,6 +199,8 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
         'replace',
         'outage',
         'rollout',
+        ...many('told', 2),
+        'drain',
       ])
     ) {
       case 'add':
@@ -222,8 +228,29 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
         if (template > 0) template += 1;
         backends = backends.map((backend) => (random.chance(0.5) ? newborn() : backend));
         break;
+      case 'told':
+        told = drawWorkloads();
+        break;
+      case 'drain':
+        // Marks of long ago, and from a clock that is ahead, are left behind as well.
+        for (const { id } of random.some(backends, 0.3))
+          change(id, { disruptedSinceMs: now + random.int(-15, 5) * minute });
+        break;
     }
+    // A drain that was given up.
+    if (random.chance(0.3)) backends = backends.map(({ disruptedSinceMs: _, ...backend }) => backend);
     seeFleet();
+  }
+
+  /** Most of the time a workload has what it wants. */
+  function drawWorkloads(): Workloads | undefined {
+    if (kind === undefined || random.chance(0.2)) return undefined;
+    const name = `${kind}/pricer`;
+    return {
+      desired: Math.max(0, backends.length + random.pick([0, 0, 0, 1, 1, 2, 4, -3])),
+      rollingOut: random.chance(0.2) ? [name] : [],
+      scaling: random.chance(0.2) ? [name] : [],
+    };
   }
 
   function newborn(): Backend {
@@ -234,7 +261,9 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
 
   function labelled(): Partial<Backend> {
     const zone = random.pick(['a', 'b', 'c']);
-    return template === 0 ? { zone } : { zone, labels: { 'pod-template-hash': `t${template}` } };
+    // A Service may have pods of more than one workload.
+    const workload = kind === undefined || random.chance(0.1) ? {} : { workload: { kind, name: 'pricer' } };
+    return { zone, ...workload, ...(template === 0 ? {} : { labels: { 'pod-template-hash': `t${template}` } }) };
   }
 
   /** As whoever owns the pods does it: what was evicted is gone soon, and another takes its place; or something is in its way. */
@@ -255,7 +284,8 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
     const id = backendId(`${old.name}-${born}`);
     // Where the template is broken, so is the next one.
     if (broken.has(old.id) && random.chance(0.7)) broken = new Set([...broken, id]);
-    return { ...old, id, podUid: id, ready: true, serving: true, terminating: false, incarnation: 'i0' };
+    const { disruptedSinceMs: _, ...rest } = old;
+    return { ...rest, id, podUid: id, ready: true, serving: true, terminating: false, incarnation: 'i0' };
   }
 
   function changeHealth(): void {
@@ -375,7 +405,10 @@ export function live(history: LifeHistory, observer: Observer, parts = realParts
   /** Nothing is wrong any more; what is out has the time to come back. */
   broken = new Set();
   idle = new Set();
-  backends = backends.filter(({ terminating }) => !terminating).map((backend) => ({ ...backend, ready: true }));
+  backends = backends
+    .filter(({ terminating }) => !terminating)
+    .map(({ disruptedSinceMs: _, ...backend }) => ({ ...backend, ready: true }));
+  told = undefined;
   context = { ...context, canReduce: true, globalVelocity: Number.POSITIVE_INFINITY };
   toggleSuspension(false);
   seeFleet();

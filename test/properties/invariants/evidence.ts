@@ -8,7 +8,7 @@ import type { TrackName } from '../../../engine/rotation/state.ts';
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
 import { breakersOf, isJudged, trackOf } from '../../../engine/rotation/work.ts';
 import type { Moment } from '../life.ts';
-import { tracks, type Transition, transitions } from './moment.ts';
+import { isOnlyObserved, tracks, type Transition, transitions } from './moment.ts';
 import { must } from './must.ts';
 
 type JudgementEvent = Extract<RotationEvent, { kind: 'judgement' }>;
@@ -116,7 +116,7 @@ export function stepsAreEarned(moment: Moment): void {
     for (const transition of transitions(moment, track)) {
       const { why, backend, from } = transition;
       const isStep = why === 'step-up' || (why === 'recovered' && from !== 'serving');
-      if (!isStep || !isJudged(state, track)) continue;
+      if (!isStep || !isJudged(state, track) || isOnlyObserved(state, backend)) continue;
       must(event.kind === 'judgement', 'I6 step up', transition);
       must(saidNow(moment, event, track, backend)?.kind === 'normal', 'I6 step up', [transition, event]);
       const old = before[track].decisions.get(backend);
@@ -146,7 +146,10 @@ export function holdKeeper(): (moment: Moment) => void {
     for (const track of tracks) {
       const told = transitions(moment, track);
       const isHeld = event.kind === 'judgement' && share(moment, event, track, taken) > 1;
-      const acts = told.filter((transition) => isTaken(transition) || transition.why === 'step-up');
+      const acts = told.filter(
+        (transition) =>
+          isTaken(transition) || (transition.why === 'step-up' && !isOnlyObserved(state, transition.backend)),
+      );
       must(!isHeld || !isJudged(state, track) || acts.length === 0, 'I7 hold-above', acts);
       for (const { backend } of told.filter(isTaken)) taken.set(`${track} ${backend}`, context.now);
     }

@@ -3,6 +3,7 @@
  * of the state machine. What is checked around the whole engine is in replicas.ts, under the same numbers.
  */
 import type { Moment } from '../life.ts';
+import * as announced from './announced.ts';
 import * as base from './base.ts';
 import * as choice from './choice.ts';
 import * as decisions from './decisions.ts';
@@ -24,8 +25,8 @@ export interface Invariant {
 export const invariants: readonly Invariant[] = [
   {
     id: 'I1',
-    says: 'As many are served at full weight as the floor wants, or all that are ready if these are fewer; less only for the minute that `onBreach: Readmit` waits, or under `Hold`. Nobody new goes beyond the budget',
-    ofSteps: [served.floorKeeper, each(served.budgetKept), each(served.someoneIsServed)],
+    says: 'As many are served at full weight as the floor wants, or all that are ready if these are fewer; less only for the minute that `onBreach: Readmit` waits, or under `Hold`. Nobody new goes beyond the budget, in which those count as out that there should be and are not',
+    ofSteps: [served.floorKeeper, each(served.budgetKept), each(announced.missingCount), each(served.someoneIsServed)],
   },
   {
     id: 'I2',
@@ -61,8 +62,14 @@ export const invariants: readonly Invariant[] = [
   },
   {
     id: 'I7',
-    says: 'New ejections stay within the velocity of the Service and that of all together; while too much is bad at once nobody goes and nobody steps up; while the fleet changes its shape nobody new goes. Few probe at once, and who has been out longest goes first',
-    ofSteps: [served.velocityKeeper, evidence.holdKeeper, guards.shapeKeeper, each(probes.probesAreFew)],
+    says: 'New ejections stay within the velocity of the Service and that of all together; while too much is bad at once nobody goes and nobody steps up; while the fleet changes its shape, or the cluster says that it does, nobody new goes. Few probe at once, and who has been out longest goes first',
+    ofSteps: [
+      served.velocityKeeper,
+      evidence.holdKeeper,
+      guards.shapeKeeper,
+      announced.announcedKeeper,
+      each(probes.probesAreFew),
+    ],
   },
   {
     id: 'I8',
@@ -101,8 +108,8 @@ export const invariants: readonly Invariant[] = [
   },
   {
     id: 'I15',
-    says: 'Observing changes nothing that is served',
-    ofSteps: [each(decisions.observersTakeNobodyOut)],
+    says: 'Observing changes nothing that is served, and pods of a StatefulSet are only observed where the policy does not allow more',
+    ofSteps: [each(decisions.observersTakeNobodyOut), each(announced.statefulStay)],
   },
   {
     id: 'I16',
