@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import axios from 'axios';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { freePort } from '../../demo/world/ports.ts';
-import { type RunningProcess, startProcess, untilReady } from '../../demo/world/process.ts';
+import { type ProcessSpec, type RunningProcess, startProcess, untilReady } from '../../demo/world/process.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { type KubeApi, kubeApi } from './kube-api.ts';
 
@@ -21,7 +21,17 @@ export interface ControlPlane {
   kubeconfig(user: 'administrator' | 'kubervisor', url?: string): string;
   readonly apiServer: RunningProcess;
   readonly etcd: RunningProcess;
+  /**
+   * Ends the API server and starts it again, at the same place: it remembers nothing that was watched. Meanwhile `lose` may
+   * be done to what etcd holds.
+   */
+  restart(lose?: (etcd: Etcd) => Promise<void>): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface Etcd {
+  /** All keys that begin so, as `/registry/pods/shop/`, as if they had never been: no event tells of it. */
+  forget(prefix: string): Promise<void>;
 }
 
 export interface ControlPlaneOptions {
@@ -40,13 +50,22 @@ export function startControlPlane({ executables, timeoutMs = 60_000 }: ControlPl
     const etcd = await startEtcd(executables.etcd, folder, timeoutMs);
     try {
       const plane = await startApiServer(executables['kube-apiserver'], etcd.url, folder, timeoutMs);
+      let { apiServer } = plane;
       return {
         ...plane,
+        get apiServer() {
+          return apiServer;
+        },
+        async restart(lose) {
+          await apiServer.stop();
+          await lose?.(etcd);
+          apiServer = await plane.start();
+        },
         kubeconfig: (user, url = plane.url) => kubeconfigOf(tokens[user], plane.ca, url),
         etcd: etcd.process,
         async stop() {
           // The API server first: without its etcd it would wait for it.
-          await plane.apiServer.stop();
+          await apiServer.stop();
           await etcd.process.stop();
           await removeFolder(folder);
         },
@@ -62,7 +81,7 @@ async function startEtcd(
   executable: string,
   folder: string,
   timeoutMs: number,
-): Promise<{ readonly url: string; readonly process: RunningProcess }> {
+): Promise<Etcd & { readonly url: string; readonly process: RunningProcess }> {
   const url = `http://127.0.0.1:${await freePort()}`;
   const peerUrl = `http://127.0.0.1:${await freePort()}`;
   const process = await startProcess({
@@ -80,7 +99,16 @@ async function startEtcd(
     ],
   });
   await untilReady(process, async () => (await fetch(`${url}/health`)).ok, { timeoutMs });
-  return { url, process };
+  return {
+    url,
+    process,
+    async forget(prefix) {
+      const end = `${prefix.slice(0, -1)}${String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)}`;
+      const body = JSON.stringify({ key: btoa(prefix), range_end: btoa(end) });
+      const answer = await fetch(`${url}/v3/kv/deleterange`, { method: 'POST', body });
+      if (!answer.ok) throw new Error(await answer.text());
+    },
+  };
 }
 
 async function startApiServer(
@@ -88,7 +116,7 @@ async function startApiServer(
   etcdUrl: string,
   folder: string,
   timeoutMs: number,
-): Promise<Pick<ControlPlane, 'url' | 'ca' | 'api' | 'apiServer'>> {
+): Promise<Pick<ControlPlane, 'url' | 'ca' | 'api' | 'apiServer'> & { start(): Promise<RunningProcess> }> {
   const authority = createAuthority();
   const own = authority.issue('kube-apiserver');
   const accounts = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
@@ -100,7 +128,7 @@ async function startApiServer(
   const accountKey = await file('accounts.pem', accounts.export({ type: 'sec1', format: 'pem' }).toString());
   const port = await freePort();
   const url = `https://127.0.0.1:${port}`;
-  const apiServer = await startProcess({
+  const spec: ProcessSpec = {
     name: 'kube-apiserver',
     command: executable,
     args: [
@@ -121,7 +149,7 @@ async function startApiServer(
       // Pods are made by the tests, and no controller makes the account they would run under.
       '--disable-admission-plugins=ServiceAccount',
     ],
-  });
+  };
   const ca = authority.cert;
   const agent = new Agent({ ca, keepAlive: true });
   const api = kubeApi(
@@ -132,8 +160,12 @@ async function startApiServer(
       headers: { authorization: `Bearer ${tokens.administrator}` },
     }),
   );
-  await untilReady(apiServer, async () => (await api.get('/readyz')).status === 200, { timeoutMs });
-  return { url, ca, api, apiServer };
+  const start = async (): Promise<RunningProcess> => {
+    const apiServer = await startProcess(spec);
+    await untilReady(apiServer, async () => (await api.get('/readyz')).status === 200, { timeoutMs });
+    return apiServer;
+  };
+  return { url, ca, api, apiServer: await start(), start };
 }
 
 /** JSON is YAML. */

@@ -40,6 +40,8 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
   let shop: Shop;
   let count = 0;
   let stopping: AbortController;
+  /** Called for each batch. */
+  let watching: () => void;
 
   beforeAll(async () => {
     plane = await startControlPlane({ executables });
@@ -56,6 +58,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
 
   beforeEach(async () => {
     stopping = new AbortController();
+    watching = () => undefined;
     shop = await createShop(plane.api, `shop-${(count += 1)}`);
     await shop.service('pricer');
     for (const pod of pods) await shop.pod('pricer', pod);
@@ -79,6 +82,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
       },
     });
     const started = source.start((batch) => {
+      watching();
       changes.push(...batch);
       for (const change of batch) {
         if (change.kind === 'fleet') fleets.set(change.fleet.service, change.fleet);
@@ -192,6 +196,24 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
     await seen.started;
     expect(seen.names()).toHaveLength(4);
   });
+
+  it('a list that lacks much is believed once others say so too, and until then everything stays', async () => {
+    const seen = await watch();
+    await seen.started;
+    // How often the slices were listed, at each change of the fleet.
+    const lists = (): number =>
+      seen.source.health().find(({ path }) => path.endsWith('/endpointslices'))?.lists ?? Number.NaN;
+    const before = seen.changes.length;
+    const at: number[] = [];
+    watching = () => at.push(lists());
+    await plane.restart((etcd) => etcd.forget(`/registry/endpointslices/${shop.namespace}/`));
+    await eventually(() => seen.source.problems().some(({ code }) => code === 'KV0212'), soon);
+    expect(seen.names()).toHaveLength(4);
+    await eventually(() => seen.names().length === 0, soon);
+    // The first, one that lacks them and one that confirms it; another one for the backends of a Service.
+    expect(at.at(-1)).toBeGreaterThanOrEqual(4);
+    expect(seen.changes.length).toBe(before + 1);
+  }, 60_000);
 
   it('a right that is missing is named, and used as soon as it is given', async () => {
     const role = (resources: readonly [group: string, ...names: string[]][]) =>
