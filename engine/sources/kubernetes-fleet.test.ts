@@ -247,6 +247,12 @@ describe('what Pods add', () => {
     expect(disruptedSinceMs({ status: 'True' })).toBeUndefined();
   });
 
+  test('the label that says it is out is ours, and none of the pod', () => {
+    const labels = { app: 'pricer', 'kubervisor.io/rotation': 'ejected' };
+    const backend = only(read(slices, [{ metadata: { name: 'a', uid: 'uid-a', labels } }]));
+    expect(backend.labels).toEqual({ app: 'pricer' });
+  });
+
   test('without a Pod there are no labels, which is not the same as none', () => {
     const backend = only(read(slices));
     expect(backend).not.toHaveProperty('labels');

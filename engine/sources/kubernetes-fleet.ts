@@ -1,4 +1,5 @@
 /** A Service, its EndpointSlices and, where known, its Pods become a fleet. Pure: every source of Kubernetes objects uses it. */
+import { rotationLabel } from '../kubernetes/mark-names.ts';
 import type { Backend, Endpoint, Fleet, ServiceKey, ServicePort } from '../model.ts';
 import { backendId, splitServiceKey } from '../model.ts';
 import type { Problem } from '../problem.ts';
@@ -162,13 +163,20 @@ function backendOf(listings: readonly Listing[]): Backend {
     terminating: conditions.some((condition) => condition.terminating) || (pod !== undefined && isPodLeaving(pod)),
     ...(zone !== undefined && { zone }),
     ...(node !== undefined && { node }),
-    ...(pod !== undefined && { labels: pod.metadata?.labels ?? {} }),
+    ...(pod !== undefined && { labels: labelsOf(pod) }),
     ...(readySinceMs !== undefined && { readySinceMs }),
     ...(incarnation !== undefined && { incarnation }),
     ...(workload !== undefined && { workload }),
     ...(disruptedSinceMs !== undefined && { disruptedSinceMs }),
     endpoints: uniqueEndpoints(listings.flatMap((listing) => listing.endpoints)),
   };
+}
+
+/** Without the one that we may have set: what was decided must not change what is decided about. */
+function labelsOf({ metadata }: PodObject): Readonly<Record<string, string>> {
+  const { labels = {} } = metadata ?? {};
+  if (labels[rotationLabel] === undefined) return labels;
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => name !== rotationLabel));
 }
 
 /** Absent conditions as Kubernetes reads them: ready unless denied, serving as ready, terminating only if said. */
