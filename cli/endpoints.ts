@@ -1,9 +1,10 @@
 /** `kubervisor endpoints`: the backends of a Service. */
 import type { Command } from 'commander';
-import type { BackendView, GetResponse } from '../engine/admin/messages.ts';
-import { connect } from './client.ts';
+import type { BackendView } from '../engine/admin/messages.ts';
 import type { Context } from './context.ts';
-import { example, printJson, readService, type ServiceOptions, serviceCommand, servicePath } from './options.ts';
+import { example, printJson, readCommand } from './options.ts';
+import { printable } from './printable.ts';
+import { openReader, type ReaderOptions } from './reader.ts';
 import { ageText, type Column, numberText, table, widthOf } from './table.ts';
 
 type Row = BackendView & { readonly now: number };
@@ -24,18 +25,27 @@ const columns: readonly Column<Row>[] = [
 ];
 
 export function endpointsCommand(context: Context): Command {
-  return serviceCommand('endpoints', context, ['table', 'wide', 'json'])
+  return readCommand('endpoints', context, ['table', 'wide', 'json'])
     .description('Show the backends of a Service: state, weight, what was measured, and why.')
     .argument('<NAMESPACE/SERVICE>')
-    .addHelpText('after', example('kubervisor endpoints shop/pricer', 'kubervisor endpoints pricer -n shop -o wide'))
-    .action(async (service: string, options: ServiceOptions) => {
-      const client = await connect(options);
-      const response = await client.get<GetResponse>(servicePath(readService(service, options.namespace)));
+    .addHelpText(
+      'after',
+      example(
+        'kubervisor endpoints shop/pricer',
+        'kubervisor endpoints pricer -n shop -o wide',
+        'kubervisor endpoints shop/pricer --context prod',
+      ),
+    )
+    .action(async (service: string, options: ReaderOptions) => {
+      const reader = await openReader(service, options, context);
+      const response = await reader.get();
       if (options.output === 'json') return printJson(context, response);
       const rows = response.service.backends.map((backend) => ({ ...backend, now: context.now() }));
       if (rows.length === 0) context.stderr.write('no backends\n');
       else
         context.stdout.write(table(columns, rows, { width: widthOf(context.stdout), wide: options.output === 'wide' }));
+      const note = await reader.note();
+      if (note !== undefined) context.stderr.write(`${printable(note)}\n`);
     });
 }
 

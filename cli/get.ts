@@ -1,67 +1,83 @@
 /** `kubervisor get`: Services, one line each. */
 import type { Command } from 'commander';
-import type { GetResponse, ListResponse, ServiceView, WatchResponse } from '../engine/admin/messages.ts';
-import { connect, type Query } from './client.ts';
+import type { ServiceView, WatchResponse } from '../engine/admin/messages.ts';
+import { isOfCluster } from './cluster/open.ts';
 import type { Context } from './context.ts';
-import { example, printJson, readService, type ServiceOptions, serviceCommand, servicePath } from './options.ts';
+import { example, printJson, readCommand } from './options.ts';
 import { printable } from './printable.ts';
+import { openReader, type ReaderOptions } from './reader.ts';
 import { breakersTable, groupsTable, servicesTable } from './service-table.ts';
 import { widthOf } from './table.ts';
 
-interface Options extends ServiceOptions {
+interface Options extends ReaderOptions {
   readonly watch?: true;
 }
 
 export function getCommand(context: Context): Command {
-  return serviceCommand('get', context)
+  return readCommand('get', context)
     .description('Show Services: how many of each serve, how many may still go, and what is unusual.')
     .argument('[NAMESPACE/SERVICE]', 'one Service, with its breakers')
     .option('-w, --watch', 'go on with each change')
-    .addHelpText('after', example('kubervisor get', 'kubervisor get -n shop -w', 'kubervisor get shop/pricer -o json'))
+    .addHelpText(
+      'after',
+      example(
+        'kubervisor get',
+        'kubervisor get -n shop -w',
+        'kubervisor get shop/pricer -o json',
+        'kubervisor get -A --context prod',
+      ),
+    )
     .action((service: string | undefined, options: Options) =>
       options.watch === true ? watch(service, options, context) : show(service, options, context),
     );
 }
 
 async function show(service: string | undefined, options: Options, context: Context): Promise<void> {
-  const client = await connect(options);
+  const reader = await openReader(service, options, context);
   const width = widthOf(context.stdout);
+  const isFromCluster = isOfCluster(options);
   if (service !== undefined) {
-    const response = await client.get<GetResponse>(servicePath(readService(service, options.namespace)));
+    const response = await reader.get();
     if (options.output === 'json') return printJson(context, response);
-    context.stdout.write(servicesTable([response.service], { width }));
+    const note = await reader.note();
+    context.stdout.write(servicesTable([response.service], { width, isFromCluster }));
+    // What breakers said is not on record.
+    if (note !== undefined) return context.stderr.write(`${printable(note)}\n`);
     context.stdout.write(breakersTable(response.service, context.now(), { width }));
     context.stdout.write(groupsTable(response.service, { width }));
     return;
   }
-  const response = await client.get<ListResponse>('/services', { namespace: options.namespace });
+  const response = await reader.list();
   if (options.output === 'json') return printJson(context, response);
   const { services, suspension } = response;
   if (suspension !== undefined) {
     const { actor, sinceTime, reason } = suspension;
     context.stderr.write(`everything is suspended since ${sinceTime} by ${printable(actor)}: ${printable(reason)}\n`);
   }
-  if (services.length === 0) context.stderr.write('no Services\n');
-  else context.stdout.write(servicesTable(services, { width }));
+  const { namespace } = reader.scope;
+  if (services.length === 0) context.stderr.write(`no Services${namespace === undefined ? '' : ` in ${namespace}`}\n`);
+  else context.stdout.write(servicesTable(services, { width, isFromCluster }));
+  const note = services.length === 0 ? undefined : await reader.note();
+  if (note !== undefined) context.stderr.write(`${printable(note)}\n`);
 }
 
 async function watch(service: string | undefined, options: Options, context: Context): Promise<void> {
   const { stdout } = context;
-  const client = await connect(options);
-  const wanted: Query =
-    service === undefined ? { namespace: options.namespace } : { ...readService(service, options.namespace) };
+  const reader = await openReader(service, options, context);
+  const how = { isFromCluster: isOfCluster(options) };
   const present = new Map<string, ServiceView>();
   let isComplete = false;
-  for await (const event of client.watch(wanted)) {
+  for await (const event of reader.watch()) {
     const previous = present.get(event.key);
     note(present, event);
     isComplete ||= event.current;
     if (options.output === 'json') stdout.write(`${JSON.stringify(event)}\n`);
     else if (stdout.isTerminal) {
       // Drawn only once all is there: a screen that fills line by line looks like a fleet that grows.
-      if (isComplete) stdout.write(`\x1b[H\x1b[J${servicesTable([...present.values()], { width: stdout.columns })}`);
-    } else if (event.current) stdout.write(servicesTable([...present.values()]));
-    else if (isComplete) stdout.write(lineOf(event, previous));
+      if (isComplete)
+        stdout.write(`\x1b[H\x1b[J${servicesTable([...present.values()], { ...how, width: stdout.columns })}`);
+    } else if (event.current) stdout.write(servicesTable([...present.values()], how));
+    else if (isComplete) stdout.write(lineOf(event, previous, how));
   }
 }
 
@@ -71,8 +87,12 @@ function note(present: Map<string, ServiceView>, { key, service, gone }: WatchRe
 }
 
 /** For a pipe: what changed, one line each. Evaluations that change nothing on the line are not worth one. */
-function lineOf({ key, service }: WatchResponse, previous: ServiceView | undefined): string {
+function lineOf(
+  { key, service }: WatchResponse,
+  previous: ServiceView | undefined,
+  how: { readonly isFromCluster: boolean },
+): string {
   if (service === undefined) return `${key}  gone\n`;
-  const line = servicesTable([service], { header: false });
-  return previous !== undefined && servicesTable([previous], { header: false }) === line ? '' : line;
+  const line = servicesTable([service], { ...how, header: false });
+  return previous !== undefined && servicesTable([previous], { ...how, header: false }) === line ? '' : line;
 }

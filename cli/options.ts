@@ -39,6 +39,11 @@ export function clusterCommand(name: string, context: Context, formats?: readonl
     .addOption(new Option('--kubeconfig <file>', 'ask the cluster of this kubeconfig').conflicts('server'));
 }
 
+/** A command that reads: of a cluster, also everything. */
+export function readCommand(name: string, context: Context, formats?: readonly Format[]): Command {
+  return withReplicas(clusterCommand(name, context, formats)).option('-A, --all-namespaces', 'of all namespaces');
+}
+
 /** The replicas of a cluster, where they are not where the chart puts them. */
 export function withReplicas(command: Command): Command {
   return command

@@ -37,9 +37,15 @@ const groupColumns: readonly Column<GroupView & { readonly breaker: string }>[] 
   { header: 'WHY', cell: ({ reason, againstRestReason }) => (reason === '' ? againstRestReason : reason) },
 ];
 
-export function servicesTable(services: readonly ServiceView[], options: Partial<TableOptions> = {}): string {
+export interface ServicesTableOptions extends TableOptions {
+  /** Read from a cluster: who is held is known to the leader alone, and 0 would be a lie. */
+  readonly isFromCluster: boolean;
+}
+
+export function servicesTable(services: readonly ServiceView[], options: Partial<ServicesTableOptions> = {}): string {
   const sorted = services.toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
-  return table(serviceColumns, sorted, { width: defaultWidth, ...options });
+  const columns = serviceColumns.filter(({ header }) => header !== 'HELD' || options.isFromCluster !== true);
+  return table(columns, sorted, { width: defaultWidth, ...options });
 }
 
 /** Empty for a Service without breakers. */

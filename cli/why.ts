@@ -1,28 +1,35 @@
 /** `kubervisor why`: the chain from verdicts to what is served. */
 import type { Command } from 'commander';
 import type { WhyResponse } from '../engine/admin/messages.ts';
-import { connect } from './client.ts';
 import type { Context } from './context.ts';
-import { example, printJson, readService, type ServiceOptions, serviceCommand } from './options.ts';
+import { example, printJson, readCommand } from './options.ts';
 import { printable } from './printable.ts';
+import { openReader, type ReaderOptions } from './reader.ts';
 
-interface Options extends ServiceOptions {
+interface Options extends ReaderOptions {
   readonly service?: string;
 }
 
 export function whyCommand(context: Context): Command {
-  return serviceCommand('why', context)
+  return readCommand('why', context)
     .description('Explain why a backend is out, or why it is not, and what has to happen next.')
     .argument('<POD_OR_ADDRESS>', 'pod name, backend id, address, address:port or [v6]:port')
     .option('-s, --service <namespace/service>', 'where a pod stands behind several Services')
-    .addHelpText('after', example('kubervisor why pricer-3', 'kubervisor why 10.1.0.9:8080 --service shop/pricer'))
+    .addHelpText(
+      'after',
+      example(
+        'kubervisor why pricer-3',
+        'kubervisor why 10.1.0.9:8080 --service shop/pricer',
+        'kubervisor why pricer-3 --context prod -n shop',
+      ),
+    )
     .action(async (backend: string, options: Options) => {
-      const { service, namespace } = options;
-      const filter = service === undefined ? { namespace } : { ...readService(service, namespace) };
-      const client = await connect(options);
-      const answer = await client.get<WhyResponse>('/why', { backend, ...filter });
+      const reader = await openReader(options.service, options, context);
+      const answer = await reader.why(backend);
       if (options.output === 'json') return printJson(context, answer);
       context.stdout.write(explanation(answer));
+      const note = await reader.note();
+      if (note !== undefined) context.stderr.write(`\n${printable(note)}\n`);
     });
 }
 

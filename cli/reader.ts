@@ -1,0 +1,53 @@
+/** Who is asked about Services: a server, or a cluster. Both answer with the messages of the admin API. */
+import type { GetResponse, ListResponse, WatchResponse, WhyResponse } from '../engine/admin/messages.ts';
+import { connect } from './client.ts';
+import { type ClusterOptions, isOfCluster } from './cluster/open.ts';
+import type { ReplicasOptions } from './cluster/leader.ts';
+import type { Context } from './context.ts';
+import { readService, type ServiceName, type ServiceOptions, servicePath, usage } from './options.ts';
+
+export interface ReaderOptions extends ServiceOptions, ClusterOptions, ReplicasOptions {
+  readonly namespace?: string;
+  readonly allNamespaces?: true;
+}
+
+/** Some Services: one, those of a namespace, or all. */
+export interface Scope {
+  readonly namespace?: string;
+  readonly name?: string;
+}
+
+export interface Reader {
+  /** What is read; a cluster has a namespace where none is named. */
+  readonly scope: Scope;
+  list(): Promise<ListResponse>;
+  /** Of the one Service that the scope names. */
+  get(): Promise<GetResponse>;
+  why(backend: string): Promise<WhyResponse>;
+  watch(): AsyncGenerator<WatchResponse, never, void>;
+  /** What it cannot know, and who does; undefined: it knows all there is. */
+  note(): Promise<string | undefined>;
+}
+
+/** @param service as typed; absent: those of the namespace */
+export async function openReader(
+  service: string | undefined,
+  options: ReaderOptions,
+  context: Context,
+): Promise<Reader> {
+  if (options.allNamespaces !== undefined && (options.namespace !== undefined || service !== undefined)) {
+    throw usage('-A means all namespaces', 'leave out -A, or -n and the Service');
+  }
+  if (isOfCluster(options)) return (await import('./cluster/reader.ts')).clusterReader(service, options, context);
+  const client = await connect(options);
+  const named = service === undefined ? undefined : readService(service, options.namespace);
+  const scope: Scope = named ?? (options.namespace === undefined ? {} : { namespace: options.namespace });
+  return {
+    scope,
+    list: () => client.get<ListResponse>('/services', { namespace: scope.namespace }),
+    get: () => client.get<GetResponse>(servicePath(scope as ServiceName)),
+    why: (backend) => client.get<WhyResponse>('/why', { backend, ...scope }),
+    watch: () => client.watch({ ...scope }),
+    note: () => Promise.resolve(undefined),
+  };
+}
