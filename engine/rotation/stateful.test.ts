@@ -52,6 +52,16 @@ describe('pods of a StatefulSet', () => {
     w.pass(30_000);
     expect(w.out()).toEqual([]);
   });
+  it('that were taken for others when they went are neither evicted nor kept out', () => {
+    const eject = { how: 'Drain', closeAfterMs: 10_000, then: 'Evict' } as const;
+    const w = world({ fleet: 6, policy: policyOf({ eject }) });
+    w.evaluations(2, w.bad('p1'));
+    w.fleet(pods('StatefulSet'));
+    w.forgetEffects();
+    w.evaluations(20, w.bad('p1'));
+    expect(w.out()).toEqual([]);
+    expect(w.effects.filter(({ kind }) => kind === 'evict')).toEqual([]);
+  });
   it('do not go with a cohort either', () => {
     const budget = {
       onCohort: 'EjectWithinBudget',

@@ -27,14 +27,15 @@ export function partialDataMovesNobody(moment: Moment): void {
 export function staleKeeper(): (moment: Moment) => void {
   const heard = new Map<string, EpochMs>();
   return (moment) => {
-    const { event, before, context } = moment;
+    const { event, before, state, context } = moment;
     const { now } = context;
     for (const [name, atMs] of heard) heard.set(name, Math.min(now, atMs));
     if (event.kind === 'judgement' && event.judgement.kind !== 'unusable') {
       const { seen, of } = event.judgement.coverage ?? { seen: 0, of: 0 };
       if (of - seen <= (of < 3 ? 0 : Math.max(1, Math.floor(of / 5)))) heard.set(event.breaker, now);
     }
-    const { maxStaleMs } = guidanceOf(before).activator;
+    // As the policy has it now: an edit of it may be the very event.
+    const { maxStaleMs } = guidanceOf(state).activator;
     for (const track of tracks) {
       for (const { why, backend } of transitions(moment, track)) {
         const old = before[track].decisions.get(backend);
