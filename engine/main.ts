@@ -85,7 +85,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
         engine: { onRecord: () => engine.onRecord(), answerEviction: (...given) => engine.answerEviction(...given) },
         // One process, so far.
         leads: () => true,
-        instance: hostname(),
+        instance: config.replicas?.identity ?? hostname(),
         log,
         audit,
         metrics: telemetry.cluster,

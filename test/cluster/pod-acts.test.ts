@@ -19,6 +19,7 @@ import { decisionOf } from '../support/fixtures.ts';
 import { describeWith } from '../support/parts.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { installCrd } from './crd.ts';
+import { startWire } from './wire.ts';
 import { createShop, done, type Shop } from './shop.ts';
 
 interface PodObject {
@@ -124,17 +125,25 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
     return write();
   }
 
-  async function clientOf(user: 'administrator' | 'kubervisor'): Promise<KubeClient> {
+  async function clientOf(user: 'administrator' | 'kubervisor', url = plane.url): Promise<KubeClient> {
     const kubeconfig = join(folder, `${user}.yaml`);
-    await writeFile(kubeconfig, plane.kubeconfig(user));
+    await writeFile(kubeconfig, plane.kubeconfig(user, url));
     return connect({ kubeconfig }, systemClock);
   }
 
   async function start(
     settings: Partial<PodSettings>,
-    { user = 'administrator', leads = true }: { user?: 'administrator' | 'kubervisor'; leads?: boolean } = {},
+    {
+      user = 'administrator',
+      leads = true,
+      url,
+    }: {
+      user?: 'administrator' | 'kubervisor';
+      leads?: boolean;
+      url?: string;
+    } = {},
   ): Promise<Replica> {
-    const client = await clientOf(user);
+    const client = await clientOf(user, url);
     const own = new AbortController();
     const signal = AbortSignal.any([own.signal, stopping.signal]);
     const onProblem = (problem: Parameters<typeof formatProblem>[0]): never => {
@@ -197,8 +206,8 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
       await eventually(async () => (await labelOf('p1')) === 'evicted', soon);
       off.stop();
       const on = await start({ evict: true });
-      await eventually(async () => (await podNamed('p1')) === undefined, soon);
-      expect([on.evictions, off.evictions]).toEqual([['p1 evicted'], []]);
+      await eventually(() => on.evictions.length > 0, soon);
+      expect([on.evictions, off.evictions, await podNamed('p1')]).toEqual([['p1 evicted'], [], undefined]);
       expect(await Promise.all(['p2', 'p3'].map(podNamed))).toEqual([expect.anything(), expect.anything()]);
     });
 
@@ -254,7 +263,7 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
       follower.acts.wake();
       await makePod('p2');
       await decide('p2', 'evicted');
-      await eventually(async () => (await podNamed('p2')) === undefined, soon);
+      await eventually(() => follower.evictions.length > 0, soon);
       expect([next.evictions, follower.evictions]).toEqual([['p1 evicted'], ['p2 evicted']]);
     });
 
@@ -278,6 +287,24 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
       const replica = await start({ evict: true });
       await eventually(() => heldFor().includes('no-controller'), soon);
       expect([replica.evictions, (await podNamed('p1'))?.metadata.deletionTimestamp]).toEqual([[], undefined]);
+    });
+
+    it('waits for an API server that is away; the record says nothing of it', async () => {
+      await makePod('p1');
+      const wire = await startWire(plane.url);
+      try {
+        const replica = await start({ evict: true, label: true }, { url: wire.url });
+        wire.cut();
+        await decide('p1', 'evicted');
+        await eventually(() => replica.codes().includes('KV0845') && replica.codes().includes('KV0846'), soon);
+        expect([heldFor(), new Set(replica.evictions)]).toEqual([[undefined], new Set(['p1 failed'])]);
+        wire.mend();
+        await eventually(() => replica.evictions.includes('p1 evicted'), soon);
+        expect(await podNamed('p1')).toBeUndefined();
+        replica.stop();
+      } finally {
+        await wire.close();
+      }
     });
 
     it('waits while a person has frozen the Service', async () => {
