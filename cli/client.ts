@@ -8,7 +8,8 @@ import type { WatchResponse } from '../engine/admin/messages.ts';
 import { type Exit, exitCodes, failure } from './exit.ts';
 
 export interface ConnectionOptions {
-  readonly server: string;
+  /** Absent: the caller is kubectl's plugin, whose default is a cluster. */
+  readonly server?: string;
   readonly tokenFile?: string;
   readonly caFile?: string;
   readonly certFile?: string;
@@ -29,7 +30,8 @@ export interface AdminClient {
 const answerWithinMs = 15_000;
 
 export async function connect(options: ConnectionOptions): Promise<AdminClient> {
-  const base = readServer(options.server);
+  const server = serverOf(options);
+  const base = readServer(server);
   const [token, ca, cert, key] = await Promise.all(
     [options.tokenFile, options.caFile, options.certFile, options.keyFile].map(readGiven),
   );
@@ -45,27 +47,33 @@ export async function connect(options: ConnectionOptions): Promise<AdminClient> 
     return new Promise((resolve, reject) => {
       const sent = request(url, { method, agent: false, headers: { ...headers, ...json }, ...tls }, resolve);
       sent.setTimeout(answerWithinMs, () => sent.destroy(new Error(`no answer in ${answerWithinMs / 1000} s`)));
-      sent.on('error', (error) => reject(unreachable(options.server, error)));
+      sent.on('error', (error) => reject(unreachable(server, error)));
       sent.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
 
   return {
-    get: async (path, query = {}) => readAnswer(await send('GET', path, query), options.server),
-    post: async (path, body) => readAnswer(await send('POST', path, {}, body), options.server),
+    get: async (path, query = {}) => readAnswer(await send('GET', path, query), server),
+    post: async (path, body) => readAnswer(await send('POST', path, {}, body), server),
     async *watch(query) {
       const response = await send('GET', '/watch', query);
-      if (response.statusCode !== 200) throw await readRefusal(response, options.server);
+      if (response.statusCode !== 200) throw await readRefusal(response, server);
       // From here on silence is normal, up to the heartbeats.
       response.socket.setTimeout(3 * answerWithinMs, () => response.destroy());
       yield* readEvents(response);
       throw failure({
         code: 'KV0732',
-        message: `${options.server} ended the watch`,
+        message: `${server} ended the watch`,
         remedy: 'it may have stopped; run the command again when it is back',
       });
     },
   };
+}
+
+function serverOf({ server }: ConnectionOptions): string {
+  if (server !== undefined) return server;
+  const message = 'this is known to a server only, not to the cluster';
+  throw failure({ code: 'KV0733', message, remedy: 'forward a port, and name it with --server' }, exitCodes.usage);
 }
 
 function readServer(server: string): URL {

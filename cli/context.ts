@@ -1,8 +1,10 @@
 /** The world outside a command: handed in, so that no command reads the environment or knows that it is a process. */
 
 export interface Context {
-  /** Of the admin API, where --server does not say. */
-  readonly defaultServer: string;
+  /** As a person calls it: `kubervisor`, or `kubectl kubervisor`. */
+  readonly program: string;
+  /** Of the admin API, where --server does not say; undefined: the cluster that kubectl would ask. */
+  readonly defaultServer: string | undefined;
   /** Who runs the command, for the audit log. */
   readonly user: string;
   readonly stdout: Output;

@@ -2,6 +2,7 @@
 /** The program `kubervisor`: the only place of the CLI that knows of a process and its environment. */
 import { enableCompileCache } from 'node:module';
 import { userInfo } from 'node:os';
+import { basename } from 'node:path';
 import type { WriteStream } from 'node:tty';
 import type { Output } from './context.ts';
 import { exitCodes, Interrupted } from './exit.ts';
@@ -50,8 +51,12 @@ function interrupted(): AbortSignal {
   return abort.signal;
 }
 
+/** kubectl calls a program of this name for `kubectl kubervisor`, and who calls it so means the cluster. */
+const isPlugin = basename(process.argv[1] ?? '').startsWith('kubectl-');
+
 process.exitCode = await runCli(process.argv.slice(2), {
-  defaultServer: process.env['KUBERVISOR_SERVER'] ?? 'http://127.0.0.1:18080',
+  program: isPlugin ? 'kubectl kubervisor' : 'kubervisor',
+  defaultServer: process.env['KUBERVISOR_SERVER'] ?? (isPlugin ? undefined : 'http://127.0.0.1:18080'),
   user: userName(),
   stdout: output(process.stdout),
   stderr: output(process.stderr),

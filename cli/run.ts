@@ -12,8 +12,8 @@ export async function runCli(argv: readonly string[], context: Context): Promise
     const entry = commands.find((candidate) => candidate.name === name);
     const command = entry === undefined ? overview() : (await entry.load())(context);
     command.exitOverride().configureOutput({
-      writeOut: (text) => context.stdout.write(text),
-      writeErr: (text) => context.stderr.write(text),
+      writeOut: (text) => context.stdout.write(asCalled(text, context)),
+      writeErr: (text) => context.stderr.write(asCalled(text, context)),
       outputError: (text, write) => write(`${command.name()}: ${oneLine(text)}\n`),
     });
     if (name === undefined) command.help({ error: true });
@@ -29,6 +29,11 @@ function spelledOut(argv: readonly string[]): readonly string[] {
   const [first, second] = argv;
   if (first === '--version' || first === '-V') return ['version'];
   return first === 'help' && second !== undefined ? [second, '--help'] : argv;
+}
+
+/** In help, the program has the name under which it was called. */
+function asCalled(text: string, { program }: Context): string {
+  return text.replaceAll(/^(Usage: | {2}|)kubervisor(?= )/gm, `$1${program}`);
 }
 
 function oneLine(text: string): string {

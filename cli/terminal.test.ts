@@ -17,6 +17,7 @@ function terminal(columns = 100): {
     written,
     wrote: (part) => expect.poll(() => written.join('')).toContain(part),
     context: {
+      program: 'kubervisor',
       defaultServer: 'http://127.0.0.1:1',
       user: 'ana',
       stdout: output,

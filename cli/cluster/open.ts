@@ -11,6 +11,8 @@ export interface ClusterOptions {
   readonly context?: string;
   readonly kubeconfig?: string;
   readonly namespace?: string;
+  /** Of the admin API, named or the default there is. */
+  readonly server?: string;
 }
 
 export interface Cluster {
@@ -24,8 +26,8 @@ export interface Cluster {
 }
 
 /** Whether the cluster is meant, and not a server. */
-export function isOfCluster({ context, kubeconfig }: ClusterOptions): boolean {
-  return context !== undefined || kubeconfig !== undefined;
+export function isOfCluster({ context, kubeconfig, server }: ClusterOptions): boolean {
+  return context !== undefined || kubeconfig !== undefined || server === undefined;
 }
 
 /** @throws ProblemError when the kubeconfig cannot be used. */

@@ -13,7 +13,7 @@ import { toRecord } from '../../engine/rotation/record.ts';
 import { emptyBreaker, initialState } from '../../engine/rotation/state.ts';
 import { recordPayload } from '../../engine/store/record.ts';
 import type { JsonValue } from '../../engine/store/store.ts';
-import { runCli, startCli } from '../support/cli.ts';
+import { runCli, runPlugin, startCli } from '../support/cli.ts';
 import { decisionOf, fleetOf } from '../support/fixtures.ts';
 import { describeWith } from '../support/parts.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
@@ -26,7 +26,7 @@ const spec = {
   breakers: [{ name: 'errors', threshold: { query: 'rate(errors[1m])', operator: '>', value: 5 } }],
 };
 
-describeWith(['kube-apiserver', 'etcd'], 'reading a cluster', (executables) => {
+describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'reading a cluster', (executables) => {
   let plane: ControlPlane;
   let shop: Shop;
   let folder = '';
@@ -174,6 +174,19 @@ describeWith(['kube-apiserver', 'etcd'], 'reading a cluster', (executables) => {
     expect(stderr).toContain('everything is suspended since 2026-01-01T00:00:00.000Z by ana: the metrics lie\n');
     expect(stdout).toContain('Suspended');
     await done(plane.api.delete(`${maps}/kubervisor-state`));
+  });
+
+  it('as a plugin of kubectl it means the cluster of the kubeconfig, and says how it is called', async () => {
+    const plugin = (...args: readonly string[]) =>
+      runPlugin(args, { kubectl: executables.kubectl, kubeconfig: join(folder, 'administrator'), folder });
+    expect((await plugin('get', '-n', 'shop')).stdout).toMatch(/\nshop\/pricer +Enforce +6\/6 /);
+    const { stdout } = await plugin('get', '--help');
+    expect(stdout).toMatch(/^Usage: kubectl kubervisor get /);
+    expect(stdout).toContain('\n  kubectl kubervisor get -n shop -w\n');
+    expect(await plugin('proxies')).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/^error KV0733 .*--server\)\n$/),
+    });
   });
 
   describe('what is in the way has a name:', () => {

@@ -1,6 +1,7 @@
 /** Runs the program `kubervisor` as a person does: its own process, its own exit code. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { symlink } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
@@ -18,8 +19,29 @@ export function startCli(args: readonly string[], server?: string): ChildProcess
 }
 
 /** `server` is what KUBERVISOR_SERVER says. */
-export async function runCli(args: readonly string[], server?: string): Promise<Ran> {
-  const child = startCli(args, server);
+export function runCli(args: readonly string[], server?: string): Promise<Ran> {
+  return ended(startCli(args, server));
+}
+
+export interface PluginOptions {
+  readonly kubectl: string;
+  readonly kubeconfig: string;
+  /** Where the program is put under the name by which kubectl finds it. */
+  readonly folder: string;
+}
+
+/** `kubectl kubervisor`. */
+export async function runPlugin(args: readonly string[], options: PluginOptions): Promise<Ran> {
+  await symlink(program, join(options.folder, 'kubectl-kubervisor')).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  const { KUBERVISOR_SERVER: _, PATH = '', ...rest } = process.env;
+  const path = [options.folder, dirname(process.execPath), PATH].join(delimiter);
+  const env = { ...rest, PATH: path, KUBECONFIG: options.kubeconfig };
+  return ended(spawn(options.kubectl, ['kubervisor', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+}
+
+async function ended(child: ChildProcess): Promise<Ran> {
   const code = new Promise<number | null>((resolve, reject) => child.on('exit', resolve).on('error', reject));
   const read = async (out: Readable | null): Promise<string> => (out === null ? '' : text(out));
   const [stdout, stderr] = await Promise.all([read(child.stdout), read(child.stderr)]);
