@@ -35,6 +35,18 @@ it('a fleet that changes its shape is told, and since when', () => {
   expect(linesOf(why(w, 'p3'), 'guard')).toEqual([`the fleet is becoming larger or smaller, since ${since}`]);
 });
 
+it('what the cluster says of itself is told with who says so, and what is missing is in the budget', () => {
+  const w = world();
+  w.workloads({ desired: 7, rollingOut: ['Deployment/pricer'] });
+  const since = new Date(w.now).toISOString();
+  w.evaluate(w.all(0));
+  const told = why(w, 'p3');
+  expect(linesOf(told, 'guard')).toEqual([`a rollout is in progress: Deployment/pricer, since ${since}`]);
+  expect(linesOf(told, 'budget')).toEqual([
+    '1 of 7 not serving, 1 of them not there at all, at most 2 may be (floor 3)',
+  ]);
+});
+
 it('an eviction that waits says for what', () => {
   const w = world({
     policy: policyOf({ activator: { mode: 'retryAndKill', maxRetryCount: 0, maxEvictionsPerHour: 0 } }),
