@@ -36,7 +36,7 @@ const specOf = (more: object = {}) => ({
   ...more,
 });
 
-describeWith(['kube-apiserver', 'etcd'], 'the life of policies', (executables) => {
+describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (executables) => {
   let plane: ControlPlane;
   let folder: string;
   let shop: Shop;
@@ -62,7 +62,8 @@ describeWith(['kube-apiserver', 'etcd'], 'the life of policies', (executables) =
     worlds = [];
     errors.clear();
     store = createMemoryStore();
-    clock = createManualClock();
+    // That of the API server, which dates what it marks.
+    clock = createManualClock(Date.now());
     shop = await createShop(plane.api, `life-${(count += 1)}`);
     await shop.service('pricer');
     for (const pod of pods) await shop.pod('pricer', pod);
@@ -260,6 +261,47 @@ describeWith(['kube-apiserver', 'etcd'], 'the life of policies', (executables) =
     // All of them had just left.
     await clock.advance(63_000);
     expect(life.out()).toEqual(['p1']);
+  });
+
+  it('a node is drained: nobody else goes while its pod does, and a drain that is refused holds nobody', async () => {
+    await shop.pod('pricer', { name: 'p7', ip: '10.1.0.7', node: 'n1' });
+    await shop.slice('pricer', [...pods, { name: 'p7', ip: '10.1.0.7' }]);
+    await done(shop.policy('p', specOf()));
+    const life = await start();
+    const evict = (name: string) =>
+      plane.api.post(`/api/v1/namespaces/${shop.namespace}/pods/${name}/eviction`, {
+        apiVersion: 'policy/v1',
+        kind: 'Eviction',
+        metadata: { name },
+      });
+    // Nobody is there to say that any disruption is allowed.
+    const budgets = `/apis/policy/v1/namespaces/${shop.namespace}/poddisruptionbudgets`;
+    await done(
+      plane.api.post(budgets, {
+        metadata: { name: 'all' },
+        spec: { minAvailable: 7, selector: { matchLabels: { app: 'pricer' } } },
+      }),
+    );
+    expect((await evict('p7')).status).toBe(429);
+    errors.set('p1', 9);
+    await clock.advance(3000);
+    expect(life.out()).toEqual(['p1']);
+
+    await done(plane.api.delete(`${budgets}/all`));
+    await done(evict('p7'));
+    await eventually(
+      () => life.of()?.fleet.backends.some(({ disruptedSinceMs }) => disruptedSinceMs !== undefined),
+      soon,
+    );
+    expect(life.of()?.fleet.backends.find(({ name }) => name === 'p7')).toMatchObject({ terminating: true });
+    errors.set('p2', 9);
+    await clock.advance(3000);
+    expect([...(life.of()?.enforced.held.values() ?? [])]).toMatchObject([{ cause: 'node-drain' }]);
+    await shop.deletePod('p7');
+    await shop.slice('pricer', pods);
+    await eventually(() => life.of()?.fleet.backends.length === 6, soon);
+    await clock.advance(1000);
+    expect(life.out()).toEqual(['p1', 'p2']);
   });
 
   it('a namespace that is deleted leaves nothing, in whatever order its contents go', async () => {

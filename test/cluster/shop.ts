@@ -8,6 +8,8 @@ export interface PodSpec {
   readonly zone?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly owner?: { readonly kind: string; readonly name: string };
+  /** With one it ends in its own time, as there is no kubelet: never. */
+  readonly node?: string;
 }
 
 export interface WorkloadSpec {
@@ -58,13 +60,13 @@ export async function createShop(api: KubeApi, namespace: string): Promise<Shop>
       const spec = { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] };
       await done(api.post(`${core}/services`, { metadata: { name }, spec }));
     },
-    async pod(service, { name, ip, ready = true, labels = {}, owner }) {
+    async pod(service, { name, ip, ready = true, labels = {}, owner, node }) {
       const ownerReferences =
         owner === undefined ? [] : [{ apiVersion: 'apps/v1', uid: `uid-${owner.name}`, controller: true, ...owner }];
       const { body } = await done(
         api.post(`${core}/pods`, {
           metadata: { name, labels: { app: service, ...labels }, ownerReferences },
-          spec: { containers: [{ name: 'main', image: 'none' }] },
+          spec: { containers: [{ name: 'main', image: 'none' }], ...(node === undefined ? {} : { nodeName: node }) },
         }),
       );
       const pod = body as { metadata: { uid: string } };
