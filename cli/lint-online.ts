@@ -6,7 +6,8 @@ import { systemClock } from '../engine/clock.ts';
 import { loadConfig, parseConfig } from '../engine/config.ts';
 import { createGather } from '../engine/evidence.ts';
 import { groupKeyOf } from '../engine/group-key.ts';
-import { createCustomServices, readyAddresses, type ServiceAddresses } from '../engine/metrics/custom-service.ts';
+import { callableAddresses } from '../engine/metrics/callable.ts';
+import { createCustomServices } from '../engine/metrics/custom-service.ts';
 import { createMetricSources } from '../engine/metrics/registry.ts';
 import type { Sample } from '../engine/metrics/source.ts';
 import { type Fleet, members, type ServiceKey } from '../engine/model.ts';
@@ -63,7 +64,10 @@ export async function checkPolicies(
   async function check(policy: Policy, breaker: Breaker, fleet: Fleet): Promise<OnlineCheck> {
     let unmatched: readonly Sample[] = [];
     let unmatchedCount = 0;
-    const customServices = createCustomServices({ clock, resolve: (service, port) => resolve(fleets, service, port) });
+    const customServices = createCustomServices({
+      clock,
+      resolve: (service, port) => callableAddresses(fleets.get(service), port, 'slice'),
+    });
     const gather = createGather({
       metrics,
       customServices,
@@ -150,14 +154,6 @@ function problemsOf(what: string, { match }: Breaker, facts: Facts): readonly Pr
     ];
   }
   return [];
-}
-
-/** As `serve` does: only pods that Kubernetes itself put behind a Service of the policy's namespace are ever called. */
-function resolve(fleets: ReadonlyMap<ServiceKey, Fleet>, service: ServiceKey, port: number): ServiceAddresses {
-  const fleet = fleets.get(service);
-  if (fleet === undefined) return { kind: 'refused', reason: `there is no Service ${service} in the input` };
-  if (fleet.hasSelector !== true) return { kind: 'refused', reason: 'the Service has no selector' };
-  return readyAddresses(fleet, port);
 }
 
 function sum(samples: ReadonlyMap<string, readonly Sample[]>): number {

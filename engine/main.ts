@@ -19,10 +19,10 @@ import { type Clock, systemClock } from './clock.ts';
 import { type Config, loadConfig, type XdsListener, type XdsTls } from './config.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createGather } from './evidence.ts';
-import { createCustomServices, readyAddresses, type ServiceAddresses } from './metrics/custom-service.ts';
+import { callableAddresses } from './metrics/callable.ts';
+import { createCustomServices } from './metrics/custom-service.ts';
 import { metricSourceProblems } from './metrics/problems.ts';
 import { createMetricSources } from './metrics/registry.ts';
-import type { ServiceKey } from './model.ts';
 import { announcing, createNotifier } from './notify.ts';
 import type { Problem } from './problem.ts';
 import { createOverrides, type Overrides } from './overrides/obey.ts';
@@ -94,7 +94,10 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     const observer = announcing(cluster?.around(told) ?? told, notifier);
     const customServices = createCustomServices({
       clock,
-      resolve: (service, port) => resolveService(engine, service, port),
+      resolve: (service, port) => {
+        const fleet = engine.states().find((state) => state.service === service)?.fleet;
+        return callableAddresses(fleet, port, config.source.kind === 'files' ? 'slice' : 'pod');
+      },
     });
     const xds = createXdsCache({ clock });
     const engine = createEngine({
@@ -240,15 +243,6 @@ async function followOverrides(
     acts,
     onProblem: (problem) => log.problem(problem),
   });
-}
-
-/** R17: only pods that Kubernetes itself put behind a Service of the policy's namespace are ever called. */
-function resolveService(engine: Engine, service: ServiceKey, port: number): ServiceAddresses {
-  const fleet = engine.states().find((state) => state.service === service)?.fleet;
-  if (fleet === undefined || fleet.ports.length === 0) return { kind: 'refused', reason: 'there is no such Service' };
-  if (fleet.hasSelector !== true)
-    return { kind: 'refused', reason: 'the Service has no selector, so its addresses need not be pods' };
-  return readyAddresses(fleet, port);
 }
 
 function followXdsTls(files: XdsTls, clock: Clock, observer: RenewalObserver): Promise<Renewal> {

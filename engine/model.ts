@@ -71,6 +71,11 @@ export interface Backend {
    * It may serve on for a while, and even stay.
    */
   readonly disruptedSinceMs?: EpochMs;
+  /**
+   * What its pod says are its own addresses, whatever a slice says; none for a pod on the network of its node. Absent
+   * when no Pod is known.
+   */
+  readonly ownAddresses?: readonly string[];
   readonly endpoints: readonly Endpoint[];
 }
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Handler, json, type LoopbackServer, startServer } from '../../test/metrics/loopback-server.ts';
 import { createManualClock, type ManualClock } from '../../test/support/manual-clock.ts';
-import { type Backend, backendId, type Fleet, serviceKey } from '../model.ts';
-import { createCustomServices, readyAddresses, type ServiceAddresses } from './custom-service.ts';
+import { type Backend, backendId, serviceKey } from '../model.ts';
+import { createCustomServices, type ServiceAddresses } from './custom-service.ts';
 
 const service = serviceKey('shop', 'judge');
 const backends: readonly Backend[] = [
@@ -164,40 +164,5 @@ describe('a custom service', () => {
     await server.received(1);
     caller.abort();
     expect(await answer).toMatchObject({ kind: 'error', message: expect.stringContaining('cancelled') });
-  });
-});
-
-describe('the addresses of a Service', () => {
-  const endpoint = (portName: string, address: string, port: number) => ({ portName, address, port });
-  const pod = (name: string, ready: boolean, terminating: boolean, endpoints: Backend['endpoints']): Backend => ({
-    id: backendId(name),
-    name,
-    ready,
-    serving: ready,
-    terminating,
-    endpoints,
-  });
-  const fleet: Fleet = {
-    service,
-    ports: [
-      { name: 'http', number: 80 },
-      { name: 'judge', number: 8080 },
-    ],
-    backends: [
-      pod('a', true, false, [endpoint('http', '10.0.0.1', 3000), endpoint('judge', '10.0.0.1', 3001)]),
-      pod('b', false, false, [endpoint('judge', '10.0.0.2', 3001)]),
-      pod('c', true, true, [endpoint('judge', '10.0.0.3', 3001)]),
-    ],
-  };
-
-  it('are those of its ready pods, at the port behind the one asked for', () => {
-    expect(readyAddresses(fleet, 8080)).toEqual({
-      kind: 'addresses',
-      addresses: [{ address: '10.0.0.1', port: 3001 }],
-    });
-  });
-
-  it('do not include ports that the Service does not offer', () => {
-    expect(readyAddresses(fleet, 3000)).toMatchObject({ kind: 'refused' });
   });
 });

@@ -9,8 +9,8 @@ import { Agent } from 'node:http';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { Verdict } from '../breakers/verdict.ts';
 import type { Clock } from '../clock.ts';
-import type { Backend, BackendId, EpochMs, Fleet, ServiceKey } from '../model.ts';
-import { readyMembers, splitServiceKey } from '../model.ts';
+import type { Backend, BackendId, EpochMs, ServiceKey } from '../model.ts';
+import { splitServiceKey } from '../model.ts';
 import { type CustomAnswer, readCustomAnswer } from './custom-answer.ts';
 import { createDeadline } from './deadline.ts';
 import { createHttp, type HttpOutcome } from './http.ts';
@@ -25,10 +25,7 @@ export type ServiceAddresses =
   | { readonly kind: 'addresses'; readonly addresses: readonly SocketAddress[] }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/**
- * Ready addresses behind a port of a Service. The caller vouches for them: the Service has a selector (no ExternalName,
- * no slices made by hand) and each address is one of a pod in the Service's namespace.
- */
+/** Ready addresses behind a port of a Service, those that may be called: see callable.ts. */
 export type ResolveService = (service: ServiceKey, port: number) => ServiceAddresses;
 
 export interface CustomServiceRequest {
@@ -114,17 +111,6 @@ export function createCustomServices({ resolve, clock, timeoutMs = 1000 }: Custo
   };
 }
 
-/** For {@link ResolveService}: the ready endpoints of a fleet behind a Service port. */
-export function readyAddresses(fleet: Fleet, port: number): ServiceAddresses {
-  const servicePort = fleet.ports.find(({ number }) => number === port);
-  if (servicePort === undefined) return { kind: 'refused', reason: 'the Service has no such port' };
-  const addresses = readyMembers(fleet)
-    .flatMap(({ endpoints }) => endpoints)
-    .filter(({ portName }) => portName === servicePort.name)
-    .map(({ address, port: targetPort }) => ({ address, port: targetPort }));
-  return { kind: 'addresses', addresses };
-}
-
 interface LastAsked {
   readonly authority: string;
   readonly answered: boolean;
@@ -148,7 +134,7 @@ function authority({ address, port }: SocketAddress): string {
 
 /**
  * The last line of defence, should slices made by hand ever get through: metadata services of clouds answer whoever
- * asks from a node. Loopback is allowed, as files mode has real uses for it and the Kubernetes API refuses it in slices.
+ * asks from a node. Loopback is allowed, as files mode has real uses for it.
  */
 function forbiddenAddresses(): BlockList {
   const list = new BlockList();

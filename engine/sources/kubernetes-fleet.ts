@@ -6,6 +6,7 @@ import type { Problem } from '../problem.ts';
 import type { EndpointSliceObject, PodObject, ServiceObject, SliceEndpoint, SlicePort } from './kubernetes-objects.ts';
 import {
   isPodLeaving,
+  podAddresses,
   podDisruptedSinceMs,
   podIncarnation,
   podReadySinceMs,
@@ -168,6 +169,7 @@ function backendOf(listings: readonly Listing[]): Backend {
     ...(incarnation !== undefined && { incarnation }),
     ...(workload !== undefined && { workload }),
     ...(disruptedSinceMs !== undefined && { disruptedSinceMs }),
+    ...(pod !== undefined && { ownAddresses: podAddresses(pod) }),
     endpoints: uniqueEndpoints(listings.flatMap((listing) => listing.endpoints)),
   };
 }

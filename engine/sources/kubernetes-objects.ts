@@ -74,8 +74,10 @@ export interface SliceEndpoint {
 /** core/v1 Pod. */
 export interface PodObject {
   readonly metadata?: ObjectMeta;
+  readonly spec?: { readonly hostNetwork?: boolean };
   readonly status?: {
     readonly phase?: string;
+    readonly podIPs?: readonly { readonly ip?: string }[];
     readonly conditions?: readonly {
       readonly type: string;
       readonly status: string;
@@ -144,6 +146,12 @@ export function podWorkload({ metadata }: PodObject): WorkloadName | undefined {
   const ending = `-${metadata?.labels?.['pod-template-hash'] ?? ''}`;
   if (kind !== 'ReplicaSet' || ending === '-' || !name.endsWith(ending)) return { kind, name };
   return { kind: 'Deployment', name: name.slice(0, -ending.length) };
+}
+
+/** The addresses that are this pod's alone. A pod on the network of its node has none: those are the node's. */
+export function podAddresses({ spec, status }: PodObject): readonly string[] {
+  if (spec?.hostNetwork === true) return [];
+  return (status?.podIPs ?? []).flatMap(({ ip }) => (ip === undefined || ip === '' ? [] : [ip]));
 }
 
 /** On its way out or over: whatever an EndpointSlice that lags behind still says. */

@@ -5,6 +5,7 @@ export interface PodSpec {
   readonly name: string;
   readonly ip: string;
   readonly ready?: boolean;
+  readonly hostNetwork?: boolean;
   readonly zone?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly owner?: { readonly kind: string; readonly name: string };
@@ -30,6 +31,8 @@ export interface Shop {
   readonly namespace: string;
   service(name: string): Promise<void>;
   pod(service: string, pod: PodSpec): Promise<void>;
+  /** Such as Succeeded, as a kubelet writes it. */
+  phase(pod: string, phase: string): Promise<void>;
   deletePod(name: string): Promise<void>;
   /** As a kubelet, a node's drain or a scheduler writes it. */
   condition(pod: string, condition: PodCondition): Promise<void>;
@@ -60,13 +63,17 @@ export async function createShop(api: KubeApi, namespace: string): Promise<Shop>
       const spec = { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] };
       await done(api.post(`${core}/services`, { metadata: { name }, spec }));
     },
-    async pod(service, { name, ip, ready = true, labels = {}, owner, node }) {
+    async pod(service, { name, ip, ready = true, hostNetwork, labels = {}, owner, node }) {
       const ownerReferences =
         owner === undefined ? [] : [{ apiVersion: 'apps/v1', uid: `uid-${owner.name}`, controller: true, ...owner }];
       const { body } = await done(
         api.post(`${core}/pods`, {
           metadata: { name, labels: { app: service, ...labels }, ownerReferences },
-          spec: { containers: [{ name: 'main', image: 'none' }], ...(node === undefined ? {} : { nodeName: node }) },
+          spec: {
+            containers: [{ name: 'main', image: 'none' }],
+            ...(node === undefined ? {} : { nodeName: node }),
+            ...(hostNetwork === true ? { hostNetwork } : {}),
+          },
         }),
       );
       const pod = body as { metadata: { uid: string } };
@@ -74,6 +81,11 @@ export async function createShop(api: KubeApi, namespace: string): Promise<Shop>
       const condition = { type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: '2026-01-02T03:04:05Z' };
       const status = { phase: 'Running', podIP: ip, conditions: [condition] };
       await done(api.put(`${core}/pods/${name}/status`, { ...pod, status }));
+    },
+    async phase(name, phase) {
+      const { body } = await done(api.get(`${core}/pods/${name}`));
+      const pod = body as { status: object };
+      await done(api.put(`${core}/pods/${name}/status`, { ...pod, status: { ...pod.status, phase } }));
     },
     async deletePod(name) {
       // Without a kubelet nobody would confirm its end.

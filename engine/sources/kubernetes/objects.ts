@@ -22,7 +22,8 @@ export function keepSlice(raw: Raw): EndpointSliceObject {
 }
 
 export function keepPod(raw: Raw): PodObject {
-  const { phase, conditions, containerStatuses } = fields(raw['status']);
+  const { phase, podIPs, conditions, containerStatuses } = fields(raw['status']);
+  const { hostNetwork } = fields(raw['spec']);
   const read = list(conditions).filter((condition) =>
     ['Ready', 'DisruptionTarget'].includes(String(fields(condition)['type'])),
   );
@@ -31,13 +32,13 @@ export function keepPod(raw: Raw): PodObject {
     const { running } = fields(state);
     return withoutNulls({ name, restartCount, containerID, state: running === undefined ? undefined : { running } });
   });
-  const status = withoutNulls({ phase, conditions: read.map(conditionOf), containerStatuses: containers });
+  const status = withoutNulls({ phase, podIPs, conditions: read.map(conditionOf), containerStatuses: containers });
   const owners = list(fields(raw['metadata'])['ownerReferences']).map((each) => {
     const { kind, name, controller } = fields(each);
     return withoutNulls({ kind, name, controller });
   });
   const metadata = { ...metaOf(raw), ...(owners.length === 0 ? {} : { ownerReferences: owners }), ...marksOf(raw) };
-  return { metadata, status } as unknown as PodObject;
+  return { metadata, status, ...(hostNetwork === true ? { spec: { hostNetwork } } : {}) } as unknown as PodObject;
 }
 
 function conditionOf(raw: unknown): Raw {
