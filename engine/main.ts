@@ -239,7 +239,7 @@ async function followOverrides(
     random: Math.random,
     namespaces: source.namespaces,
     // One process so far, which has its decisions for itself.
-    engine: { states: () => engine.states(), isLeading: () => true },
+    engine: { states: () => engine.states(), epoch: () => 1 },
     acts,
     onProblem: (problem) => log.problem(problem),
   });

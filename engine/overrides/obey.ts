@@ -31,8 +31,8 @@ export interface OverridesOptions {
   readonly namespaces: readonly string[];
   readonly engine: {
     states(): readonly ServiceState[];
-    /** Whether we decide at this moment. */
-    isLeading(): boolean;
+    /** That in which we decide at this moment; undefined: another replica does. */
+    epoch(): number | undefined;
   };
   readonly acts: Pick<Acts, 'eject' | 'pause' | 'restore'>;
   /** Told of defects; what is wrong outside is in `problems()`. */
@@ -79,17 +79,39 @@ export function createOverrides(options: OverridesOptions): Overrides {
   let failure: KubeError | undefined;
   let awake = new AbortController();
   const scopes = options.namespaces.length === 0 ? [''] : options.namespaces.map((name) => `/namespaces/${name}`);
-  const reflectors = scopes.map((scope) =>
-    createReflector<Override>({
+  const books = scopes.map((scope) => {
+    let waiting: (() => void)[] = [];
+    const reflector = createReflector<Override>({
       path: `${group}${scope}/endpointoverrides`,
       client,
       clock,
       random,
       keep: (raw) => readOverride(raw, shape),
-      onChange: () => awake.abort(),
+      onChange({ kind }) {
+        awake.abort();
+        if (kind !== 'listed') return;
+        const told = waiting;
+        waiting = [];
+        for (const resolve of told) resolve();
+      },
       onProblem,
-    }),
-  );
+    });
+    return { reflector, nextList: () => new Promise<void>((resolve) => waiting.push(resolve)) };
+  });
+  const reflectors = books.map(({ reflector }) => reflector);
+
+  /**
+   * Before the first look of an epoch. The decisions on record were read afresh, and one that was made a moment ago for an
+   * override that a slow watch has not brought yet would look like one whose override is gone.
+   */
+  async function listAfresh(signal: AbortSignal): Promise<void> {
+    const lists = books.map(({ reflector, nextList }) => {
+      const listed = nextList();
+      reflector.relist();
+      return listed;
+    });
+    await Promise.race([aborted(signal), Promise.all(lists)]);
+  }
 
   function present(): readonly Override[] {
     const followed = reflectors.flatMap((reflector) => [...reflector.items().values()]);
@@ -115,7 +137,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
     const overrides = present();
     await bringBackForgotten(overrides);
     for (const override of overrides) {
-      if (signal.aborted || !engine.isLeading()) return;
+      if (signal.aborted || engine.epoch() === undefined) return;
       await obey(override, stateOf(override), signal);
     }
   }
@@ -159,7 +181,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
     } catch (error) {
       const { code, message, remedy } = asRefusal(error).problem;
       const text = remedy === undefined ? message : `${message}; ${remedy}`;
-      if (!engine.isLeading()) return undefined;
+      if (engine.epoch() === undefined) return undefined;
       if (passing.has(code)) {
         memory.nextMs = clock.now() + timing.retryMs;
         return { state: 'Pending', code, message: text };
@@ -219,9 +241,16 @@ export function createOverrides(options: OverridesOptions): Overrides {
     async run(signal) {
       for (const reflector of reflectors) void reflector.run(signal);
       await Promise.race([aborted(signal), Promise.all(reflectors.map(({ synced }) => synced))]);
+      let fresh: number | undefined;
       while (!signal.aborted) {
         awake = new AbortController();
-        if (engine.isLeading()) await look(signal).catch((error) => onProblem(defect('obeying overrides', error)));
+        const epoch = engine.epoch();
+        if (epoch !== undefined && epoch !== fresh) {
+          await listAfresh(signal);
+          fresh = epoch;
+          continue;
+        }
+        if (epoch !== undefined) await look(signal).catch((error) => onProblem(defect('obeying overrides', error)));
         await sleep(clock, timing.lookEveryMs, AbortSignal.any([signal, awake.signal]));
       }
     },

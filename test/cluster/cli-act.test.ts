@@ -2,15 +2,17 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { servingConfigYaml } from '../../demo/files.ts';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
 import { runCli } from '../support/cli.ts';
+import { freePorts, startServing } from '../support/serving.ts';
 import { describeWith } from '../support/parts.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { crdsPath, installCrd } from './crd.ts';
 import { type OverridingReplica, startOverriding } from './overriding.ts';
-import { done } from './shop.ts';
+import { createShop, done } from './shop.ts';
 
 const group = '/apis/breaker.kubervisor.io/v1/namespaces/shop';
 const leases = '/apis/coordination.k8s.io/v1/namespaces/kubervisor/leases';
@@ -75,6 +77,28 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
       spec: { service: 'pricer', endpoint: 'p1', action: 'Pause', for: '1h30m', reason: 'x', force: true },
       status: { state: 'InForce', backend: 'p1' },
     });
+  });
+
+  it('serve obeys them: what kubectl or the command line makes takes the pod out of what is served', async () => {
+    const shop = await createShop(plane.api, 'live');
+    const pods = [1, 2, 3, 4].map((n) => ({ name: `quotes-${n}`, ip: `10.1.1.${n}` }));
+    await shop.service('quotes');
+    for (const pod of pods) await shop.pod('quotes', pod);
+    await shop.slice('quotes', pods);
+    const threshold = { query: 'rate(errors[1m])', operator: '>', value: 5 };
+    await done(shop.policy('quotes', { service: 'quotes', breakers: [{ name: 'errors', threshold }] }));
+    const ports = await freePorts();
+    const config = servingConfigYaml(ports).replace('{files: ./config}', `{kubernetes: {kubeconfig: ${kubeconfig}}}`);
+    await writeFile(join(folder, 'kubervisor.yaml'), config);
+    const { process } = await startServing(folder, ports);
+    try {
+      const { code, stdout } = await run(['eject', 'live/quotes', '10.1.1.3', ...eject.slice(3)]);
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/^backend\/quotes-3 ejected until /)]);
+      const served = await runCli(['endpoints', 'live/quotes', '--server', `http://127.0.0.1:${ports.http}`]);
+      expect(served.stdout).toMatch(/\nquotes-3 +ejected +0 /);
+    } finally {
+      await process.stop();
+    }
   });
 
   it('--dry-run lets the API server check it, and does nothing', async () => {

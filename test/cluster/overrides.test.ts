@@ -194,6 +194,37 @@ describeWith(['kube-apiserver', 'etcd'], 'overrides', (executables) => {
       expect([second.acts, second.effects]).toEqual([[], []]);
     });
 
+    it('who takes over with a watch that is behind reads anew before it takes an override for deleted', async () => {
+      const store = createMemoryStore();
+      const first = await replica(store);
+      await create(eject);
+      await becomes('InForce');
+      await first.stop();
+      replicas.length = 0;
+
+      let lists = 0;
+      const behind: KubeClient = {
+        ...client,
+        get(...given) {
+          lists += 1;
+          // As it was before there was any.
+          return lists === 1
+            ? Promise.resolve({ metadata: { resourceVersion: '1' }, items: [] })
+            : client.get(...given);
+        },
+        watch(path, query, observer, signal) {
+          if (lists > 1) return client.watch(path, query, observer, signal);
+          observer.opened();
+          return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new KubeError('aborted'))));
+        },
+      };
+      const second = await replica(store, { client: behind });
+      await create({ ...eject, endpoint: 'p9' }, 'next');
+      await becomes('Refused', 'next');
+      expect(second.out()).toEqual(['p1 ejected']);
+      expect((await read())?.status).toMatchObject({ state: 'InForce' });
+    });
+
     it('one that has ended does not act again after a restart; one that was deleted meanwhile is let go of', async () => {
       const store = createMemoryStore();
       const first = await replica(store);

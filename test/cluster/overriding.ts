@@ -63,7 +63,7 @@ export async function startOverriding(options: OverridingOptions): Promise<Overr
     clock: systemClock,
     random: Math.random,
     namespaces: ['shop'],
-    engine: { states: () => engine.states(), isLeading: () => replica.isLeading },
+    engine: { states: () => engine.states(), epoch: () => (replica.isLeading ? 1 : undefined) },
     acts: createActs({ engine, clock: systemClock, onAct: (act) => acts.push(act) }),
     onProblem: (problem) => {
       throw new Error(problem.message);
