@@ -1,6 +1,6 @@
 /** `kubervisor lint`, offline and against a metric source. */
 import { createServer, type Server } from 'node:http';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -133,6 +133,17 @@ describe('lint --online', () => {
       expect(JSON.parse(json.stdout)).toMatchObject({
         online: [{ series: 5, matched: 4, unmatched: 1, flagged: [{ name: 'p2', reason: 'value 9 > 5' }] }],
       });
+    });
+  });
+
+  it('asks what serve would ask for the namespace of the policy', async () => {
+    const held = query.replace('errors', 'errors{namespace="shop"}');
+    await withSource({ [held]: { p1: 0, p2: 9, p3: 0, p4: 0 } }, async (config) => {
+      const given = await readFile(config, 'utf8');
+      await writeFile(config, given.replace('url:', 'tenant: {label: namespace}, url:'));
+      const directory = await input({ 'policy.yaml': policy(), 'fleet.yaml': four });
+      const { code, stdout } = await runCli(['lint', '-f', directory, '--online', '--config', config]);
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/judged +4 +4\/4 +0 +p2\n/)]);
     });
   });
 

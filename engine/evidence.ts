@@ -47,7 +47,8 @@ export function createGather(options: GatherOptions): Gather {
     signal: AbortSignal,
   ): Promise<Gathered> {
     const { activity, lookbackMs } = breaker;
-    const source = metrics.get(breaker.source);
+    const { namespace } = splitServiceKey(fleet.service);
+    const source = metrics.get(breaker.source, namespace);
     const timeoutMs = Math.min(breaker.evaluationPeriodMs, longestTimeoutMs);
     const ask = (query: string): Promise<QueryAnswer> => source.query({ query, atMs, timeoutMs, lookbackMs }, signal);
     const [first, second] = queriesOf(detector);
@@ -62,7 +63,6 @@ export function createGather(options: GatherOptions): Gather {
     }
     if (did !== undefined && did.kind !== 'samples') return unusable(`activity: ${did.message}`, atMs, lookbackMs);
 
-    const { namespace } = splitServiceKey(fleet.service);
     const match = (given: Extract<QueryAnswer, { kind: 'samples' }>): MatchResult =>
       matchSamples(breaker.match, namespace, fleet.backends, given.samples);
     const samples = match(answer);

@@ -17,7 +17,7 @@ export const metricSourcesCheck: Check = {
       return await Promise.all(
         [...sources].map(async ([name, { url }]) => {
           const question = { query: 'vector(1)', atMs: systemClock.now(), timeoutMs, lookbackMs: 0 };
-          const answer = await metrics.get(name).query(question, signal);
+          const answer = await metrics.get(name, undefined).query(question, signal);
           if (answer.kind !== 'error') return ok(`metric source ${name} answers, at ${url}`);
           const hint = 'it was asked from here: from a replica the way may be another';
           return failed(`metric source ${name} at ${url}: ${answer.message}`, hint);

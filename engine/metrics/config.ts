@@ -3,8 +3,10 @@
  * Kubervisor; a policy only ever names one, so that nobody who may write policies can make us call a URL.
  */
 import { type Static, Type } from '../json-schema.ts';
+import type { Tenancy } from './tenancy.ts';
 import { type DurationText, durationPattern } from '../policy/duration.ts';
 
+const headerPattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$";
 const shut = { additionalProperties: false } as const;
 
 function path(description: string) {
@@ -51,8 +53,47 @@ export const prometheusConfigSchema = Type.Object(
       }),
     ),
     headers: Type.Optional(
-      Type.Record(Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$" }), Type.String({ maxLength: 1024 }), {
-        description: 'Sent with each query, such as X-Scope-OrgID for the tenant.',
+      Type.Record(Type.String({ pattern: headerPattern }), Type.String({ maxLength: 1024 }), {
+        description: 'Sent with each query, whoever asks.',
+      }),
+    ),
+    tenant: Type.Optional(
+      Type.Object(
+        {
+          header: Type.Optional(
+            Type.String({
+              pattern: headerPattern,
+              description: 'Header that is sent with the tenant as its value, such as X-Scope-OrgID.',
+              expected: 'the name of a header',
+            }),
+          ),
+          label: Type.Optional(
+            Type.String({
+              pattern: '^[a-zA-Z_][a-zA-Z0-9_]{0,127}$',
+              description:
+                'Label that every series must bear with the tenant as its value: the matcher is added to every selector of every query.',
+              expected: 'the name of a Prometheus label, such as namespace',
+            }),
+          ),
+          value: Type.Optional(
+            Type.String({
+              minLength: 1,
+              maxLength: 253,
+              pattern: '^[ -~]*[{]namespace[}][ -~]*$',
+              description:
+                'The tenant: printable ASCII, where {namespace} stands for the namespace of the policy. Default: {namespace}.',
+              expected: 'a text with {namespace} in it',
+            }),
+          ),
+        },
+        { ...shut, description: 'Holds each query to the namespace of its policy, by header, label or both.' },
+      ),
+    ),
+    allowNamespaces: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-z0-9-]*[*]?[a-z0-9-]*$', minLength: 1, maxLength: 63 }), {
+        maxItems: 1000,
+        description: 'Namespaces whose policies may use this source; one * stands for any text. Default: all of them.',
+        expected: 'a list of namespaces, such as [shop, "team-*"]',
       }),
     ),
     parameters: Type.Optional(
@@ -124,6 +165,10 @@ export interface PrometheusSettings {
   readonly concurrency: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly parameters: Readonly<Record<string, string>>;
+  /** Absent: every namespace sees everything there is. */
+  readonly tenant?: Tenancy;
+  /** Absent: all of them. */
+  readonly allowNamespaces?: readonly string[];
   readonly auth?: PrometheusAuth;
   readonly tls?: PrometheusTls;
 }

@@ -67,23 +67,31 @@ export function createPrometheusSource({ name, settings, clock, random }: Promet
     return { kind: 'error', cause: 'backoff', message };
   };
 
-  const send = (connection: ReadyConnection, query: string, evaluatedAtMs: EpochMs, deadline: Deadline) => {
+  const send = (
+    connection: ReadyConnection,
+    { query, tenant }: QueryRequest,
+    evaluatedAtMs: EpochMs,
+    deadline: Deadline,
+  ) => {
     const parameters = new URLSearchParams(settings.parameters);
     parameters.set('query', query);
     parameters.set('time', (evaluatedAtMs / 1000).toFixed(3));
     parameters.set('timeout', `${Math.max(1, Math.floor(deadline.remainingMs() * serverShare))}ms`);
-    return http(formRequest(settings, connection, url, parameters, deadline.signal));
+    const request = formRequest(settings, connection, url, parameters, deadline.signal);
+    const header = settings.tenant?.header;
+    if (header === undefined || tenant === undefined) return http(request);
+    return http({ ...request, headers: { ...request.headers, [header]: tenant } });
   };
 
-  const ask = async ({ query, atMs }: QueryRequest, deadline: Deadline): Promise<QueryAnswer> => {
+  const ask = async (request: QueryRequest, deadline: Deadline): Promise<QueryAnswer> => {
     const connection = await credentials.current();
     if (connection.kind === 'unusable')
       return fail('unauthorized', 'its credentials cannot be read', connection.message);
 
     const round = rest.round();
     const sentAtMs = clock.now();
-    const evaluatedAtMs = atMs + skewMs(skew) - settings.queryOffsetMs;
-    const outcome = await send(connection, query, evaluatedAtMs, deadline);
+    const evaluatedAtMs = request.atMs + skewMs(skew) - settings.queryOffsetMs;
+    const outcome = await send(connection, request, evaluatedAtMs, deadline);
     const nowMs = clock.now();
     if (outcome.kind === 'failure' && outcome.cause === 'aborted' && !deadline.expired()) return cancelled;
     if (outcome.kind === 'response') skew = observeSkew(skew, outcome.header('date'), sentAtMs, nowMs);

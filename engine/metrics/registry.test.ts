@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { type LoopbackServer, startServer, vector } from '../../test/metrics/loopback-server.ts';
 import { createManualClock } from '../../test/support/manual-clock.ts';
+import type { PrometheusConfig } from './config.ts';
 import { createMetricSources, type MetricSources } from './registry.ts';
 import { prometheusSettings } from './settings.ts';
 
@@ -16,9 +17,9 @@ afterEach(async () => {
   open = [];
 });
 
-async function start() {
+async function start(config: Omit<PrometheusConfig, 'url'> = {}) {
   const server = await startServer(vector({ labels: { pod: 'a' }, value: '1' }));
-  const result = prometheusSettings({ url: server.url }, 'test');
+  const result = prometheusSettings({ ...config, url: server.url }, 'test');
   if (result.kind === 'invalid') throw new Error('invalid');
   const sources = createMetricSources({ sources: new Map([['default', result.settings]]), clock, random: () => 0 });
   open.push({ server, sources });
@@ -29,7 +30,7 @@ const request = { query: 'price', atMs: clock.now(), timeoutMs: 1000, lookbackMs
 
 it('equal queries of many breakers cost one query and one look at its past', async () => {
   const { server, sources } = await start();
-  const answers = await Promise.all([1, 2, 3].map(() => sources.get('default').query(request, never)));
+  const answers = await Promise.all([1, 2, 3].map(() => sources.get('default', 'shop').query(request, never)));
   for (const answer of answers) expect(answer).toMatchObject({ kind: 'samples', samples: [{ labels: { pod: 'a' } }] });
   expect(server.requests.map(({ form }) => form.get('time'))).toEqual(['1700000000.000', '1699999996.000']);
   expect(sources.health()).toMatchObject([{ name: 'default', lastSuccessMs: clock.now() }]);
@@ -37,9 +38,54 @@ it('equal queries of many breakers cost one query and one look at its past', asy
 
 it('a name that the config lacks gives an error that says which there are', async () => {
   const { sources } = await start();
-  expect(await sources.get('thanos').query(request, never)).toEqual({
+  expect(await sources.get('thanos', 'shop').query(request, never)).toEqual({
     kind: 'error',
     cause: 'unknown-source',
     message: 'metric source thanos is not in the serving config; there is default',
   });
+});
+
+it('what is bound to tenants is asked as each of them, and shared with nobody else', async () => {
+  const { server, sources } = await start({ tenant: { header: 'X-Scope-OrgID', value: 'team-{namespace}' } });
+  const now = { ...request, lookbackMs: 0 };
+  await Promise.all(['shop', 'bank', 'shop'].map((each) => sources.get('default', each).query(now, never)));
+  const tenants = server.requests.map(({ headers }) => headers['x-scope-orgid']);
+  expect(tenants).toHaveLength(2);
+  expect(new Set(tenants)).toEqual(new Set(['team-bank', 'team-shop']));
+});
+
+it('what looks at the past of a query looks at it as the same tenant', async () => {
+  const { server, sources } = await start({ tenant: { header: 'X-Scope-OrgID' } });
+  await sources.get('default', 'shop').query(request, never);
+  expect(server.requests.map(({ headers }) => headers['x-scope-orgid'])).toEqual(['shop', 'shop']);
+  await sources.get('default', 'bank').query(request, never);
+  // What is proven of one tenant's history says nothing of another's.
+  expect(server.requests.map(({ headers }) => headers['x-scope-orgid'])).toEqual(['shop', 'shop', 'bank', 'bank']);
+});
+
+it('a label is forced on what is asked, and what cannot be held to it is not asked', async () => {
+  const { server, sources } = await start({ tenant: { label: 'namespace' } });
+  const shop = sources.get('default', 'shop');
+  await shop.query({ ...request, query: 'price or {namespace="bank"}', lookbackMs: 0 }, never);
+  expect(server.requests.map(({ form }) => form.get('query'))).toEqual([
+    'price{namespace="shop"} or {namespace="shop",namespace="bank"}',
+  ]);
+  expect(await shop.query({ ...request, query: 'info(price)' }, never)).toMatchObject({
+    cause: 'bad-query',
+    message: expect.stringMatching(/cannot be held to namespace: info\(\)/),
+  });
+  expect(server.requests).toHaveLength(1);
+});
+
+it.each([
+  ['shop', 'samples'],
+  ['team-a', 'samples'],
+  ['a-team', 'samples'],
+  ['team', 'error'],
+  ['bank', 'error'],
+])('of a source for some namespaces, %s gets %s', async (namespace, kind) => {
+  const { server, sources } = await start({ allowNamespaces: ['shop', 'team-*', '*-team'] });
+  const answer = await sources.get('default', namespace).query({ ...request, lookbackMs: 0 }, never);
+  expect(answer.kind).toBe(kind);
+  expect(server.requests).toHaveLength(kind === 'error' ? 0 : 1);
 });

@@ -4,11 +4,15 @@ import type { PrometheusSettings } from './config.ts';
 import { createPrometheusSource } from './prometheus.ts';
 import { createSharedSource } from './shared.ts';
 import type { MetricSource, MetricSourceHealth } from './source.ts';
+import { boundTo } from './tenancy.ts';
 import { createWarmingSource, prometheusWitness } from './warming.ts';
 
 export interface MetricSources {
-  /** A name that the serving config lacks gives a source whose every answer is the error `unknown-source`. */
-  get(name: string): MetricSource;
+  /**
+   * A source as policies of a namespace may use it; undefined: as whoever runs us may. A name that the serving config
+   * lacks gives a source whose every answer is the error `unknown-source`.
+   */
+  get(name: string, namespace: string | undefined): MetricSource;
   /** In the order of the config. */
   health(): readonly MetricSourceHealth[];
   close(): void;
@@ -26,12 +30,18 @@ export function createMetricSources({ sources, clock, random }: MetricSourcesOpt
   for (const [name, settings] of sources) {
     const prometheus = createPrometheusSource({ name, settings, clock, random });
     const warming = createWarmingSource(prometheus, { clock, witness: prometheusWitness });
-    // Sharing is outermost, so that the history of a query that many breakers use is looked up once as well.
+    // Sharing is outside of it, so that the history of a query that many breakers use is looked up once as well.
     byName.set(name, createSharedSource(warming, clock));
     closers.push(() => prometheus.close());
   }
   return {
-    get: (name) => byName.get(name) ?? unknownSource(name, [...byName.keys()]),
+    get(name, namespace) {
+      const source = byName.get(name);
+      const settings = sources.get(name);
+      if (source === undefined || settings === undefined) return unknownSource(name, [...byName.keys()]);
+      // Outermost, so that what is shared, and whose past is looked at, is what the tenant asks.
+      return boundTo(namespace, settings, name, source);
+    },
     health: () => [...byName.values()].map((source) => source.health()),
     close: () => {
       for (const close of closers) close();

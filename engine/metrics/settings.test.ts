@@ -43,6 +43,33 @@ describe('settings', () => {
   });
 });
 
+describe('settings for tenants', () => {
+  it('take the namespace as it is, unless they say how', () => {
+    expect(settings({ tenant: { header: 'X-Scope-OrgID' } }).settings.tenant).toEqual({
+      header: 'X-Scope-OrgID',
+      value: '{namespace}',
+    });
+    expect(settings({ tenant: { label: 'team', value: 'team-{namespace}' } }).settings.tenant).toEqual({
+      label: 'team',
+      value: 'team-{namespace}',
+    });
+  });
+
+  it.each<[title: string, config: Omit<PrometheusConfig, 'url'>, code: string, path: string]>([
+    ['that bind nothing', { tenant: {} }, 'KV0850', 'tenant'],
+    ['that bind the name of metrics', { tenant: { label: '__name__' } }, 'KV0850', 'tenant.label'],
+    ['with a header that is a secret', { tenant: { header: 'Cookie' } }, 'KV0304', 'tenant.header'],
+    [
+      'with a header that all have',
+      { tenant: { header: 'X-Scope-OrgID' }, headers: { 'x-scope-orgid': 'all' } },
+      'KV0850',
+      'headers.x-scope-orgid',
+    ],
+  ])('are refused %s', (_, config, code, path) => {
+    expect(problems(config)).toMatchObject([{ code, severity: 'error', field: `${field}.${path}` }]);
+  });
+});
+
 describe('settings are refused', () => {
   it('with credentials in the URL, which are not repeated', () => {
     const [problem] = problems({ url: 'https://admin:hunter2@prometheus/' });

@@ -3,6 +3,7 @@ import type { DurationText } from '../policy/duration.ts';
 import { parseDurationMs } from '../policy/duration.ts';
 import type { Problem, ProblemCode } from '../problem.ts';
 import type { PrometheusAuth, PrometheusConfig, PrometheusSettings, PrometheusTls } from './config.ts';
+import type { Tenancy } from './tenancy.ts';
 
 export type SettingsResult =
   | { readonly kind: 'settings'; readonly settings: PrometheusSettings; readonly warnings: readonly Problem[] }
@@ -53,6 +54,7 @@ export function prometheusSettings(config: PrometheusConfig, field: string): Set
         'leave it out',
       );
   }
+  const tenant = checkedTenant(config, report);
   const auth = checkedAuth(config, report);
   const tls = checkedTls(config, url, report);
   if (auth !== undefined && url?.protocol === 'http:' && !isLoopback(url.hostname)) {
@@ -65,6 +67,8 @@ export function prometheusSettings(config: PrometheusConfig, field: string): Set
     concurrency: config.concurrency ?? 10,
     headers,
     parameters: config.parameters ?? {},
+    ...(tenant !== undefined && { tenant }),
+    ...(config.allowNamespaces !== undefined && { allowNamespaces: config.allowNamespaces }),
     ...(auth !== undefined && { auth }),
     ...(tls !== undefined && { tls }),
   };
@@ -111,20 +115,37 @@ function isLoopback(hostname: string): boolean {
 
 function checkedHeaders(headers: Readonly<Record<string, string>>, report: Report): Readonly<Record<string, string>> {
   for (const [name, value] of Object.entries(headers)) {
-    const lower = name.toLowerCase();
-    if (secretHeaders.has(lower)) {
-      report(
-        'KV0304',
-        `headers.${name}`,
-        'is a secret, and the config is not the place for one',
-        'use auth.bearerFile or auth.basic',
-      );
-    } else if (reservedHeaders.has(lower)) {
-      report('KV0304', `headers.${name}`, 'is set by Kubervisor', 'leave it out');
-    }
+    checkHeaderName(name, `headers.${name}`, report);
     if (/[^\x20-\x7e]/.test(value)) report('KV0304', `headers.${name}`, 'must be printable ASCII on one line');
   }
   return headers;
+}
+
+function checkHeaderName(name: string, path: string, report: Report): void {
+  const lower = name.toLowerCase();
+  if (secretHeaders.has(lower)) {
+    const remedy = 'use auth.bearerFile or auth.basic';
+    report('KV0304', path, 'is a secret, and the config is not the place for one', remedy);
+  } else if (reservedHeaders.has(lower)) {
+    report('KV0304', path, 'is set by Kubervisor', 'leave it out');
+  }
+}
+
+function checkedTenant({ tenant, headers = {} }: PrometheusConfig, report: Report): Tenancy | undefined {
+  if (tenant === undefined) return undefined;
+  const { header, label, value = '{namespace}' } = tenant;
+  if (header === undefined && label === undefined) {
+    report('KV0850', 'tenant', 'binds nothing', 'set header, label or both');
+  }
+  if (label === '__name__')
+    report('KV0850', 'tenant.label', 'is the name of the metric', 'give the label of the tenant');
+  if (header !== undefined) {
+    checkHeaderName(header, 'tenant.header', report);
+    const twice = Object.keys(headers).find((name) => name.toLowerCase() === header.toLowerCase());
+    // Of two headers of one name some servers take the first, some the last.
+    if (twice !== undefined) report('KV0850', `headers.${twice}`, 'is the header of the tenant', 'leave it out');
+  }
+  return { ...(header === undefined ? {} : { header }), ...(label === undefined ? {} : { label }), value };
 }
 
 function checkedAuth({ auth }: PrometheusConfig, report: Report): PrometheusAuth | undefined {

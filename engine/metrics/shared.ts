@@ -1,6 +1,6 @@
 /**
  * Equal requests are asked once. Many breakers of many policies use the same query, and a tick evaluates all of them at
- * the same moment: the answer for a moment is the same for everybody who asks for that moment.
+ * the same moment: the answer for a moment is the same for everybody of one tenant who asks for that moment.
  */
 import type { Clock } from '../clock.ts';
 import type { MetricSource, QueryAnswer, QueryRequest } from './source.ts';
@@ -44,7 +44,7 @@ export function createSharedSource(source: MetricSource, clock: Clock): MetricSo
       if (signal.aborted) return cancelled;
       const nowMs = clock.now();
       sweep(nowMs);
-      const key = JSON.stringify([request.query, request.atMs, request.timeoutMs, request.lookbackMs]);
+      const key = JSON.stringify([request.query, request.atMs, request.timeoutMs, request.lookbackMs, request.tenant]);
       const known = entries.get(key);
       const entry = known === undefined || isOld(known, nowMs) ? start(key, request) : known;
 

@@ -54,6 +54,8 @@ export interface QueryRequest {
   readonly timeoutMs: number;
   /** How far back the query looks, for the `warming` rule. */
   readonly lookbackMs: number;
+  /** Value of the tenant header; set where a source binds its queries to namespaces, and nowhere else. */
+  readonly tenant?: string;
 }
 
 export interface MetricSource {

@@ -76,7 +76,7 @@ export function createWarmingSource(source: MetricSource, { clock, witness }: Wa
 
   return {
     async query(request, signal) {
-      const key = JSON.stringify([request.lookbackMs, request.query]);
+      const key = JSON.stringify([request.lookbackMs, request.query, request.tenant]);
       const startedAtMs = clock.now();
       const answer = await source.query(request, signal);
       if (answer.kind !== 'samples' || answer.samples.length === 0) {

@@ -20,7 +20,9 @@ function sourcesFor(url: string): MetricSources {
 }
 
 function ask(sources: MetricSources, query: string, request: Partial<QueryRequest> = {}): Promise<QueryAnswer> {
-  return sources.get('default').query({ query, atMs: clock.now(), timeoutMs: 5000, lookbackMs: 0, ...request }, never);
+  return sources
+    .get('default', undefined)
+    .query({ query, atMs: clock.now(), timeoutMs: 5000, lookbackMs: 0, ...request }, never);
 }
 
 function keepServer(programs: Programs, server: LoopbackServer): LoopbackServer {
