@@ -39,6 +39,7 @@ describe('defaults', () => {
       file,
       xds: {
         address: { host: '127.0.0.1', port: 18_000 },
+        drainMs: 0,
         limits: {
           streamsPerSecond: 2000,
           maxRequestBytes: 4_194_304,
@@ -148,6 +149,7 @@ describe('replicas', () => {
       identity: 'first',
     });
     expect(parseConfig(least, file)).not.toHaveProperty('replicas');
+    expect(parseConfig(cluster, file).xds.drainMs).toBe(20_000);
     expect(placesOf(`${least}replicas: {}`)).toEqual(['2:1 KV0503 replicas']);
   });
 

@@ -19,7 +19,7 @@ export interface OnRecord {
 }
 
 export interface Engine {
-  /** Resolves when every input was read once and the first assignments are published. */
+  /** Resolves when every input was read once and the first assignments are published. The signal ends it until then. */
   start(signal: AbortSignal): Promise<void>;
   states(): readonly ServiceState[];
   suspension(): Suspension | undefined;
@@ -118,9 +118,11 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     async start(signal) {
       signal.throwIfAborted();
-      signal.addEventListener('abort', () => stopping.abort(signal.reason), { once: true });
+      const abort = (): void => stopping.abort(signal.reason);
+      signal.addEventListener('abort', abort);
       await runtimes.load(signal);
       await source.start(onChanges, stopping.signal);
+      signal.removeEventListener('abort', abort);
     },
     states: () => runtimes.all().map(({ state }) => state),
     suspension: () => runtimes.suspension(),

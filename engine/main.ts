@@ -13,7 +13,7 @@ import { startGrpcAdmin } from './admin/grpc.ts';
 import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
 import { loadAdminProto } from './admin/proto.ts';
-import { startTelemetry, type Telemetry } from './admin/telemetry.ts';
+import { type Readiness, startTelemetry, type Telemetry } from './admin/telemetry.ts';
 import { type ClusterSideOptions, createClusterSide } from './cluster-side.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Config, loadConfig, type XdsListener, type XdsTls } from './config.ts';
@@ -123,7 +123,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       ...(tls?.problems() ?? []),
       ...(overrides?.problems() ?? []),
     ];
-    let isReady = false;
+    let status: Readiness['status'] = 'starting';
     const xdsServer = await startXdsServer({
       listen: config.xds.address,
       tls: tls && { source: tls, grantTo: grantsOf(config.xds) },
@@ -154,7 +154,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     const overrides = await followOverrides(config, engine, handlers, clock, log);
     const proto = loadAdminProto();
     const about: Telemetry = {
-      readiness: () => ({ ready: isReady, problems: problems() }),
+      readiness: () => ({ status, problems: problems() }),
       metrics: () => telemetry.render(),
     };
     const http = await startHttpAdmin({ handlers, proto, listener: config.http, clock, ...about });
@@ -176,7 +176,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     void overrides?.run(signal);
     cluster?.start(signal);
     xds.open();
-    isReady = true;
+    status = 'ready';
     log.info(
       {
         xds: `${xdsServer.address}:${xdsServer.port}`,
@@ -188,7 +188,10 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       'serving',
     );
     await aborted(signal);
-    log.info({}, 'stopping: Envoys keep the last assignment');
+    // Kubernetes sends us nobody new from now on, and those who are here go where they find another replica.
+    status = 'stopping';
+    log.info({ clients: xdsServer.proxies().length }, 'stopping: Envoys keep the last assignment');
+    await xdsServer.drain(config.xds.drainMs);
   } finally {
     await undo.run((problem) => log.problem(problem));
   }

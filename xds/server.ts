@@ -58,6 +58,11 @@ export interface XdsServer {
   proxies(about?: ServiceFilter): readonly ProxyView[];
   /** How many of what kind are connected. */
   census(): Census;
+  /**
+   * Says to health checks that we go, and to clients, one after the other, to go to another replica; those that come
+   * are served until then. Resolves when all have left, after `withinMs` at the latest.
+   */
+  drain(withinMs: number): Promise<void>;
   /** Says so to health checks, ends every stream, and waits a little for clients to leave. */
   stop(): Promise<void>;
 }
@@ -75,6 +80,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   const halfOpen = createStallGuard(clock, limits.halfOpenMs);
   const stalls = createStallGuard(clock, limits.streamStallMs);
   const unread = createUnread(stalls);
+  const ageing = createAgeing({ limits, clock, random, identify });
   const server = new Server({
     'grpc.max_receive_message_length': limits.maxRequestBytes,
     // An Envoy without ADS has a stream for each of its clusters, thousands of them on one connection.
@@ -84,11 +90,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
     // Statistics of every message, which nobody reads.
     'grpc.enable_channelz': 0,
-    interceptors: [
-      createCallGuard(limits),
-      createAgeing({ limits, clock, random, identify }),
-      createHalfOpenCloser(halfOpen),
-    ],
+    interceptors: [createCallGuard(limits), ageing.interceptor, createHalfOpenCloser(halfOpen)],
   });
   const clientStatus = createClientStatus({ streams, cache, door, limits, clock });
   server.addService(statusMethods, { StreamClientStatus: clientStatus.stream, FetchClientStatus: clientStatus.fetch });
@@ -114,6 +116,11 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     port: listener.port,
     proxies: streams.proxies,
     census: streams.census,
+    async drain(withinMs) {
+      isStopping = true;
+      setHealth('NOT_SERVING');
+      await ageing.drain(withinMs);
+    },
     async stop() {
       isStopping = true;
       setHealth('NOT_SERVING');

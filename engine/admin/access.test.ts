@@ -15,6 +15,7 @@ import { systemClock } from '../clock.ts';
 import type { AdminListener } from '../config/config.ts';
 import { startGrpcAdmin } from './grpc.ts';
 import { startHttpAdmin } from './http.ts';
+import type { Readiness } from './telemetry.ts';
 import { createTokenFile } from './token-file.ts';
 
 interface Answer {
@@ -124,7 +125,11 @@ describe('beyond loopback', () => {
     const listener: AdminListener = { address: { host, port: 0 } };
     const { handlers } = adminOf(world());
     const open = { handlers, listener, clock: systemClock };
-    const http = startHttpAdmin({ ...open, readiness: () => ({ ready: true, problems: [] }), metrics: async () => '' });
+    const http = startHttpAdmin({
+      ...open,
+      readiness: () => ({ status: 'ready', problems: [] }),
+      metrics: async () => '',
+    });
     await expect(http).rejects.toMatchObject({ problem: { code: 'KV0715', field: 'http.listen' } });
     await expect(startGrpcAdmin(open)).rejects.toMatchObject({
       problem: { code: 'KV0715', field: 'grpcAdmin.listen' },
@@ -140,7 +145,7 @@ describe('a port in use', () => {
     const httpPort = Number(new URL(wires.url).port);
     const http = startHttpAdmin({
       ...at(httpPort),
-      readiness: () => ({ ready: true, problems: [] }),
+      readiness: () => ({ status: 'ready', problems: [] }),
       metrics: async () => '',
     });
     await expect(http).rejects.toMatchObject({ problem: { code: 'KV0510' } });
@@ -202,7 +207,7 @@ describe('with bearer tokens', () => {
     const problem = { code: 'KV0201', severity: 'error', message: 'broken.yaml', file: '/etc/x.yaml' } as const;
     await using wires = await serveAdmin(adminOf(world()), {
       listener: { ...onLoopback, auth },
-      readiness: () => ({ ready: true, problems: [problem] }),
+      readiness: () => ({ status: 'ready', problems: [problem] }),
     });
     expect((await ask(`${wires.url}/healthz`)).status).toBe(200);
     expect(await ask(`${wires.url}/readyz`)).toEqual({ status: 200, body: { status: 'ready' } });
@@ -276,13 +281,13 @@ describe('with client certificates', () => {
 describe('probes', () => {
   it('say starting until every input was read, and ready although an input is broken', async () => {
     const problem = { code: 'KV0201', severity: 'error', message: 'broken' } as const;
-    let ready = false;
-    await using wires = await serveAdmin(adminOf(world()), { readiness: () => ({ ready, problems: [problem] }) });
+    let status: Readiness['status'] = 'starting';
+    await using wires = await serveAdmin(adminOf(world()), { readiness: () => ({ status, problems: [problem] }) });
     expect(await ask(`${wires.url}/readyz`)).toEqual({
       status: 503,
       body: { status: 'starting', problems: [problem] },
     });
-    ready = true;
+    status = 'ready';
     expect(await ask(`${wires.url}/readyz`)).toEqual({ status: 200, body: { status: 'ready', problems: [problem] } });
   });
 });

@@ -48,13 +48,12 @@ export async function startHttpAdmin(options: HttpAdminOptions): Promise<Running
 function addProbes(server: FastifyInstance, gate: Gate, { readiness, metrics }: HttpAdminOptions): void {
   server.get('/healthz', (_, reply) => reply.type('text/plain').send('ok\n'));
   server.get('/readyz', async (request, reply) => {
-    const { ready, problems } = readiness();
-    const status = ready ? 'ready' : 'starting';
+    const { status, problems } = readiness();
     const isLetIn = await admit(gate, request).then(
       () => true,
       () => false,
     );
-    return reply.code(ready ? 200 : 503).send(isLetIn ? { status, problems } : { status });
+    return reply.code(status === 'ready' ? 200 : 503).send(isLetIn ? { status, problems } : { status });
   });
   server.get('/metrics', async (request, reply) => {
     await admit(gate, request);

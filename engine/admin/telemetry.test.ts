@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../config.ts';
-import { startTelemetry } from './telemetry.ts';
+import { type Readiness, startTelemetry } from './telemetry.ts';
 
 const problem = { code: 'KV0801', severity: 'error', message: 'no connection to https://10.0.0.1' } as const;
 
-async function serving(ready: boolean, run: (url: string) => Promise<void>): Promise<void> {
-  const about = { readiness: () => ({ ready, problems: [problem] }), metrics: async () => 'kubervisor_up 1\n' };
+async function serving(status: Readiness['status'], run: (url: string) => Promise<void>): Promise<void> {
+  const about = { readiness: () => ({ status, problems: [problem] }), metrics: async () => 'kubervisor_up 1\n' };
   const server = await startTelemetry({ host: '127.0.0.1', port: 0 }, about);
   await run(`http://127.0.0.1:${server.port}`);
   await server.close();
@@ -13,19 +13,21 @@ async function serving(ready: boolean, run: (url: string) => Promise<void>): Pro
 
 describe('the listener for probes and metrics', () => {
   it('answers a kubelet, which calls the pod by its address, with yes or no and no details', async () => {
-    await serving(true, async (url) => {
+    await serving('ready', async (url) => {
       expect(await (await fetch(`${url}/healthz`)).text()).toBe('ok\n');
       const readiness = await fetch(`${url}/readyz`, { headers: { host: '10.1.2.3:18082' } });
       expect([readiness.status, await readiness.json()]).toEqual([200, { status: 'ready' }]);
     });
-    await serving(false, async (url) => {
-      const readiness = await fetch(`${url}/readyz`);
-      expect([readiness.status, await readiness.json()]).toEqual([503, { status: 'starting' }]);
-    });
+    for (const status of ['starting', 'stopping'] as const) {
+      await serving(status, async (url) => {
+        const readiness = await fetch(`${url}/readyz`);
+        expect([readiness.status, await readiness.json()]).toEqual([503, { status }]);
+      });
+    }
   });
 
   it('has the metrics, and nothing that shows or changes what is decided', async () => {
-    await serving(true, async (url) => {
+    await serving('ready', async (url) => {
       const metrics = await fetch(`${url}/metrics`);
       expect([metrics.headers.get('content-type'), await metrics.text()]).toEqual([
         'text/plain; version=0.0.4; charset=utf-8',
@@ -39,10 +41,10 @@ describe('the listener for probes and metrics', () => {
   });
 
   it('says which key to change where its port is taken', async () => {
-    await serving(true, async (url) => {
+    await serving('ready', async (url) => {
       const again = startTelemetry(
         { host: '127.0.0.1', port: Number(new URL(url).port) },
-        { readiness: () => ({ ready: true, problems: [] }), metrics: async () => '' },
+        { readiness: () => ({ status: 'ready', problems: [] }), metrics: async () => '' },
       );
       await expect(again).rejects.toMatchObject({ problem: { code: 'KV0510', field: 'telemetry.listen' } });
     });

@@ -15,8 +15,11 @@ export interface Telemetry {
 }
 
 export interface Readiness {
-  /** Every input was read once and assignments are served. An input that breaks later does not end it. */
-  readonly ready: boolean;
+  /**
+   * `ready` when every input was read once and assignments are served. An input that breaks later does not end it.
+   * `stopping` while clients are sent away: new ones should go elsewhere.
+   */
+  readonly status: 'starting' | 'ready' | 'stopping';
   /** What is wrong now with inputs, store and metric sources. */
   readonly problems: readonly Problem[];
 }
@@ -29,9 +32,9 @@ export async function startTelemetry(
   const server = await createHttpServer({ address }, 'telemetry');
   server.get('/healthz', (_, reply) => reply.type('text/plain').send('ok\n'));
   server.get('/readyz', (_, reply) => {
-    const { ready } = readiness();
+    const { status } = readiness();
     // Why not is for those whom the admin API lets in: it names objects and addresses.
-    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'starting' });
+    return reply.code(status === 'ready' ? 200 : 503).send({ status });
   });
   server.get('/metrics', async (_, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),

@@ -63,6 +63,8 @@ export interface XdsListener {
   /** What clients may ask for, by their certificates; without it everybody may ask for everything. */
   readonly identity?: readonly IdentityRule[];
   readonly limits: XdsLimits;
+  /** How long clients are sent to other replicas, one after the other, before we end. */
+  readonly drainMs: number;
 }
 
 export interface XdsTls {

@@ -3,6 +3,8 @@ export const configDefaults = {
   xds: {
     listen: '127.0.0.1:18000',
     insecure: false,
+    /** Of one process alone, whose clients have nowhere else to go, and of a replica. */
+    drain: { files: '0s', kubernetes: '20s' },
     limits: {
       streamsPerSecond: 2000,
       maxRequestBytes: 4 * 1024 * 1024,

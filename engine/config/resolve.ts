@@ -28,12 +28,12 @@ export function resolveConfig(given: ConfigFile, file: string): Resolved {
   const listeners = createListeners(flaws, absolute);
   const http = listeners.admin('http', given.http, undefined);
   const grpcAdmin = listeners.admin('grpcAdmin', given.grpcAdmin, http.auth);
-  const xds = listeners.xds(given.xds);
+  const source = sourceOf(given.source, flaws, absolute);
+  const xds = listeners.xds(given.xds, source.kind);
   const telemetry = given.telemetry && listeners.telemetry(given.telemetry);
   const { settings, problems } = metricSources(given.metricSources ?? defaults.metricSources, absolute);
   const log = { ...defaults.log, ...given.log };
   const timing = { ...defaults.timing, ...given.timing };
-  const source = sourceOf(given.source, flaws, absolute);
   flaws.push(...replicaFlaws(given, timing));
   const config: Config = {
     file,
@@ -162,7 +162,7 @@ function createListeners(flaws: Flaw[], absolute: (path: string) => string) {
 
     telemetry: ({ listen }: NonNullable<ConfigFile['telemetry']>): ListenAddress => addressOf('telemetry', listen),
 
-    xds(given: ConfigFile['xds']): XdsListener {
+    xds(given: ConfigFile['xds'], kind: SourceConfig['kind']): XdsListener {
       const address = addressOf('xds', given?.listen ?? defaults.xds.listen);
       const tls = given?.tls && xdsTls(given.tls, absolute);
       const identity = given?.identity && identityRules(given.identity.allow, flaws);
@@ -173,6 +173,7 @@ function createListeners(flaws: Flaw[], absolute: (path: string) => string) {
         address,
         ...(tls === undefined ? {} : { tls }),
         ...(identity === undefined ? {} : { identity }),
+        drainMs: durationMs(given?.drain ?? defaults.xds.drain[kind]),
         limits: {
           ...limits,
           maxConnectionAgeMs: durationMs(maxConnectionAge),

@@ -68,6 +68,7 @@ export const configSchema = object({
     object({
       listen,
       insecure: flag(),
+      drain: duration(0, 600_000, 'from 0s (at once) to 10m'),
       limits: optional(
         object({
           streamsPerSecond: integer(1, 1_000_000),

@@ -135,7 +135,7 @@ export async function serveAdmin({ handlers }: AdminWorld, options: Partial<Http
     handlers,
     listener,
     clock,
-    readiness: () => ({ ready: true, problems: [] }),
+    readiness: () => ({ status: 'ready', problems: [] }),
     metrics: async () => 'kubervisor_up 1\n',
     ...options,
   });

@@ -28,27 +28,27 @@ const two = endpointOf('10.0.0.2');
 const timeoutMs = 10_000;
 const askForA = grpcMessage(eds.StreamEndpoints.requestSerialize({ resource_names: ['shop/a'] }));
 
+/** An HTTP/2 client with one stream that asks for shop/a. */
+async function oneStream(server: TestServer) {
+  const session = connectHttp2(`http://127.0.0.1:${server.port}`);
+  onTestFinished(() => session.destroy());
+  const told: string[] = [];
+  session.on('goaway', (_, lastStream, data) => {
+    if (data !== undefined) told.push(`goaway ${lastStream} ${data.toString()}`);
+  });
+  session.on('close', () => told.push('closed'));
+  const stream = session.request(edsHeaders);
+  stream.write(askForA);
+  const messages: SotwResponseMessage[] = [];
+  stream.on('data', (bytes: Buffer) => messages.push(eds.StreamEndpoints.responseDeserialize(bytes.subarray(5))));
+  stream.on('trailers', (trailers) => told.push(`status ${trailers['grpc-status']}`));
+  stream.on('error', () => told.push('reset'));
+  await eventually(() => messages.length === 1, { timeoutMs });
+  return { stream, told, messages };
+}
+
 describe('a connection that has grown old', () => {
   const limits = { maxConnectionAgeMs: 1000, maxConnectionAgeGraceMs: 200, streamStallMs: 5000 };
-
-  /** An HTTP/2 client with one stream that asks for shop/a. */
-  async function oneStream(server: TestServer) {
-    const session = connectHttp2(`http://127.0.0.1:${server.port}`);
-    onTestFinished(() => session.destroy());
-    const told: string[] = [];
-    session.on('goaway', (_, lastStream, data) => {
-      if (data !== undefined) told.push(`goaway ${lastStream} ${data.toString()}`);
-    });
-    session.on('close', () => told.push('closed'));
-    const stream = session.request(edsHeaders);
-    stream.write(askForA);
-    const messages: SotwResponseMessage[] = [];
-    stream.on('data', (bytes: Buffer) => messages.push(eds.StreamEndpoints.responseDeserialize(bytes.subarray(5))));
-    stream.on('trailers', (trailers) => told.push(`status ${trailers['grpc-status']}`));
-    stream.on('error', () => told.push('reset'));
-    await eventually(() => messages.length === 1, { timeoutMs });
-    return { stream, told, messages };
-  }
 
   const goaway = `goaway ${0x7fff_ffff} max_age`;
 
@@ -121,6 +121,74 @@ describe('a connection that has grown old', () => {
     server.cache.publish([assignmentOf('b', one)]);
     expect(await server.connect().health()).toBe('SERVING');
     expect([told, messages.length]).toEqual([[], 1]);
+  });
+});
+
+describe('a drain', () => {
+  const limits = { stopGraceMs: 100 };
+  const goaway = `goaway ${0x7fff_ffff} shutdown`;
+
+  /** One that leaves when its stream is ended, as gRPC clients do. */
+  async function oneClient(server: TestServer): Promise<readonly string[]> {
+    const { told, stream } = await oneStream(server);
+    stream.on('trailers', () => stream.end());
+    return told;
+  }
+
+  test('sends clients away one after the other, in good order, and is over with the last', async () => {
+    const clock = createManualClock();
+    const server = await xdsServer([assignmentOf('a', one)], { clock, limits });
+    const clients = [await oneClient(server), await oneClient(server), await oneClient(server)];
+    let isOver = false;
+    const over = server.drain(30).then(() => {
+      isOver = true;
+    });
+    for (const [index, told] of clients.entries()) {
+      expect(isOver).toBe(false);
+      expect(clients.slice(index)).toEqual(clients.slice(index).map(() => []));
+      await clock.advance(index === 0 ? 0 : 10);
+      await eventually(() => told.includes('closed'), { timeoutMs });
+      expect(told).toEqual([goaway, `status ${status.OK}`, 'closed']);
+    }
+    await over;
+  });
+
+  test('of a few does not take the time that there is for many', async () => {
+    const clock = createManualClock();
+    const server = await xdsServer([assignmentOf('a', one)], { clock, limits });
+    const clients = [await oneClient(server), await oneClient(server)];
+    const over = server.drain(60_000);
+    await clock.advance(20);
+    await eventually(() => clients.every((told) => told.includes('closed')), { timeoutMs });
+    await over;
+  });
+
+  test('serves who comes meanwhile, for half the time that is left, and ends on time whoever is there', async () => {
+    const clock = createManualClock();
+    const server = await xdsServer([assignmentOf('a', one)], { clock, limits });
+    const { told: stubborn } = await oneStream(server);
+    let isOver = false;
+    const over = server.drain(800).then(() => {
+      isOver = true;
+    });
+    await clock.advance(0);
+    await eventually(() => stubborn.length === 2, { timeoutMs });
+    const late = await oneClient(server);
+    expect(await server.connect().health()).toBe('NOT_SERVING');
+    await clock.advance(399);
+    expect(late).toEqual([]);
+    await clock.advance(1);
+    await eventually(() => late.includes('closed'), { timeoutMs });
+    await clock.advance(399);
+    expect(isOver).toBe(false);
+    await clock.advance(1);
+    await over;
+    expect(stubborn).toEqual([goaway, `status ${status.OK}`]);
+  });
+
+  test('with nobody there is over at once', async () => {
+    const server = await xdsServer([], { clock: createManualClock(), limits });
+    await server.drain(10_000);
   });
 });
 
