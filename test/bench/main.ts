@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [start] [latency] [demo] [engine] [judging] [away] [silent] [--runs N] [-o json]
+ * npm run bench -- [start] [latency] [demo] [engine] [judging] [away] [silent] [cluster] [--runs N] [-o json]
  * npm run bench -- xds [--quick] [--only PREFIX]... [--fresh] [-o json]
  * npm run bench -- soak [--runs UPDATES] [-o json]
  * npm run bench -- false-alarms [--runs WINDOWS] [-o json]
@@ -10,6 +10,7 @@
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchAway } from './away.ts';
+import { benchCluster } from './cluster.ts';
 import { benchDemo } from './demo.ts';
 import { benchEngine } from './engine.ts';
 import { benchFalseAlarms, falseAlarmsReport, writeFalseAlarms } from './false-alarms-page.ts';
@@ -36,6 +37,7 @@ const benches: ReadonlyMap<string, Bench> = new Map([
   // Twelve minutes.
   ['away', { defaultRuns: 1, run: benchAway }],
   ['silent', { defaultRuns: 1, run: benchSilent }],
+  ['cluster', { defaultRuns: 3, run: benchCluster }],
 ]);
 
 const { values, positionals } = parseArgs({

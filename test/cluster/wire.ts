@@ -15,6 +15,8 @@ export interface Wire {
   slow(byMs: number): void;
   /** New connections work again. Those that were silenced stay so. */
   mend(): void;
+  /** What the server behind it has said so far. */
+  receivedBytes(): number;
   close(): Promise<void>;
 }
 
@@ -25,6 +27,7 @@ export async function startWire(targetUrl: string): Promise<Wire> {
   let isSilent = false;
   let isDeaf = false;
   let delayMs = 0;
+  let received = 0;
 
   const server = createServer((client) => {
     if (isCut) {
@@ -36,6 +39,7 @@ export async function startWire(targetUrl: string): Promise<Wire> {
     pairs.add(pair);
     for (const [from, to] of [pair, [upstream, client] as const]) {
       from.on('data', (chunk) => {
+        if (from === upstream) received += chunk.length;
         if (isSilent || (isDeaf && from === upstream)) return;
         if (delayMs === 0) to.write(chunk);
         else setTimeout(() => to.writable && to.write(chunk), delayMs);
@@ -79,6 +83,7 @@ export async function startWire(targetUrl: string): Promise<Wire> {
       isSilent = false;
       isDeaf = false;
     },
+    receivedBytes: () => received,
     async close() {
       endAll();
       server.close();

@@ -27,7 +27,7 @@ export async function freePorts(): Promise<ServingPorts> {
   return { xds, http, grpcAdmin, prometheus };
 }
 
-export async function startServing(folder: string, ports: ServingPorts): Promise<Serving> {
+export async function startServing(folder: string, ports: ServingPorts, timeoutMs = 20_000): Promise<Serving> {
   const url = `http://127.0.0.1:${ports.http}`;
   const startedMs = performance.now();
   const main = join(import.meta.dirname, '../../cli/main.ts');
@@ -36,7 +36,7 @@ export async function startServing(folder: string, ports: ServingPorts): Promise
     command: process.execPath,
     args: [main, 'serve', '--config', join(folder, 'kubervisor.yaml')],
   });
-  await untilReady(running, async () => (await fetch(`${url}/readyz`)).ok, { timeoutMs: 20_000 });
+  await untilReady(running, async () => (await fetch(`${url}/readyz`)).ok, { timeoutMs });
   return { process: running, ports, url, readyAfterMs: performance.now() - startedMs };
 }
 
