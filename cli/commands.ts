@@ -105,6 +105,11 @@ export const commands: readonly Entry[] = [
     load: async () => (await import('./render.ts')).renderCommand,
   },
   {
+    name: 'cleanup',
+    summary: 'take out of a cluster what Kubervisor wrote to objects of others',
+    load: async () => (await import('./cleanup.ts')).cleanupCommand,
+  },
+  {
     name: 'version',
     summary: 'print the version',
     load: async () => (await import('./version.ts')).versionCommand,

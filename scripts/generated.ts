@@ -5,6 +5,7 @@ import { renderCustomAnswerSchema } from '../engine/metrics/custom-answer-schema
 import { renderOverrideCrd } from '../engine/overrides/schema.ts';
 import { renderCrd } from '../engine/policy/crd.ts';
 import { renderReference } from '../engine/policy/reference.ts';
+import { renderValuesSchema } from './chart/values-schema.ts';
 import { root } from './tool.ts';
 
 interface Generated {
@@ -15,11 +16,17 @@ interface Generated {
 }
 
 const generated: readonly Generated[] = [
-  { path: 'manifests/crds/kubervisorservices.yaml', render: renderCrd },
-  { path: 'manifests/crds/endpointoverrides.yaml', render: renderOverrideCrd },
+  ...inChartToo('kubervisorservices.yaml', renderCrd),
+  ...inChartToo('endpointoverrides.yaml', renderOverrideCrd),
+  { path: 'manifests/chart/values.schema.json', render: renderValuesSchema },
   { path: 'docs/policy.md', render: renderReference },
   { path: 'docs/custom-service.schema.json', render: renderCustomAnswerSchema },
 ];
+
+/** A CRD for kubectl, and the same for helm, which reads nothing outside of its chart. */
+function inChartToo(file: string, render: () => string): readonly Generated[] {
+  return ['manifests/crds', 'manifests/chart/files/crds'].map((folder) => ({ path: `${folder}/${file}`, render }));
+}
 
 export function staleFiles(): string[] {
   return generated.filter(({ path, render }) => read(path) !== render()).map(({ path }) => path);

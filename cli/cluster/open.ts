@@ -31,7 +31,10 @@ export function isOfCluster({ context, kubeconfig, server }: ClusterOptions): bo
 }
 
 /** @throws ProblemError when the kubeconfig cannot be used. */
-export async function openCluster({ context: name, kubeconfig }: ClusterOptions, context: Context): Promise<Cluster> {
+export async function openCluster(
+  { context: name, kubeconfig }: Pick<ClusterOptions, 'context' | 'kubeconfig'>,
+  context: Context,
+): Promise<Cluster> {
   const connection = {
     ...(name === undefined ? {} : { context: name }),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),

@@ -63,32 +63,46 @@ export async function resumeInCluster(
   await change(cluster, policy, gone, before === '' ? null : before, 'resumed', options, context);
 }
 
+/** By whom everything is suspended, and why. */
+export interface GlobalAct extends ReplicasOptions {
+  readonly reason: string;
+  readonly dryRun?: true;
+}
+
 /** As replicas write it: one key of the ConfigMap, of which another holds what the leader needs. */
+export async function writeGlobal(
+  cluster: Cluster,
+  verb: 'suspend' | 'resume',
+  { controllerNamespace, lease, reason, dryRun }: GlobalAct,
+  now: number,
+): Promise<unknown> {
+  const suspension = { actor: await cluster.user(), reason, sinceMs: now };
+  const data = { global: JSON.stringify(verb === 'suspend' ? { suspension } : {}) };
+  const maps = `/api/v1/namespaces/${controllerNamespace}/configmaps`;
+  const name = `${lease}-state`;
+  const query = dryRun === undefined ? '' : '?dryRun=All';
+  const send = (how: 'patch' | 'post', path: string, metadata: object): Promise<unknown> =>
+    cluster.client.send(how, `${path}${query}`, { metadata: { ...metadata }, data }, cluster.signal);
+  try {
+    return await send('patch', `${maps}/${name}`, {}).catch((error: unknown) => {
+      if (error instanceof KubeError && error.status === 404) return send('post', maps, { name });
+      throw error;
+    });
+  } catch (error) {
+    throw clusterFailure(error, `write the ConfigMap ${name} in ${controllerNamespace}`);
+  }
+}
+
 export async function everythingInCluster(
   cluster: Cluster,
   verb: 'suspend' | 'resume',
   options: SuspensionOptions,
   context: Context,
 ): Promise<void> {
-  const { controllerNamespace, lease, reason } = options;
-  const suspension = { actor: await cluster.user(), reason, sinceMs: context.now() };
-  const data = { global: JSON.stringify(verb === 'suspend' ? { suspension } : {}) };
-  const maps = `/api/v1/namespaces/${controllerNamespace}/configmaps`;
-  const name = `${lease}-state`;
-  const query = options.dryRun === undefined ? '' : '?dryRun=All';
-  const send = (how: 'patch' | 'post', path: string, metadata: object): Promise<unknown> =>
-    cluster.client.send(how, `${path}${query}`, { metadata: { ...metadata }, data }, cluster.signal);
-  try {
-    const written = await send('patch', `${maps}/${name}`, {}).catch((error: unknown) => {
-      if (error instanceof KubeError && error.status === 404) return send('post', maps, { name });
-      throw error;
-    });
-    if (options.output === 'json') return printJson(context, written);
-    const done = verb === 'suspend' ? 'suspended' : 'resumed';
-    context.stdout.write(`everything ${done}${options.dryRun === undefined ? '' : ' (server dry run)'}\n`);
-  } catch (error) {
-    throw clusterFailure(error, `write the ConfigMap ${name} in ${controllerNamespace}`);
-  }
+  const written = await writeGlobal(cluster, verb, options, context.now());
+  if (options.output === 'json') return printJson(context, written);
+  const done = verb === 'suspend' ? 'suspended' : 'resumed';
+  context.stdout.write(`everything ${done}${options.dryRun === undefined ? '' : ' (server dry run)'}\n`);
 }
 
 async function change(

@@ -1,0 +1,78 @@
+/** `kubervisor cleanup`: what was ever written to objects of others goes, and what the replicas shared. Needs no controller. */
+import { Command } from 'commander';
+import { removeEverything, type Removed } from './cleanup/remove.ts';
+import { bringBackAndStop } from './cleanup/stop.ts';
+import type { ReplicasOptions } from './cluster/leader.ts';
+import { leadershipOf } from './cluster/leader.ts';
+import { type ClusterOptions, openCluster } from './cluster/open.ts';
+import type { Context } from './context.ts';
+import { failure } from './exit.ts';
+import { example, type Format, outputOption, printJson, usage, withReplicas } from './options.ts';
+import { printable } from './printable.ts';
+
+interface Options extends Omit<ClusterOptions, 'namespace'>, ReplicasOptions {
+  readonly namespace?: readonly string[];
+  readonly allNamespaces?: true;
+  readonly stop?: string;
+  readonly force?: true;
+  readonly dryRun?: true;
+  readonly output: Format;
+}
+
+export function cleanupCommand(context: Context): Command {
+  const command = new Command('kubervisor cleanup')
+    .description(
+      'Take out of a cluster what Kubervisor wrote to objects of others: the status of policies, labels and deletion costs of ' +
+        'pods; then its Lease and its ConfigMap. Policies and overrides stay. First point plain Envoys elsewhere: kubervisor ' +
+        'proxies must be empty on every replica, because without us they keep the last endpoints they got.',
+    )
+    .option('--context <name>', 'context of the kubeconfig; default: the current one')
+    .option('--kubeconfig <file>', 'default: as kubectl finds it')
+    .option('-n, --namespace <namespace...>', 'in these namespaces')
+    .option('-A, --all-namespaces', 'in all')
+    .option('--stop <deployment>', 'bring everyone back and end these replicas first')
+    .option('--force', 'although a replica may be alive, and would write it again')
+    .option('--dry-run', 'only say what would be removed');
+  return withReplicas(command)
+    .addOption(outputOption())
+    .addHelpText('after', example('kubervisor cleanup -A --dry-run', 'kubervisor cleanup -A --stop kubervisor'))
+    .action((options: Options) => run(options, context));
+}
+
+async function run(options: Options, context: Context): Promise<void> {
+  const { namespace = [], allNamespaces, stop, force, dryRun, output } = options;
+  if ((namespace.length === 0) === (allNamespaces === undefined)) {
+    throw usage('cleanup takes namespaces or all of them', 'write either -n NAMESPACE or -A');
+  }
+  const say = (text: string): void => context.stderr.write(`${printable(text)}\n`);
+  const cluster = await openCluster(options, context);
+  const namespaces = allNamespaces === true ? [undefined] : namespace;
+  if (stop !== undefined && dryRun === undefined) {
+    await bringBackAndStop(cluster, { ...options, deployment: stop, namespaces }, () => context.now(), say);
+  } else if (force === undefined && dryRun === undefined) {
+    const leadership = await leadershipOf(cluster, options, context.now());
+    if (leadership.kind !== 'nobody')
+      throw stillThere(leadership.kind === 'leads' ? leadership.holder : leadership.why, options);
+  }
+  const removed: Removed[] = [];
+  await removeEverything(cluster, { ...options, namespaces }, (each) => {
+    removed.push(each);
+    if (output !== 'json') context.stdout.write(`${printable(lineOf(each, dryRun))}\n`);
+  });
+  if (output === 'json') printJson(context, { dryRun: dryRun === true, removed });
+  else if (removed.length === 0) context.stdout.write('nothing of Kubervisor is left\n');
+}
+
+function stillThere(who: string, { controllerNamespace }: Options): Error {
+  return failure({
+    code: 'KV0825',
+    message: `a controller is alive, or may be, and would write again what is removed: ${who}`,
+    remedy:
+      `point Envoys elsewhere until kubervisor proxies is empty, then add --stop DEPLOYMENT, or kubectl -n ${controllerNamespace} ` +
+      'scale deployment/NAME --replicas=0; --force goes on regardless',
+  });
+}
+
+function lineOf({ kind, namespace, name, what }: Removed, dryRun: true | undefined): string {
+  return `${kind}/${namespace}/${name} ${what} removed${dryRun === undefined ? '' : ' (dry run)'}`;
+}

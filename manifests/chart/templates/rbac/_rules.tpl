@@ -1,0 +1,97 @@
+{{/* What a replica may do where Services are. Every line is a request that it makes. */}}
+{{- define "kubervisor.rules" -}}
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+- apiGroups: [breaker.kubervisor.io]
+  resources: [kubervisorservices]
+  verbs: [get, list, watch]
+- apiGroups: [breaker.kubervisor.io]
+  resources: [kubervisorservices/status]
+  verbs: [patch]
+# Overrides that are over are deleted.
+- apiGroups: [breaker.kubervisor.io]
+  resources: [endpointoverrides]
+  verbs: [get, list, watch, delete]
+- apiGroups: [breaker.kubervisor.io]
+  resources: [endpointoverrides/status]
+  verbs: [patch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- if .Values.workloads }}
+- apiGroups: [apps]
+  resources: [deployments, statefulsets]
+  verbs: [list, watch]
+{{- end }}
+{{- with .Values.pods }}
+{{- if or .evict .label .deletionCost }}
+# A pod is read once more before anything is done to it.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get{{ if or .label .deletionCost }}, patch{{ end }}]
+{{- end }}
+{{- if .evict }}
+- apiGroups: [""]
+  resources: [pods/eviction]
+  verbs: [create]
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What `kubervisor cleanup` needs where Services are. */}}
+{{- define "kubervisor.cleanupRules" -}}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, patch]
+- apiGroups: [breaker.kubervisor.io]
+  resources: [kubervisorservices]
+  verbs: [list]
+- apiGroups: [breaker.kubervisor.io]
+  resources: [kubervisorservices/status]
+  verbs: [patch]
+{{- end -}}
+
+{{/* The rules of one account where Services are: in all namespaces, or in each that is named.
+     root, name (of role and binding), account, rules, annotations (optional) */}}
+{{- define "kubervisor.grant" -}}
+{{- $it := . -}}
+{{- $cluster := empty .root.Values.namespaces -}}
+{{- range $namespace := ternary (list "") .root.Values.namespaces $cluster }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ ternary "ClusterRole" "Role" $cluster }}
+metadata:
+  name: {{ $it.name }}
+  {{- if not $cluster }}
+  namespace: {{ $namespace }}
+  {{- end }}
+  labels: {{- include "kubervisor.labels" $it.root | nindent 4 }}
+  {{- with $it.annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+rules:
+  {{- $it.rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ ternary "ClusterRoleBinding" "RoleBinding" $cluster }}
+metadata:
+  name: {{ $it.name }}
+  {{- if not $cluster }}
+  namespace: {{ $namespace }}
+  {{- end }}
+  labels: {{- include "kubervisor.labels" $it.root | nindent 4 }}
+  {{- with $it.annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: {{ ternary "ClusterRole" "Role" $cluster }}, name: {{ $it.name }}}
+subjects:
+  - {kind: ServiceAccount, name: {{ $it.account }}, namespace: {{ $it.root.Release.Namespace }}}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,165 @@
+/** `kubervisor cleanup` against a real API server: afterwards the objects of others are as they were before us. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
+import { eventually } from '../../demo/world/wait.ts';
+import { runCli } from '../support/cli.ts';
+import { describeWith } from '../support/parts.ts';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { installCrd } from './crd.ts';
+import { createShop, done, type Shop } from './shop.ts';
+
+const leases = '/apis/coordination.k8s.io/v1/namespaces/kubervisor/leases';
+const maps = '/api/v1/namespaces/kubervisor/configmaps';
+const deployments = '/apis/apps/v1/namespaces/kubervisor/deployments';
+const policies = '/apis/breaker.kubervisor.io/v1/namespaces/shop/kubervisorservices';
+const pods = '/api/v1/namespaces/shop/pods';
+const spec = {
+  service: 'pricer',
+  breakers: [{ name: 'errors', threshold: { query: 'rate(errors[1m])', operator: '>', value: 5 } }],
+};
+
+describeWith(['kube-apiserver', 'etcd'], 'kubervisor cleanup', (executables) => {
+  let plane: ControlPlane;
+  let shop: Shop;
+  let folder = '';
+
+  beforeAll(async () => {
+    plane = await startControlPlane({ executables });
+    folder = await inTemporaryFolder('cleanup', async (path) => path);
+    await writeFile(join(folder, 'kube.yaml'), plane.kubeconfig('administrator'));
+    await installCrd(plane.api);
+    await done(plane.api.post('/api/v1/namespaces', { metadata: { name: 'kubervisor' } }));
+    shop = await createShop(plane.api, 'shop');
+    await shop.service('pricer');
+    for (const n of [1, 2, 3, 4]) await shop.pod('pricer', { name: `p${n}`, ip: `10.1.0.${n}` });
+    // What others have said: neither is ours.
+    await patch(`${pods}/p3`, { annotations: { 'controller.kubernetes.io/pod-deletion-cost': '7' } });
+    await patch(`${pods}/p4`, { labels: { 'kubervisor.io/rotation': 'clockwise' } });
+    await done(shop.policy('pricer', spec));
+    await done(shop.policy('idle', { ...spec, service: 'other' }));
+  }, 120_000);
+
+  afterAll(async () => {
+    await plane?.stop();
+    await removeFolder(folder);
+  });
+
+  const patch = (path: string, metadata: object) =>
+    done(plane.api.apply(path, { apiVersion: 'v1', kind: 'Pod', metadata }));
+  const run = (...args: readonly string[]) => runCli(['cleanup', '--kubeconfig', join(folder, 'kube.yaml'), ...args]);
+
+  /** All that people and controllers see of the objects of others. */
+  async function world(): Promise<unknown> {
+    const lists = await Promise.all(
+      [policies, pods, '/api/v1/namespaces/shop/services'].map((path) => plane.api.get(path)),
+    );
+    return lists.map(({ body }) => {
+      const { items } = body as { items: readonly { metadata: object }[] };
+      return items.map(({ metadata, ...rest }) => ({
+        ...rest,
+        metadata: { ...metadata, resourceVersion: undefined, managedFields: undefined },
+      }));
+    });
+  }
+
+  /** As replicas leave it, with everything on. */
+  async function live(holderIdentity: string): Promise<void> {
+    const policy = (await done(plane.api.get(`${policies}/pricer`))).body as object;
+    const status = {
+      record: '{"formatVersion":1}',
+      serving: '2/4',
+      ejectedEndpoints: [{ name: 'p1', state: 'Ejected' }],
+      conditions: [
+        { type: 'Ready', status: 'True', reason: 'Running', message: '', lastTransitionTime: '2026-01-02T03:04:05Z' },
+      ],
+    };
+    await done(plane.api.put(`${policies}/pricer/status`, { ...policy, status }));
+    const cost = { 'controller.kubernetes.io/pod-deletion-cost': '-1000', 'kubervisor.io/deletion-cost': '-1000' };
+    await patch(`${pods}/p1`, { labels: { 'kubervisor.io/rotation': 'ejected' }, annotations: cost });
+    await patch(`${pods}/p2`, { labels: { 'kubervisor.io/rotation': 'ramping' } });
+    await done(plane.api.post(maps, { metadata: { name: 'kubervisor-state' }, data: { epoch: '3' } }));
+    const renewTime = new Date().toISOString().replace('Z', '000Z');
+    const lease = { holderIdentity, renewTime, leaseDurationSeconds: 15, leaseTransitions: 2 };
+    await done(plane.api.post(leases, { metadata: { name: 'kubervisor' }, spec: lease }));
+  }
+
+  it('nothing of ours is left, what others said stays, and the second time there is nothing to do', async () => {
+    const before = await world();
+    await live('');
+    const dry = await run('-A', '--dry-run');
+    expect([dry.code, dry.stdout.split('\n').every((line) => line === '' || line.endsWith('(dry run)'))]).toEqual([
+      0,
+      true,
+    ]);
+    expect(await world()).not.toEqual(before);
+
+    const { code, stdout, stderr } = await run('-A');
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout.trim().split('\n').toSorted()).toEqual([
+      'configmap/kubervisor/kubervisor-state object removed',
+      'kubervisorservice/shop/pricer status removed',
+      'lease/kubervisor/kubervisor object removed',
+      'pod/shop/p1 marks removed',
+      'pod/shop/p2 marks removed',
+    ]);
+    expect(await world()).toEqual(before);
+    for (const path of [`${leases}/kubervisor`, `${maps}/kubervisor-state`]) {
+      expect((await plane.api.get(path)).status).toBe(404);
+    }
+
+    const again = await run('-n', 'shop', 'kubervisor', '-o', 'json');
+    expect([again.code, JSON.parse(again.stdout)]).toEqual([0, { dryRun: false, removed: [] }]);
+    expect((await run('-A')).stdout).toBe('nothing of Kubervisor is left\n');
+  });
+
+  it('with --stop everyone is brought back and the replicas end, before anything is removed', async () => {
+    const before = await world();
+    await live('replica-1_abc');
+    const labels = { app: 'kubervisor' };
+    const template = { metadata: { labels }, spec: { containers: [{ name: 'kubervisor', image: 'none' }] } };
+    await done(
+      plane.api.post(deployments, {
+        metadata: { name: 'kubervisor' },
+        spec: { replicas: 2, selector: { matchLabels: labels }, template },
+      }),
+    );
+    const refused = await run('-A');
+    expect([refused.code, refused.stdout]).toEqual([1, '']);
+    expect(refused.stderr).toMatch(/^error KV0825 .*replica-1_abc.*kubervisor proxies is empty.*--stop/);
+
+    const running = run('-A', '--stop', 'kubervisor');
+    const suspended = async (): Promise<boolean> => {
+      const { body } = await plane.api.get(`${maps}/kubervisor-state`);
+      return (body as { data?: Record<string, string> }).data?.['global']?.includes('"suspension"') === true;
+    };
+    await eventually(suspended, { timeoutMs: 20_000 });
+    const scale = async (): Promise<unknown> =>
+      ((await plane.api.get(`${deployments}/kubervisor`)).body as { spec: { replicas: number } }).spec.replicas;
+    // Somebody is out still: whoever ended now would leave Envoys with that.
+    expect(await scale()).toBe(2);
+    const policy = (await done(plane.api.get(`${policies}/pricer`))).body as { status: object };
+    await done(
+      plane.api.put(`${policies}/pricer/status`, { ...policy, status: { ...policy.status, ejectedEndpoints: [] } }),
+    );
+    await eventually(async () => (await scale()) === 0, { timeoutMs: 20_000 });
+    // As a replica does that ends.
+    const lease = (await done(plane.api.get(`${leases}/kubervisor`))).body as { spec: object };
+    await done(plane.api.put(`${leases}/kubervisor`, { ...lease, spec: { ...lease.spec, holderIdentity: '' } }));
+    const { code, stderr } = await running;
+    expect([code, stderr]).toEqual([
+      0,
+      'everything is suspended: waiting until everyone is back\nwaiting until no replica leads\n',
+    ]);
+    expect(await world()).toEqual(before);
+  }, 60_000);
+
+  it('says which right is missing, and which namespaces it wants to be told', async () => {
+    await writeFile(join(folder, 'nobody.yaml'), plane.kubeconfig('kubervisor'));
+    const denied = await runCli(['cleanup', '-A', '--force', '--kubeconfig', join(folder, 'nobody.yaml')]);
+    expect([denied.code, denied.stderr]).toEqual([1, expect.stringMatching(/^error KV0833 .*cannot list resource/)]);
+    expect((await run()).code).toBe(64);
+    expect((await run('-A', '-n', 'shop')).code).toBe(64);
+  });
+});
