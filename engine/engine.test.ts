@@ -113,4 +113,10 @@ describe('the loop', () => {
     expect(Object.values(statuses())).toEqual(Array(6).fill('HEALTHY'));
     await stop();
   });
+
+  it('leads where nobody shares its store, and under the epoch it was given', async () => {
+    const { engine, stop } = await engineWorld();
+    expect(engine.role()).toEqual({ kind: 'leading', epoch: 1 });
+    await stop();
+  });
 });

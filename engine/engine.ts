@@ -8,6 +8,7 @@ import type { EvictionAnswer } from './rotation/evictions.ts';
 import type { ServiceState, Suspension } from './rotation/state.ts';
 import { createRuntimes, noFleet, type Runtime } from './runtime.ts';
 import type { SourceChange } from './sources/source.ts';
+import type { Role } from './store/store.ts';
 
 export type CommandOutcome =
   | { readonly kind: 'done'; readonly state: ServiceState }
@@ -23,6 +24,8 @@ export interface Engine {
   start(signal: AbortSignal): Promise<void>;
   states(): readonly ServiceState[];
   suspension(): Suspension | undefined;
+  /** Whether this process decides, or follows the one that does. */
+  role(): Role;
   /** Of each Service what is decided, and of that what the store has: what is done about it outside has to be both. */
   onRecord(): readonly OnRecord[];
   /** What the cluster says to an eviction that is on record; `undefined`: nothing is in its way any more. */
@@ -126,6 +129,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
     states: () => runtimes.all().map(({ state }) => state),
     suspension: () => runtimes.suspension(),
+    role: () => runtimes.role(),
     onRecord: () => runtimes.all().map(({ state, persisted }) => ({ state, decisions: persisted })),
     answerEviction(service, backend, answer) {
       const runtime = runtimes.find(service);

@@ -28,6 +28,7 @@ import type { Problem } from './problem.ts';
 import { createOverrides, type Overrides } from './overrides/obey.ts';
 import { createFilesSource } from './sources/files/source.ts';
 import { connect } from './kubernetes/connect.ts';
+import type { ReflectorHealth } from './kubernetes/reflector.ts';
 import { createKubernetesSource } from './sources/kubernetes/source.ts';
 import type { Source } from './sources/source.ts';
 import { createFileStore } from './store/file.ts';
@@ -76,7 +77,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     const metrics = createMetricSources({ sources: config.metricSources, clock, random: Math.random });
     undo.add(() => metrics.close());
     const store = measureStore(createFileStore({ directory: config.stateDirectory }), telemetry.store, clock);
-    const { source, cluster: input } = await createSource(config, clock, log);
+    const { source, cluster: input, reflectors } = await createSource(config, clock, log);
     const cluster =
       input &&
       createClusterSide({
@@ -138,6 +139,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       sourceProblems: () => source.problems(),
       metricSources: () => metrics.health(),
       frozen: () => store.frozen(),
+      ...(reflectors === undefined ? {} : { reflectors }),
       xds: () => xdsServer.census(),
     });
     const handlers = createAdminHandlers({
@@ -200,6 +202,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
 interface Input {
   readonly source: Source;
   readonly cluster?: Pick<ClusterSideOptions, 'client' | 'objects' | 'pods'>;
+  readonly reflectors?: () => readonly ReflectorHealth[];
 }
 
 async function createSource({ source, ...config }: Config, clock: Clock, log: Log): Promise<Input> {
@@ -224,7 +227,7 @@ async function createSource({ source, ...config }: Config, clock: Clock, log: Lo
     confirmAfterMs,
     onProblem,
   });
-  return { source: watched, cluster: { client, objects: watched.objects, pods } };
+  return { source: watched, cluster: { client, objects: watched.objects, pods }, reflectors: watched.health };
 }
 
 /** In a cluster acts of people are objects. */

@@ -7,7 +7,7 @@ import type { Decision } from './rotation/decision.ts';
 import type { Effect } from './rotation/event.ts';
 import { fromRecord, recordVersion, type ServiceRecord } from './rotation/record.ts';
 import { initialState, type ServiceState, type Suspension } from './rotation/state.ts';
-import { type JsonValue, noRevision, type Store } from './store/store.ts';
+import { type JsonValue, noRevision, type Role, type Store } from './store/store.ts';
 import { createGlobalSuspension } from './suspension.ts';
 
 export interface Runtime {
@@ -48,6 +48,7 @@ export interface RuntimesOptions {
 export interface Runtimes {
   load(signal: AbortSignal): Promise<void>;
   epoch(): number;
+  role(): Role;
   of(service: ServiceKey): Runtime;
   find(service: ServiceKey): Runtime | undefined;
   all(): readonly Runtime[];
@@ -68,6 +69,8 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
   const recorder = createRecorder({ ...options, epoch: () => epoch, stopping: stopping.signal });
   const suspension = createGlobalSuspension({ clock, store, observer, stopping: stopping.signal });
   let epoch = 0;
+  /** Set where several share the store; who has it alone leads. */
+  const role: Role | undefined = store.watch === undefined ? undefined : { kind: 'following' };
 
   function of(service: ServiceKey): Runtime {
     const known = runtimes.get(service);
@@ -102,6 +105,7 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
       }
     },
     epoch: () => epoch,
+    role: () => role ?? { kind: 'leading', epoch },
     of,
     find: (service) => runtimes.get(service),
     all: () => [...runtimes.values()],

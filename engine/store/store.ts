@@ -50,12 +50,31 @@ export type SaveGlobalResult =
   | { readonly kind: 'saved' }
   | Exclude<SaveResult, { readonly kind: 'saved' | 'conflict' }>;
 
+/** What this process may do with a shared store: write decisions, or only follow those of who may. */
+export type Role =
+  | { readonly kind: 'leading'; readonly epoch: number }
+  /** `leader`: by what name it is known, if anybody leads. */
+  | { readonly kind: 'following'; readonly leader?: string };
+
+/** What a shared store tells the one that uses it. */
+export interface StoreWatcher {
+  /**
+   * Another process wrote the record, or (undefined) what held it is gone. In the order of the versions; never a write of
+   * our own that was answered.
+   */
+  record(service: ServiceKey, record: StoredRecord | undefined): void;
+  global(body: JsonValue | undefined): void;
+  /** Before `leading`, every record there is was read afresh and handed over. */
+  role(role: Role): void;
+}
+
 /** The revision to expect where there is no record. */
 export const noRevision = 0;
 
 export interface Store {
   /**
-   * Reads everything and claims a new epoch. To be called once, before anything else.
+   * Reads everything and claims a new epoch. To be called once, before anything else. A shared store claims nothing and
+   * says epoch 0: the epoch comes with the role.
    * @throws ProblemError when a part is damaged beyond recovery, cannot be read, or belongs to a newer version: what
    * cannot be read is never taken for "no decisions", because that would put broken backends back into rotation.
    */
@@ -75,6 +94,15 @@ export interface Store {
 
   /** Keeps the one value that concerns no single Service; the last writer wins. */
   saveGlobal(body: JsonValue): Promise<SaveGlobalResult>;
+
+  /**
+   * Only a shared store has it; any other is led by whoever has it open. Called once, after `load`: until it says
+   * otherwise, we follow.
+   */
+  watch?(watcher: StoreWatcher): void;
+
+  /** Only a shared store has it: whether we lead, at this very moment. Asked before each step and each write. */
+  leads?(): boolean;
 
   /** Waits for writes under way and gives the place free for another process. Later saves fail. */
   close(): Promise<void>;

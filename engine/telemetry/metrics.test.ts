@@ -318,7 +318,8 @@ test('docs/metrics.md lists every metric with its type, labels and help, and no 
   story.tell({ kind: 'judged', verdicts: new Map([[backendIdOf(1), againstRest]]), groups: [group] });
   metrics.readFrom({ metricSources: () => [{ name: 'default', lastSuccessMs: 1, skewMs: 0 }] });
   everythingHappens(metrics.xds);
-  metrics.readFrom({ xds: () => somebodyConnected });
+  const health = { path: '/api/v1/pods', lists: 1, watches: 1, failures: 1, misses: 1, stale: 1, heardAtMs: 1 };
+  metrics.readFrom({ xds: () => somebodyConnected, reflectors: () => [health] });
   metrics.store.failed('full');
   somebodyIsNotLetIn(metrics.access);
   metrics.cluster.eviction(story.state().service, 'refused');
@@ -354,3 +355,25 @@ function somebodyIsNotLetIn(access: AccessMetrics): void {
   access.expiresAt(0);
   access.renewed('taken');
 }
+
+test('how the API server is followed, by kind of object, as it is now', async () => {
+  const metrics = createMetrics({ version: '1.2.3' });
+  const pods = { path: '/api/v1/namespaces/shop/pods', lists: 2, watches: 9, failures: 1, misses: 3, stale: 4 };
+  const policies = { ...pods, path: '/apis/breaker.kubervisor.io/v1/kubervisorservices', heardAtMs: 1_700_000_000_500 };
+  metrics.readFrom({ reflectors: () => [pods, policies] });
+  const told = (): Promise<readonly string[]> =>
+    series(
+      metrics,
+      ...['lists_total', 'missed_objects_total', 'last_heard_timestamp_seconds'].map((name) => `kubernetes_${name}`),
+    );
+  const expected = [
+    'kubernetes_lists_total{resource="pods",namespace="shop"} 2',
+    'kubernetes_lists_total{resource="kubervisorservices",namespace=""} 2',
+    'kubernetes_missed_objects_total{resource="pods",namespace="shop"} 3',
+    'kubernetes_missed_objects_total{resource="kubervisorservices",namespace=""} 3',
+    'kubernetes_last_heard_timestamp_seconds{resource="kubervisorservices",namespace=""} 1700000000.5',
+  ];
+  expect(await told()).toEqual(expected);
+  // Shown once more, not counted once more.
+  expect(await told()).toEqual(expected);
+});

@@ -5,6 +5,7 @@
  */
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Judgement } from '../breakers/verdict.ts';
+import type { ReflectorHealth } from '../kubernetes/reflector.ts';
 import type { MetricSourceHealth } from '../metrics/source.ts';
 import type { ServiceKey } from '../model.ts';
 import type { Breaker } from '../policy/policy.ts';
@@ -14,6 +15,7 @@ import type { ServiceState } from '../rotation/state.ts';
 import { type AccessMetrics, createAccessMetrics } from './access-metrics.ts';
 import { type ClusterMetrics, createClusterMetrics } from './cluster-metrics.ts';
 import { createDecisionCounters } from './decision-counters.ts';
+import { createReflectorGauges } from './reflector-gauges.ts';
 import { createServiceGauges } from './service-gauges.ts';
 import { createSourceGauges } from './source-gauges.ts';
 import { createTally } from './tally.ts';
@@ -40,6 +42,8 @@ export interface MetricInputs {
   /** What is wrong with the input, as the source says. */
   sourceProblems(): readonly Problem[];
   metricSources(): readonly MetricSourceHealth[];
+  /** How the API server is followed, where there is one. */
+  reflectors(): readonly ReflectorHealth[];
   /** Services of which nothing new can be persisted, and so nobody new ejected. */
   frozen(): number;
   xds(): XdsPresent;
@@ -68,6 +72,7 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
   }).set({ version }, 1);
   const services = createServiceGauges(registry, maxBackendSeries);
   const sources = createSourceGauges(registry);
+  const reflectors = createReflectorGauges(registry);
   const decisions = createDecisionCounters(registry);
   const frozen = new Gauge({
     name: 'kubervisor_decisions_frozen',
@@ -87,6 +92,7 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
       decisions.retain(byService);
       cluster.retain((service) => byService.has(service));
       sources.show(inputs.sourceProblems?.() ?? [], inputs.metricSources?.() ?? []);
+      reflectors.show(inputs.reflectors?.() ?? []);
       frozen.set(inputs.frozen?.() ?? 0);
       xds.show(inputs.xds?.());
       return registry.metrics();

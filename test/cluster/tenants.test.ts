@@ -2,13 +2,16 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { servingConfigYaml } from '../../demo/files.ts';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
+import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
 import { callableAddresses } from '../../engine/metrics/callable.ts';
 import { type Fleet, type ServiceKey, serviceKey } from '../../engine/model.ts';
 import { createKubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import { describeWith } from '../support/parts.ts';
+import { freePorts, startServing } from '../support/serving.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { installCrd } from './crd.ts';
 import { createShop, done } from './shop.ts';
@@ -50,6 +53,9 @@ describeWith(['kube-apiserver', 'etcd'], 'a custom service of a tenant', (execut
     await strange('other-uid', '10.1.0.1', 'judge-1', 'shop', 'f3a1');
     await strange('node', '192.0.2.7', 'host-1');
     await strange('over', '10.1.0.3', 'done-1');
+
+    const customService = `foreign:${port}`;
+    await done(shop.policy('p', { service: 'own', breakers: [{ name: 'a', evaluationPeriod: 1, customService }] }));
 
     await inTemporaryFolder('tenants', async (folder) => {
       const kubeconfig = join(folder, 'kube.yaml');
@@ -123,6 +129,31 @@ describeWith(['kube-apiserver', 'etcd'], 'a custom service of a tenant', (execut
   it('is not called where its pod has ended, whose address may be that of another by now', () => {
     expect(callable('over')).toEqual({ kind: 'addresses', addresses: [] });
   });
+
+  it(
+    'nor by serve, which says so',
+    () =>
+      inTemporaryFolder('tenants', async (folder) => {
+        const ports = await freePorts();
+        const config = servingConfigYaml(ports).replace('{files: ./config}', '{kubernetes: {kubeconfig: ./kube.yaml}}');
+        await writeFile(join(folder, 'kubervisor.yaml'), config);
+        await writeFile(join(folder, 'kube.yaml'), plane.kubeconfig('administrator'));
+        const serving = await startServing(folder, ports);
+        try {
+          await eventually(
+            async () => {
+              const text = await (await fetch(`${serving.url}/api/v1/services/shop/own`)).text();
+              return text.includes('none of its ready endpoints is the own address of a pod of this namespace');
+            },
+            { timeoutMs: 20_000 },
+          );
+        } finally {
+          await serving.process.stop();
+          await removeFolder(folder);
+        }
+      }),
+    60_000,
+  );
 
   it.each(['127.0.0.1', '169.254.169.254', '224.0.0.1'])(
     'cannot be at %s: the API server refuses it',
