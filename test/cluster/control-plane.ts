@@ -19,6 +19,8 @@ export interface ControlPlane {
   readonly api: KubeApi;
   /** A kubeconfig of that member, or of the user `kubervisor`, who may do what a test binds to it. */
   kubeconfig(user: 'administrator' | 'kubervisor', url?: string): string;
+  /** One of a ServiceAccount, who may do what is bound to it and nothing else. */
+  accountKubeconfig(namespace: string, name: string, url?: string): Promise<string>;
   readonly apiServer: RunningProcess;
   readonly etcd: RunningProcess;
   /**
@@ -62,6 +64,12 @@ export function startControlPlane({ executables, timeoutMs = 60_000 }: ControlPl
           apiServer = await plane.start();
         },
         kubeconfig: (user, url = plane.url) => kubeconfigOf(tokens[user], plane.ca, url),
+        async accountKubeconfig(namespace, name, url = plane.url) {
+          const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;
+          const { status, body } = await plane.api.post(path, { spec: { expirationSeconds: 3600 } });
+          if (status !== 201) throw new Error(JSON.stringify(body));
+          return kubeconfigOf((body as { status: { token: string } }).status.token, plane.ca, url);
+        },
         etcd: etcd.process,
         async stop() {
           // The API server first: without its etcd it would wait for it.

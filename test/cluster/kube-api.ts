@@ -12,8 +12,8 @@ export interface KubeApi {
   get(path: string, accept?: string): Promise<Answer>;
   post(path: string, body: unknown): Promise<Answer>;
   put(path: string, body: unknown): Promise<Answer>;
-  /** Server-side apply. */
-  apply(path: string, body: unknown): Promise<Answer>;
+  /** Server-side apply; `All`: only as if. */
+  apply(path: string, body: unknown, dryRun?: 'All'): Promise<Answer>;
   delete(path: string): Promise<Answer>;
 }
 
@@ -27,8 +27,10 @@ export function kubeApi(http: AxiosInstance): KubeApi {
     get: (path, accept = 'application/json') => call('GET', path, undefined, { accept }),
     post: (path, body) => call('POST', path, body),
     put: (path, body) => call('PUT', path, body),
-    apply: (path, body) =>
-      call('PATCH', `${path}?fieldManager=test&force=true`, body, { 'content-type': 'application/apply-patch+yaml' }),
+    apply: (path, body, dryRun) =>
+      call('PATCH', `${path}?fieldManager=test&force=true${dryRun === undefined ? '' : '&dryRun=All'}`, body, {
+        'content-type': 'application/apply-patch+yaml',
+      }),
     delete: (path) => call('DELETE', path),
   };
 }

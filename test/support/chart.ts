@@ -32,7 +32,10 @@ export interface Release {
 }
 
 /** Values as a file has them, on top of the defaults. */
-async function withValues<T>(values: object | string, run: (flags: readonly string[]) => Promise<T>): Promise<T> {
+export async function withValues<T>(
+  values: object | string,
+  run: (flags: readonly string[]) => Promise<T>,
+): Promise<T> {
   if (typeof values === 'string') return run(['--values', values]);
   const folder = await mkdtemp(join(tmpdir(), 'kubervisor-values-'));
   try {
