@@ -6,7 +6,7 @@
 import type { Clock } from '../clock.ts';
 import type { EpochMs } from '../model.ts';
 import { readAnswer } from './answer.ts';
-import { createBackoff, retryAfterMs } from './backoff.ts';
+import { type Backoff, createBackoff, retryAfterMs } from './backoff.ts';
 import type { PrometheusSettings } from './config.ts';
 import { createCredentials, type ReadyConnection } from './credentials.ts';
 import { createDeadline, type Deadline } from './deadline.ts';
@@ -43,7 +43,8 @@ export function createPrometheusSource({ name, settings, clock, random }: Promet
   const http = createHttp(maxAnswerBytes);
   const credentials = createCredentials(settings, clock);
   const gate = createGate(settings.concurrency);
-  const rest = createBackoff(backoff, random);
+  /** By tenant: many sources limit each by itself, and what one of them does must not silence the others. */
+  const rests = new Map<string, Backoff>();
   const url = `${settings.url}/api/v1/query`;
   let skew: SkewBounds | undefined;
   let lastSuccessMs: EpochMs | undefined;
@@ -59,9 +60,15 @@ export function createPrometheusSource({ name, settings, clock, random }: Promet
     return { kind: 'error', cause, message: `metric source ${name}: ${message}` };
   };
 
+  const restOf = (tenant: string): Backoff => {
+    const rest = rests.get(tenant) ?? createBackoff(backoff, random);
+    rests.set(tenant, rest);
+    return rest;
+  };
+
   /** Nothing is sent while the source is given a rest, not even by those who queued before the rest began. */
-  const resting = (): QueryAnswer | undefined => {
-    const waitMs = Math.ceil(rest.waitMs(clock.now()));
+  const resting = ({ tenant = '' }: QueryRequest): QueryAnswer | undefined => {
+    const waitMs = Math.ceil(rests.get(tenant)?.waitMs(clock.now()) ?? 0);
     if (waitMs === 0) return undefined;
     const message = `metric source ${name}: not asked for another ${waitMs} ms after it failed (${lastError?.cause ?? 'unknown'})`;
     return { kind: 'error', cause: 'backoff', message };
@@ -88,6 +95,7 @@ export function createPrometheusSource({ name, settings, clock, random }: Promet
     if (connection.kind === 'unusable')
       return fail('unauthorized', 'its credentials cannot be read', connection.message);
 
+    const rest = restOf(request.tenant ?? '');
     const round = rest.round();
     const sentAtMs = clock.now();
     const evaluatedAtMs = request.atMs + skewMs(skew) - settings.queryOffsetMs;
@@ -127,7 +135,7 @@ export function createPrometheusSource({ name, settings, clock, random }: Promet
         : cancelled;
     }
     try {
-      return resting() ?? (await ask(request, deadline));
+      return resting(request) ?? (await ask(request, deadline));
     } finally {
       leave();
     }
@@ -135,7 +143,7 @@ export function createPrometheusSource({ name, settings, clock, random }: Promet
 
   return {
     async query(request, signal) {
-      const early = resting();
+      const early = resting(request);
       if (early !== undefined) return early;
       const deadline = createDeadline(clock, Math.min(request.timeoutMs, settings.timeoutMs), signal);
       try {

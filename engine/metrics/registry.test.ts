@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import { type LoopbackServer, startServer, vector } from '../../test/metrics/loopback-server.ts';
+import { json, type LoopbackServer, startServer, vector } from '../../test/metrics/loopback-server.ts';
 import { createManualClock } from '../../test/support/manual-clock.ts';
 import type { PrometheusConfig } from './config.ts';
 import { createMetricSources, type MetricSources } from './registry.ts';
@@ -88,4 +88,18 @@ it.each([
   const answer = await sources.get('default', namespace).query({ ...request, lookbackMs: 0 }, never);
   expect(answer.kind).toBe(kind);
   expect(server.requests).toHaveLength(kind === 'error' ? 0 : 1);
+});
+
+it('a tenant that is told to wait does not make the others wait', async () => {
+  const { server, sources } = await start({ tenant: { header: 'X-Scope-OrgID' } });
+  const answer = vector({ labels: { pod: 'a' }, value: '1' });
+  server.handle((received, response) => {
+    if (received.headers['x-scope-orgid'] === 'bank') json(response, 429, { status: 'error', error: 'too many' });
+    else answer(received, response);
+  });
+  const ask = (namespace: string, query: string) =>
+    sources.get('default', namespace).query({ ...request, query, lookbackMs: 0 }, never);
+  expect(await ask('bank', 'a')).toMatchObject({ cause: 'throttled' });
+  expect(await ask('bank', 'b')).toMatchObject({ cause: 'backoff' });
+  expect(await ask('shop', 'b')).toMatchObject({ kind: 'samples' });
 });
