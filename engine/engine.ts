@@ -1,5 +1,8 @@
 /** The engine as the rest of the process sees it: it starts, takes commands, tells its state, and stops. */
 import { createPipeline, type EngineOptions } from './loop.ts';
+import { createWatcher, endOfManualActs, suspensionChanged } from './follow.ts';
+import { createLead, stopActing } from './lead.ts';
+import { bringBackHere } from './local.ts';
 import type { BackendId, Fleet, ServiceKey } from './model.ts';
 import { formatProblem, type Problem } from './problem.ts';
 import type { Decision } from './rotation/decision.ts';
@@ -12,7 +15,11 @@ import type { Role } from './store/store.ts';
 
 export type CommandOutcome =
   | { readonly kind: 'done'; readonly state: ServiceState }
-  | { readonly kind: 'refused'; readonly cause: CommandRefusal | 'unknown-service'; readonly message: string };
+  | {
+      readonly kind: 'refused';
+      readonly cause: CommandRefusal | 'unknown-service' | 'not-leader' | 'no-policy';
+      readonly message: string;
+    };
 
 export interface OnRecord {
   readonly state: ServiceState;
@@ -35,18 +42,33 @@ export interface Engine {
   command(service: ServiceKey, command: Command): Promise<CommandOutcome>;
   /** Break-glass for everything, manual acts included. Needs neither metrics nor a store. */
   suspendAll(suspension: Suspension | undefined): void;
+  /** On this replica alone, without the store, until anything else is decided about it. False where it is not out. */
+  bringBackHere(service: ServiceKey, backend: BackendId): boolean;
   stop(): Promise<void>;
 }
 
 export function createEngine(options: EngineOptions): Engine {
-  const { source, publisher, observer } = options;
+  const { source, store, publisher, observer } = options;
   const stopping = new AbortController();
-  const runtimes = createRuntimes({ ...options, serve: (runtime) => pipeline.serve([runtime]) });
-  const pipeline = createPipeline(options, runtimes, stopping.signal);
+  const lead = createLead({ store, suspension: () => runtimes.suspension() });
+  const runtimes = createRuntimes({ ...options, lead, serve: (runtime) => pipeline.serve([runtime]) });
+  const pipeline = createPipeline({ ...options, runtimes, lead, stopping: stopping.signal });
   /** Part of the input has never been readable: what is missing from it is not known to be gone. */
   let isPartial = true;
   /** Until the whole input was read once, a policy on record that the source does not show may still be there. */
   let wasWhole = false;
+
+  const watcher = createWatcher({
+    runtimes,
+    lead,
+    pipeline,
+    observer,
+    forget(runtime) {
+      if (!wasWhole) return;
+      policyGone(runtime);
+      pipeline.serve([runtime]);
+    },
+  });
 
   /** A batch of changes of the input: all of it happens before anything of it is served. */
   function onChanges(changes: readonly SourceChange[]): void {
@@ -78,16 +100,18 @@ export function createEngine(options: EngineOptions): Engine {
           break;
         case 'policy':
           runtime.hasPolicy = true;
+          runtime.isPolicyGone = false;
+          runtime.given = change.policy;
           pipeline.advance(runtime, { kind: 'policy', policy: change.policy });
           pipeline.schedule(runtime);
           break;
         case 'policy-gone':
-          runtime.hasPolicy = false;
-          pipeline.advance(runtime, { kind: 'policy', policy: undefined });
-          pipeline.schedule(runtime);
+          policyGone(runtime);
           break;
         case 'policy-invalid':
           runtime.hasPolicy = true;
+          runtime.isPolicyGone = false;
+          delete runtime.given;
           // The last accepted policy came back with the record and stays in force.
           for (const problem of change.problems) observer.problem(problem);
           break;
@@ -111,11 +135,29 @@ export function createEngine(options: EngineOptions): Engine {
       const { state, isListed, hasPolicy } = runtime;
       runtime.hasFleet = isListed;
       pipeline.advance(runtime, fleetEvent(state.fleet, false));
-      if (!isFirst || hasPolicy || state.policy === undefined) continue;
-      pipeline.advance(runtime, { kind: 'policy', policy: undefined });
-      pipeline.schedule(runtime);
+      if (isFirst && !hasPolicy && state.policy !== undefined) policyGone(runtime);
     }
     return runtimes.all();
+  }
+
+  function policyGone(runtime: Runtime): void {
+    runtime.hasPolicy = false;
+    runtime.isPolicyGone = true;
+    delete runtime.given;
+    pipeline.advance(runtime, { kind: 'policy', policy: undefined });
+    pipeline.schedule(runtime);
+    if (!lead.isShared) return;
+    delete runtime.saved;
+    for (const event of endOfManualActs(runtime.state)) pipeline.advance(runtime, event);
+  }
+
+  /** Why a replica may not do what it was asked to, which one that leads, or a policy, could. */
+  function refusalOf(runtime: Runtime, { verb }: Command): Extract<CommandOutcome, { kind: 'refused' }> | undefined {
+    if (lead.isUnrecorded(runtime)) {
+      const message = `${runtime.service} has no policy: there is nothing to keep it with`;
+      return verb === 'restore' ? undefined : { kind: 'refused', cause: 'no-policy', message };
+    }
+    return lead.decides(runtime) ? undefined : { kind: 'refused', cause: 'not-leader', message: describe(lead.role()) };
   }
 
   return {
@@ -124,12 +166,13 @@ export function createEngine(options: EngineOptions): Engine {
       const abort = (): void => stopping.abort(signal.reason);
       signal.addEventListener('abort', abort);
       await runtimes.load(signal);
+      store.watch?.(watcher);
       await source.start(onChanges, stopping.signal);
       signal.removeEventListener('abort', abort);
     },
     states: () => runtimes.all().map(({ state }) => state),
     suspension: () => runtimes.suspension(),
-    role: () => runtimes.role(),
+    role: lead.role,
     onRecord: () => runtimes.all().map(({ state, persisted }) => ({ state, decisions: persisted })),
     answerEviction(service, backend, answer) {
       const runtime = runtimes.find(service);
@@ -139,11 +182,15 @@ export function createEngine(options: EngineOptions): Engine {
     async command(service, command) {
       const runtime = runtimes.find(service);
       if (runtime === undefined) return { kind: 'refused', cause: 'unknown-service', message: `no Service ${service}` };
+      const refusal = refusalOf(runtime, command);
+      if (refusal !== undefined) return refusal;
       const refused = pipeline.apply(runtime, { kind: 'command', command }).find((effect) => effect.kind === 'refused');
       if (refused !== undefined) return { kind: 'refused', cause: refused.cause, message: refused.message };
       const isReduction = command.verb === 'eject' || command.verb === 'pause';
       // A freeze takes nothing away and holds at once; but who is told of it must not lose it to a crash.
       const problem = isReduction || command.verb === 'freeze' ? await runtimes.persist(runtime) : undefined;
+      if (problem !== undefined && !lead.decides(runtime))
+        return { kind: 'refused', cause: 'not-leader', message: describe(lead.role()) };
       if (isReduction && problem !== undefined)
         return { kind: 'refused', cause: 'store-down', message: formatProblem(problem) };
       return { kind: 'done', state: runtime.state };
@@ -151,17 +198,17 @@ export function createEngine(options: EngineOptions): Engine {
     suspendAll(suspension) {
       const wasSuspended = runtimes.suspension() !== undefined;
       runtimes.suspendAll(suspension);
-      for (const runtime of runtimes.all()) {
-        const resumed = wasSuspended && suspension === undefined;
-        pipeline.apply(runtime, resumed ? { kind: 'resumed' } : { kind: 'tick' });
-      }
+      suspensionChanged(runtimes, pipeline, wasSuspended);
+    },
+    bringBackHere(service, backend) {
+      const runtime = runtimes.find(service);
+      if (runtime === undefined || !bringBackHere(runtime, backend)) return false;
+      pipeline.serve([runtime]);
+      return true;
     },
     async stop() {
       stopping.abort();
-      for (const runtime of runtimes.all()) {
-        runtime.cancelWake();
-        for (const cancel of runtime.schedules) cancel();
-      }
+      for (const runtime of runtimes.all()) stopActing(runtime);
       await runtimes.close();
     },
   };
@@ -169,4 +216,9 @@ export function createEngine(options: EngineOptions): Engine {
 
 function fleetEvent(fleet: Fleet, isPartial: boolean): RotationEvent {
   return { kind: 'fleet', fleet, ...(isPartial ? { isPartial } : {}) };
+}
+
+function describe(role: Role): string {
+  if (role.kind === 'leading') return 'another replica decides about this Service';
+  return `this replica follows; ${role.leader === undefined ? 'nobody leads now' : `${role.leader} leads`}`;
 }

@@ -13,10 +13,11 @@ import { type Evidence, judge } from './breakers/judge.ts';
 import type { Judgement } from './breakers/verdict.ts';
 import type { Clock } from './clock.ts';
 import { defect } from './defect.ts';
+import type { Lead } from './lead.ts';
 import type { EpochMs, Fleet, ServiceKey } from './model.ts';
 import type { Breaker } from './policy/policy.ts';
 import type { Problem } from './problem.ts';
-import type { Reduction } from './recorder.ts';
+import { mustBeWritten } from './recorder.ts';
 import type { Timing } from './rotation/context.ts';
 import { servable } from './rotation/durable.ts';
 import type { Effect, RotationEvent } from './rotation/event.ts';
@@ -25,13 +26,12 @@ import type { ServiceState } from './rotation/state.ts';
 import { step } from './rotation/step.ts';
 import { nextWakeMs } from './rotation/time.ts';
 import { guidanceOf, servedProximity } from './rotation/unguided.ts';
+import { withoutBroughtBack } from './local.ts';
 import type { Runtime, Runtimes } from './runtime.ts';
 import { everyPeriod } from './schedule.ts';
 import type { Source } from './sources/source.ts';
-import type { Store } from './store/store.ts';
-
-/** R8 counts by the minute. */
-const velocityWindowMs = 60_000;
+import type { Role, Store } from './store/store.ts';
+import { velocityLeft } from './velocity.ts';
 
 /** Where assignments go. */
 export interface Publisher {
@@ -53,6 +53,8 @@ export interface Gathered {
 
 /** Tells the outside what happens. Must not throw. */
 export interface EngineObserver {
+  /** Of a store that is shared. */
+  role?(role: Role): void;
   effect(effect: Effect, state: ServiceState): void;
   evaluated(breaker: Breaker, judgement: Judgement, durationMs: number, state: ServiceState): void;
   changed(state: ServiceState): void;
@@ -72,6 +74,12 @@ export interface EngineOptions {
   readonly maxEjectionsPerMinute: number;
 }
 
+interface PipelineOptions extends EngineOptions {
+  readonly runtimes: Runtimes;
+  readonly lead: Lead;
+  readonly stopping: AbortSignal;
+}
+
 export interface Pipeline {
   /** Lets an event happen, serves what may be served, and writes down what must be. */
   apply(runtime: Runtime, event: RotationEvent): readonly Effect[];
@@ -83,20 +91,23 @@ export interface Pipeline {
   schedule(runtime: Runtime): void;
 }
 
-export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopping: AbortSignal): Pipeline {
-  const { clock, gather, publisher, observer, timing } = options;
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { clock, gather, publisher, observer, timing, runtimes, lead, stopping } = options;
 
   /** One turn of the pipeline for one breaker. */
   async function evaluate(runtime: Runtime, breaker: Breaker, atMs: EpochMs): Promise<void> {
     // An evaluation of nobody must not count towards settle either.
-    if (isSuspended(runtime.state) || runtime.state.fleet.backends.length === 0) return;
+    if (!lead.decides(runtime) || isSuspended(runtime.state) || runtime.state.fleet.backends.length === 0) return;
     const startedMs = clock.now();
+    const epoch = lead.epoch();
     const gathered = await gather(breaker, runtime.state.fleet, atMs, stopping);
 
     const { policy } = runtime.state;
     const known = runtime.state.breakers.get(breaker.name);
     // While we waited the policy may have been edited: the answer belongs to a question nobody asks any more.
     if (policy === undefined || known?.fingerprint !== breaker.fingerprint || stopping.aborted) return;
+    // Or somebody else decides by now, or did meanwhile.
+    if (epoch !== lead.epoch() || !lead.decides(runtime)) return;
     const subjects = subjectsOf(runtime.state, policy, breaker, clock.now(), timing);
     const settled = known.evaluations + 1 >= policy.settle;
     const { evidence, evaluatedAtMs, lookbackMs } = gathered;
@@ -119,11 +130,17 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
   }
 
   function advance(runtime: Runtime, event: RotationEvent): readonly Effect[] {
+    if (event.kind === 'fleet') runtime.fleet = event.fleet;
+    if (!lead.decides(runtime)) {
+      lead.follow(runtime);
+      return [];
+    }
     const { state, effects } = step(runtime.state, event, {
       now: clock.now(),
-      epoch: runtimes.epoch(),
+      epoch: lead.epoch(),
       canReduce: runtime.storeProblem === undefined,
-      globalVelocity: event.kind === 'judgement' ? velocityLeft() : 0,
+      globalVelocity:
+        event.kind === 'judgement' ? velocityLeft(runtimes.all(), clock.now(), options.maxEjectionsPerMinute) : 0,
       globallySuspended: runtimes.suspension() !== undefined,
       timing,
     });
@@ -136,19 +153,6 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
     return effects;
   }
 
-  /** New ejections that all Services together may still make in this minute; counted from what is decided and on record. */
-  function velocityLeft(): number {
-    const now = clock.now();
-    let recent = 0;
-    for (const { state } of runtimes.all()) {
-      for (const { kind, atMs } of state.enforced.ejections) {
-        // Either way: a clock that was set back must not make an ejection count for longer.
-        if (kind === 'new' && Math.abs(now - atMs) < velocityWindowMs) recent += 1;
-      }
-    }
-    return Math.max(0, options.maxEjectionsPerMinute - recent);
-  }
-
   function serve(changed: readonly Runtime[]): void {
     const due = new Map<Runtime, readonly unknown[]>();
     const assignments: Assignment[] = [];
@@ -159,7 +163,7 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
       const { eject, activator } = guidanceOf(runtime.state);
       const proximity = servedProximity(runtime.state);
       const { ramp } = activator;
-      const decisions = servable(enforced.decisions, runtime.persisted, ramp);
+      const decisions = withoutBroughtBack(runtime, servable(enforced.decisions, runtime.persisted, ramp));
       const inputs = [fleet, clamp, decisions, eject, ramp, proximity] as const;
       if (runtime.served?.every((input, index) => input === inputs[index]) === true) continue;
       due.set(runtime, inputs);
@@ -186,7 +190,7 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
 
   function schedule(runtime: Runtime): void {
     for (const cancel of runtime.schedules) cancel();
-    const breakers = runtime.state.policy?.breakers ?? [];
+    const breakers = lead.decides(runtime) ? (runtime.state.policy?.breakers ?? []) : [];
     runtime.schedules = breakers.map((breaker) =>
       everyPeriod(clock, breaker, (atMs) =>
         evaluate(runtime, breaker, atMs).catch((error) =>
@@ -208,12 +212,4 @@ export function createPipeline(options: EngineOptions, runtimes: Runtimes, stopp
   }
 
   return { apply, advance, serve, schedule };
-}
-
-/** Ejections are told once they are on record, and what becomes of their backend meanwhile after them. */
-function mustBeWritten(effect: Effect, { unwritten }: Runtime): effect is Reduction {
-  if (effect.kind === 'evict') return true;
-  if (effect.kind !== 'transition' || effect.track !== 'enforced') return false;
-  const isAway = effect.to === 'ejected' || effect.to === 'paused' || effect.to === 'evicted';
-  return isAway || unwritten.some(({ decision }) => decision.backend === effect.backend);
 }

@@ -9,6 +9,7 @@ import type { Effect } from './rotation/event.ts';
 import { isWorthSaving, type ServiceRecord, toRecord } from './rotation/record.ts';
 import type { ServiceState } from './rotation/state.ts';
 import { guidanceOf } from './rotation/unguided.ts';
+import type { Lead } from './lead.ts';
 import type { Runtime } from './runtime.ts';
 import { type JsonValue, noRevision, type SaveResult, type Store, type StoredRecord } from './store/store.ts';
 
@@ -21,7 +22,7 @@ export interface RecorderOptions {
   readonly observer: { problem(problem: Problem): void; effect(effect: Reduction, state: ServiceState): void };
   /** What was held back until it was written may be served now, or never. */
   readonly serve: (runtime: Runtime) => void;
-  readonly epoch: () => number;
+  readonly lead: Lead;
   /** No more writes after the one under way. */
   readonly stopping: AbortSignal;
 }
@@ -39,7 +40,7 @@ export const storeDeadlineMs = 5_000;
 export const storeRetryMs = 1_000;
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { clock, store, observer, serve, epoch, stopping } = options;
+  const { clock, store, observer, serve, lead, stopping } = options;
 
   function persist(runtime: Runtime): Promise<Problem | undefined> {
     runtime.saving ??= write(runtime).catch((error) => defect(`writing down ${runtime.service}`, error));
@@ -51,21 +52,25 @@ export function createRecorder(options: RecorderOptions): Recorder {
     // `saving` is set before the first look at the state, and unset in the turn of the last: nothing falls in between.
     await Promise.resolve();
     try {
-      // Only a write that succeeds shows that the store is back, so after a failure there always is something to write.
-      for (let mustWrite = runtime.storeProblem !== undefined; !runtime.isGone; mustWrite = false) {
-        const record = toRecord(runtime.state, epoch());
+      while (!runtime.isGone) {
+        if (!lead.decides(runtime)) return notLeading;
+        const record = toRecord(runtime.state, lead.epoch());
         const { decisions } = runtime.state.enforced;
         const { unwritten } = runtime;
-        if (!mustWrite && !isWorthSaving(runtime.saved, record)) {
+        // Only a write that succeeds shows that the store is back, so after a failure there always is something to write.
+        const mustWrite = runtime.storeProblem !== undefined || runtime.isOverwritten;
+        if (lead.isUnrecorded(runtime) || (!mustWrite && !isWorthSaving(runtime.saved, record))) {
           runtime.persisted = decisions;
           tell(runtime, unwritten);
           return undefined;
         }
+        runtime.isOverwritten = false;
         const result = await save(runtime, record);
-        if (result.kind !== 'saved') return giveUp(runtime, result);
-        runtime.revision = result.revision;
-        runtime.saved = record;
-        runtime.persisted = decisions;
+        if (result.kind !== 'saved') return lead.decides(runtime) ? giveUp(runtime, result) : notLeading;
+        // While it was under way somebody else may have come to decide, and have written already.
+        if (runtime.revision < result.revision) adopt(runtime, result.revision, record);
+        if (lead.decides(runtime)) runtime.persisted = decisions;
+        else lead.follow(runtime);
         delete runtime.storeProblem;
         tell(runtime, unwritten);
         serve(runtime);
@@ -98,7 +103,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     const problem = problemOf(runtime.service, result);
     if (runtime.isGone) return problem;
     // R9: what a process that came after us wrote is not ours to replace. It decides now; we serve on and take nobody out.
-    if (result.kind === 'conflict' && epochOf(result.current) <= epoch()) {
+    if (result.kind === 'conflict' && epochOf(result.current) <= lead.epoch()) {
       runtime.revision = result.current?.revision ?? noRevision;
     }
     if (runtime.storeProblem === undefined) observer.problem(problem);
@@ -113,6 +118,14 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 
   return { persist };
+}
+
+/** Ejections are told once they are on record, and what becomes of their backend meanwhile after them. */
+export function mustBeWritten(effect: Effect, { unwritten }: Runtime): effect is Reduction {
+  if (effect.kind === 'evict') return true;
+  if (effect.kind !== 'transition' || effect.track !== 'enforced') return false;
+  const isAway = effect.to === 'ejected' || effect.to === 'paused' || effect.to === 'evicted';
+  return isAway || unwritten.some(({ decision }) => decision.backend === effect.backend);
 }
 
 /** Whatever took something out goes back to what is on record; what brings back stays. */
@@ -149,6 +162,19 @@ export async function within<Result>(
   });
   return Promise.race([promise, deadline]).finally(cancel);
 }
+
+/** Its record is what holds. */
+export function adopt(runtime: Runtime, revision: number, record: ServiceRecord): void {
+  runtime.revision = revision;
+  runtime.saved = record;
+}
+
+const notLeading: Problem = {
+  code: 'KV0810',
+  severity: 'error',
+  message: 'this replica does not lead (any more): it writes nothing',
+  remedy: 'ask the one that does; kubervisor get names it',
+};
 
 export const noAnswer: Problem = {
   code: 'KV0410',

@@ -1,13 +1,15 @@
 /** What the loop keeps per Service beside the pure state. */
 import type { Clock } from './clock.ts';
 import type { BackendId, Fleet, ServiceKey } from './model.ts';
+import type { Lead } from './lead.ts';
+import type { Policy } from './policy/policy.ts';
 import { type Problem, ProblemError } from './problem.ts';
 import { createRecorder, noAnswer, type Recorder, type Reduction, storeDeadlineMs, within } from './recorder.ts';
 import type { Decision } from './rotation/decision.ts';
 import type { Effect } from './rotation/event.ts';
 import { fromRecord, recordVersion, type ServiceRecord } from './rotation/record.ts';
 import { initialState, type ServiceState, type Suspension } from './rotation/state.ts';
-import { type JsonValue, noRevision, type Role, type Store } from './store/store.ts';
+import { type JsonValue, noRevision, type Store } from './store/store.ts';
 import { createGlobalSuspension } from './suspension.ts';
 
 export interface Runtime {
@@ -19,10 +21,24 @@ export interface Runtime {
   hasFleet: boolean;
   /** The source has a policy for it, acceptable or not. */
   hasPolicy: boolean;
+  /** The fleet that the source told last. */
+  fleet?: Fleet;
+  /** The policy that the source shows, if it can be accepted. */
+  given?: Policy;
+  /** The source says that there is none: one that is on record is not in force any more. */
+  isPolicyGone: boolean;
+  /** Brought back by hand on this replica alone, each as it was decided then. */
+  broughtBack: ReadonlyMap<BackendId, Decision>;
   /** Enforced decisions as the store has them. */
   persisted: ReadonlyMap<BackendId, Decision>;
   saved?: ServiceRecord;
+  /** The state that a record stands for. */
+  recorded?: { readonly record: ServiceRecord | undefined; readonly state: ServiceState };
   revision: number;
+  /** What is on record is not what we decided: whoever wrote it did not know. */
+  isOverwritten: boolean;
+  /** R9: what is on record is of a later epoch than ours; somebody else decides. */
+  isFenced: boolean;
   saving?: Promise<Problem | undefined>;
   /** What is not on record yet and so not told, in the order in which it happened. */
   unwritten: readonly Reduction[];
@@ -41,20 +57,21 @@ export interface RuntimesOptions {
   readonly clock: Clock;
   readonly store: Store;
   readonly observer: { problem(problem: Problem): void; effect(effect: Effect, state: ServiceState): void };
+  readonly lead: Lead;
   /** What was held back until it was written may be served now, or never. */
   readonly serve: (runtime: Runtime) => void;
 }
 
 export interface Runtimes {
   load(signal: AbortSignal): Promise<void>;
-  epoch(): number;
-  role(): Role;
   of(service: ServiceKey): Runtime;
   find(service: ServiceKey): Runtime | undefined;
   all(): readonly Runtime[];
   persist: Recorder['persist'];
   suspension(): Suspension | undefined;
   suspendAll(suspension: Suspension | undefined): void;
+  /** As another replica wrote it. */
+  followSuspension(global: JsonValue | undefined): void;
   /** What cannot be written right now. */
   problems(): readonly Problem[];
   /** Forgets Services that the source neither has nor has a policy for. */
@@ -63,14 +80,11 @@ export interface Runtimes {
 }
 
 export function createRuntimes(options: RuntimesOptions): Runtimes {
-  const { clock, store, observer } = options;
+  const { clock, store, observer, lead } = options;
   const runtimes = new Map<ServiceKey, Runtime>();
   const stopping = new AbortController();
-  const recorder = createRecorder({ ...options, epoch: () => epoch, stopping: stopping.signal });
+  const recorder = createRecorder({ ...options, stopping: stopping.signal });
   const suspension = createGlobalSuspension({ clock, store, observer, stopping: stopping.signal });
-  let epoch = 0;
-  /** Set where several share the store; who has it alone leads. */
-  const role: Role | undefined = store.watch === undefined ? undefined : { kind: 'following' };
 
   function of(service: ServiceKey): Runtime {
     const known = runtimes.get(service);
@@ -81,6 +95,8 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
   }
 
   async function remove({ service, revision, saving }: Runtime): Promise<void> {
+    // Shared records are those of policies, and go with them.
+    if (lead.isShared) return;
     if (revision === noRevision && saving === undefined) return;
     const result = await store.remove(service, revision);
     // The record is removed at the next start: nobody else claims it.
@@ -90,7 +106,7 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
   return {
     async load(signal) {
       const stored = await store.load(signal);
-      epoch = stored.epoch;
+      lead.load(stored.epoch);
       suspension.load(stored.global);
       for (const problem of stored.problems) observer.problem(problem);
       for (const { service, revision, body } of stored.records.values()) {
@@ -104,14 +120,13 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
         });
       }
     },
-    epoch: () => epoch,
-    role: () => role ?? { kind: 'leading', epoch },
     of,
     find: (service) => runtimes.get(service),
     all: () => [...runtimes.values()],
     persist: recorder.persist,
     suspension: suspension.current,
     suspendAll: suspension.set,
+    followSuspension: suspension.follow,
     problems: () => [
       ...[suspension.problem()].flatMap((problem) => problem ?? []),
       ...[...runtimes.values()].flatMap(({ storeProblem }) => storeProblem ?? []),
@@ -148,6 +163,10 @@ function newRuntime(service: ServiceKey, state: ServiceState): Runtime {
     isListed: false,
     hasFleet: false,
     hasPolicy: false,
+    isPolicyGone: false,
+    broughtBack: new Map(),
+    isOverwritten: false,
+    isFenced: false,
     persisted: new Map(),
     unwritten: [],
     isGone: false,
@@ -162,7 +181,8 @@ export function noFleet(service: ServiceKey): Fleet {
   return { service, ports: [], backends: [] };
 }
 
-function readRecord(service: ServiceKey, body: JsonValue): ServiceRecord {
+/** @throws ProblemError when another version wrote it. */
+export function readRecord(service: ServiceKey, body: JsonValue): ServiceRecord {
   const record = body as unknown as ServiceRecord;
   if (record.formatVersion === recordVersion) return record;
   throw new ProblemError({

@@ -18,6 +18,8 @@ export interface GlobalSuspension {
   set(suspension: Suspension | undefined): void;
   /** What was on record; a suspension that somebody asked for meanwhile outranks it. */
   load(global: JsonValue | undefined): void;
+  /** Another replica wrote it. What was said here and is not on record yet outranks it. */
+  follow(global: JsonValue | undefined): void;
   /** Set while the last write failed. */
   problem(): Problem | undefined;
 }
@@ -63,8 +65,15 @@ export function createGlobalSuspension({ clock, store, observer, stopping }: Sus
       void save();
     },
     load(global) {
-      current ??= (global as { readonly suspension?: Suspension } | undefined)?.suspension;
+      current ??= read(global);
+    },
+    follow(global) {
+      if (!isSaving && problem === undefined) current = read(global);
     },
     problem: () => problem,
   };
+}
+
+function read(global: JsonValue | undefined): Suspension | undefined {
+  return (global as { readonly suspension?: Suspension } | undefined)?.suspension;
 }

@@ -72,5 +72,19 @@ export function commandRefusal(cause: CommandCause, message: string): Refusal {
         message,
         remedy: 'repair the store; nothing is taken out before it is on record, restore and suspend work without it',
       });
+    case 'not-leader':
+      // Not 503: the same replica would refuse again, however often it is asked.
+      return new Refusal('conflict', {
+        code: 'KV0810',
+        message,
+        remedy:
+          'create an EndpointOverride, as kubervisor --context does, and the leader obeys it; on every replica: suspend everything, restore --local',
+      });
+    case 'no-policy':
+      return new Refusal('conflict', {
+        code: 'KV0811',
+        message,
+        remedy: 'create a policy for the Service, with enforcement: Observe if no breaker may act',
+      });
   }
 }

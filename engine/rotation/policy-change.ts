@@ -1,5 +1,5 @@
 /** A new, edited or removed policy. */
-import type { Breaker, Policy } from '../policy/policy.ts';
+import type { Breaker, Policy, RampPolicy } from '../policy/policy.ts';
 import { accusersOf, type Decision, isReturning } from './decision.ts';
 import { rampByTime, weightOf } from './ramp.ts';
 import { type BreakerState, emptyBreaker, type ServiceState, type TrackName } from './state.ts';
@@ -40,17 +40,21 @@ function carryOver(
   );
 }
 
+function onNewRamp(before: ServiceState, state: ServiceState, decision: Decision, work: Work): Decision {
+  const moved = onRamp(decision, guidanceOf(before).activator.ramp, guidanceOf(state).activator.ramp);
+  if (moved === decision) return decision;
+  const { now, epoch } = work.context;
+  return { ...moved, sinceMs: now, evidenceFromMs: now, epoch, seq: work.seq };
+}
+
 /**
  * The place on a ramp is a weight, not the number of a step: on an edited ramp it is the first step with at least the
  * weight it had, or an edit would take traffic away. What the weight was before says nothing about another one.
  */
-function onNewRamp(before: ServiceState, state: ServiceState, decision: Decision, work: Work): Decision {
-  const ramp = guidanceOf(state).activator.ramp;
-  const weight = weightOf(decision, guidanceOf(before).activator.ramp);
-  if (!isReturning(decision) || weightOf(decision, ramp) === weight) return decision;
-  const step = ramp.weights.findIndex((each) => each >= weight);
-  const { now, epoch } = work.context;
-  return { ...decision, step, sinceMs: now, evidenceFromMs: now, epoch, seq: work.seq };
+export function onRamp(decision: Decision, before: RampPolicy, after: RampPolicy): Decision {
+  const weight = weightOf(decision, before);
+  if (!isReturning(decision) || weightOf(decision, after) === weight) return decision;
+  return { ...decision, step: after.weights.findIndex((each) => each >= weight) };
 }
 
 /** What a breaker took out comes back when the breaker is gone or may no longer act. */

@@ -12,6 +12,7 @@ import { defaultTiming } from '../../engine/rotation/context.ts';
 import type { Command, Effect } from '../../engine/rotation/event.ts';
 import type { ServiceState } from '../../engine/rotation/state.ts';
 import type { Source, SourceChange } from '../../engine/sources/source.ts';
+import type { Role, Store } from '../../engine/store/store.ts';
 import { breakerOf, evidenceOf, fleetOf, type PolicyChange, policyOf } from './fixtures.ts';
 import { createManualClock, type ManualClock, settle } from './manual-clock.ts';
 import { createMemoryStore, type MemoryStore } from './memory-store.ts';
@@ -37,12 +38,15 @@ export interface EngineWorld {
   /** Status by backend of the assignment that was published last. */
   statuses(): Readonly<Record<string, string>>;
   state(): ServiceState | undefined;
+  readonly roles: readonly Role[];
   eject(name: string, change?: Partial<Extract<Command, { verb: 'eject' | 'pause' }>>): ReturnType<Engine['command']>;
   restore(name: string): ReturnType<Engine['command']>;
   stop(): Promise<void>;
 }
 
 export interface EngineWorldOptions {
+  /** One that others use too, instead of `store`. */
+  readonly shared?: Store;
   readonly store?: MemoryStore;
   readonly clock?: ManualClock;
   /** Instead of {@link EngineWorld.errors}. */
@@ -80,6 +84,7 @@ export async function engineWorld(
   const removed: ServiceKey[] = [];
   const effects: Effect[] = [];
   const problems: Problem[] = [];
+  const roles: Role[] = [];
   const errors = new Map<string, number>();
   let asked = 0;
   let onChanges: (changes: readonly SourceChange[]) => void = () => undefined;
@@ -100,7 +105,7 @@ export async function engineWorld(
       problems: () => [],
       ...(isComplete === undefined ? {} : { isComplete }),
     },
-    store: store.store,
+    store: options.shared ?? store.store,
     gather(...given) {
       asked += 1;
       return gather(...given);
@@ -118,6 +123,7 @@ export async function engineWorld(
       changed: () => undefined,
       gone: () => undefined,
       problem: (problem) => problems.push(problem),
+      role: (role) => roles.push(role),
     },
     timing: defaultTiming,
     maxEjectionsPerMinute: 10,
@@ -134,6 +140,7 @@ export async function engineWorld(
     removed,
     effects,
     problems,
+    roles,
     errors,
     get asked() {
       return asked;

@@ -1,0 +1,134 @@
+/** What happens when a shared store tells that somebody else wrote, or that we lead now, or no longer. */
+import { defect } from './defect.ts';
+import { isOlder, type Lead, recordedOf, stopActing } from './lead.ts';
+import type { Pipeline } from './loop.ts';
+import type { ServiceKey } from './model.ts';
+import { type Problem, ProblemError } from './problem.ts';
+import { adopt } from './recorder.ts';
+import type { Command, RotationEvent } from './rotation/event.ts';
+import { isOut } from './rotation/decision.ts';
+import type { ServiceRecord } from './rotation/record.ts';
+import type { ServiceState } from './rotation/state.ts';
+import { readRecord, type Runtime, type Runtimes } from './runtime.ts';
+import { noRevision, type Role, type StoredRecord, type StoreWatcher } from './store/store.ts';
+
+export interface FollowOptions {
+  readonly runtimes: Runtimes;
+  readonly lead: Lead;
+  readonly pipeline: Pipeline;
+  readonly observer: { problem(problem: Problem): void; role?(role: Role): void };
+  /** What kept the record is gone, and the source shows no policy either. */
+  readonly forget: (runtime: Runtime) => void;
+}
+
+export function createWatcher({ runtimes, lead, pipeline, observer, forget }: FollowOptions): StoreWatcher {
+  function onRecord(service: ServiceKey, stored: StoredRecord | undefined): void {
+    const runtime = runtimes.of(service);
+    runtime.revision = stored?.revision ?? noRevision;
+    if (stored === undefined) {
+      // Kept until the source says so: another policy may take over, and then its record is the one to be written.
+      runtime.isOverwritten = true;
+      if (!runtime.hasPolicy) forget(runtime);
+      return;
+    }
+    const record = read(service, stored);
+    if (record === undefined) return;
+    if (lead.role().kind === 'leading' && record.epoch <= lead.epoch()) return insist(runtime);
+    if (lead.role().kind === 'leading' && !runtime.isFenced) fence(runtime, record);
+    if (isOlder(record, runtime.saved)) return;
+    adopt(runtime, stored.revision, record);
+    lead.follow(runtime);
+    pipeline.serve([runtime]);
+  }
+
+  /** Whoever wrote it did not know that we decide, as one that was stopped for longer than its lease. */
+  function insist(runtime: Runtime): void {
+    runtime.isOverwritten = true;
+    void runtimes.persist(runtime);
+  }
+
+  function fence(runtime: Runtime, { epoch }: ServiceRecord): void {
+    runtime.isFenced = true;
+    observer.problem(fenced(runtime.service, epoch, lead.epoch()));
+  }
+
+  function read(service: ServiceKey, { body }: StoredRecord): ServiceRecord | undefined {
+    try {
+      return readRecord(service, body);
+    } catch (error) {
+      observer.problem(
+        error instanceof ProblemError ? error.problem : defect(`reading the record of ${service}`, error),
+      );
+      // Of what we cannot read we know only that somebody newer decides.
+      runtimes.of(service).isFenced = true;
+      return undefined;
+    }
+  }
+
+  function onRole(role: Role): void {
+    const known = runtimes.all().map(({ saved }) => saved?.epoch ?? 0);
+    const next: Role =
+      role.kind === 'leading' ? { kind: 'leading', epoch: Math.max(role.epoch, 1 + Math.max(0, ...known)) } : role;
+    lead.become(next);
+    observer.role?.(next);
+    for (const runtime of runtimes.all()) {
+      if (lead.isUnrecorded(runtime)) continue;
+      if (next.kind === 'leading') promote(runtime);
+      else lead.follow(runtime);
+    }
+    pipeline.serve(runtimes.all());
+  }
+
+  /** As after a start: what is on record, then the fleet, then the policy. So whoever comes to lead changes nothing. */
+  function promote(runtime: Runtime): void {
+    const { fleet, given } = runtime;
+    stopActing(runtime);
+    runtime.isFenced = false;
+    runtime.unwritten = [];
+    runtime.state = recordedOf(runtime);
+    runtime.persisted = runtime.state.enforced.decisions;
+    // Before the input was read, it comes by itself.
+    if (fleet === undefined) return;
+    pipeline.advance(runtime, { kind: 'fleet', fleet });
+    if (given !== undefined) pipeline.advance(runtime, { kind: 'policy', policy: given });
+    pipeline.schedule(runtime);
+    void runtimes.persist(runtime);
+  }
+
+  return {
+    record: onRecord,
+    role: onRole,
+    global(body) {
+      const before = runtimes.suspension();
+      runtimes.followSuspension(body);
+      suspensionChanged(runtimes, pipeline, before !== undefined);
+    },
+  };
+}
+
+/** Everything is suspended now, or no longer. */
+export function suspensionChanged(runtimes: Runtimes, pipeline: Pipeline, wasSuspended: boolean): void {
+  const isResumed = wasSuspended && runtimes.suspension() === undefined;
+  for (const runtime of runtimes.all()) pipeline.apply(runtime, isResumed ? { kind: 'resumed' } : { kind: 'tick' });
+}
+
+/** With the policy goes the record: whatever people did to the Service by hand ends, too, since nothing keeps it. */
+export function endOfManualActs({ enforced, suspension, freeze }: ServiceState): readonly RotationEvent[] {
+  const by = { actor: 'kubervisor', reason: 'the policy is gone, and the record with it' };
+  const manual = [...enforced.decisions.values()].filter((each) => isOut(each) && each.cause.kind === 'manual');
+  const commands: readonly Command[] = [
+    ...(freeze === undefined ? [] : [{ verb: 'unfreeze', ...by } as const]),
+    ...(suspension === undefined ? [] : [{ verb: 'resume', ...by } as const]),
+    ...manual.map(({ backend }): Command => ({ verb: 'restore', backend, ramp: true, ...by })),
+  ];
+  return commands.map((command) => ({ kind: 'command', command }));
+}
+
+function fenced(service: ServiceKey, epoch: number, own: number): Problem {
+  return {
+    code: 'KV0812',
+    severity: 'error',
+    message: `the decisions of ${service} are of epoch ${epoch}, ours is ${own}: another replica decides`,
+    remedy: 'none, if one replica leads soon; if it stays so, see which processes write to the same policies',
+  };
+}
