@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [start] [latency] [demo] [engine] [judging] [away] [silent] [cluster] [--runs N] [-o json]
+ * npm run bench -- [start] [latency] [demo] [engine] [judging] [away] [silent] [failover] [cluster] [--runs N] [-o json]
  * npm run bench -- xds [--quick] [--only PREFIX]... [--fresh] [-o json]
  * npm run bench -- soak [--runs UPDATES] [-o json]
  * npm run bench -- false-alarms [--runs WINDOWS] [-o json]
@@ -14,6 +14,7 @@ import { benchCluster } from './cluster.ts';
 import { benchDemo } from './demo.ts';
 import { benchEngine } from './engine.ts';
 import { benchFalseAlarms, falseAlarmsReport, writeFalseAlarms } from './false-alarms-page.ts';
+import { benchFailover } from './failover.ts';
 import { type Figure, summarise, table } from './figures.ts';
 import { benchJudging } from './judging.ts';
 import { benchLatency } from './latency.ts';
@@ -36,6 +37,7 @@ const benches: ReadonlyMap<string, Bench> = new Map([
   ['judging', { defaultRuns: 1000, run: benchJudging }],
   // Twelve minutes.
   ['away', { defaultRuns: 1, run: benchAway }],
+  ['failover', { defaultRuns: 10, run: benchFailover }],
   ['silent', { defaultRuns: 1, run: benchSilent }],
   ['cluster', { defaultRuns: 3, run: benchCluster }],
 ]);

@@ -2,7 +2,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { startProcess } from '../../demo/world/process.ts';
 import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
@@ -165,6 +166,36 @@ describeWith(['kube-apiserver', 'etcd'], 'an election on an API server', (execut
     }, soon);
     expect(first.told).toEqual([{ kind: 'leading', transitions: 0 }]);
     expect(second.told).toHaveLength(1);
+  });
+
+  it('L1: a process that was stopped for longer than the Lease finds another leading, and says so before anything else', async () => {
+    const kubeconfig = join(folder, `${namespace}.yaml`);
+    await writeFile(kubeconfig, plane.kubeconfig('administrator'));
+    const file = join(import.meta.dirname, 'hosts/candidate.ts');
+    const args = [file, kubeconfig, namespace, 'stopped', JSON.stringify(timing)];
+    const stopped = await startProcess({ name: 'stopped', command: process.execPath, args });
+    onTestFinished(() => stopped.stop());
+    await eventually(() => stopped.log().includes('"leading"'), soon);
+    const other = await candidate('other');
+    await eventually(() => other.told.length > 0, soon);
+    stopped.kill('SIGSTOP');
+    await eventually(() => other.election.isLeading(), soon);
+    const { spec } = await lease();
+    stopped.kill('SIGCONT');
+    await eventually(() => stopped.log().trim().split('\n').length >= 2, soon);
+    const standings = stopped
+      .log()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { kind: string; leader?: string });
+    expect(standings.slice(1).map(({ kind }) => kind)).not.toContain('leading');
+    await eventually(() => stopped.log().includes('"leader":"other"'), soon);
+    expect(other.told.at(-1)).toEqual({ kind: 'leading', transitions: 1 });
+    // It wrote nothing.
+    expect((await lease()).spec).toMatchObject({
+      holderIdentity: spec.holderIdentity,
+      leaseTransitions: spec.leaseTransitions,
+    });
   });
 
   it('L3: deleted, and given to somebody else: the leader stands down, says so, and takes part again', async () => {
