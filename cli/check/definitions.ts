@@ -6,7 +6,7 @@ import { renderOverrideCrd } from '../../engine/overrides/schema.ts';
 import { renderCrd } from '../../engine/policy/crd.ts';
 import { type Check, type Fields, fieldsOf, type Finding, failed, nameOf, ok, recordsOf, warning } from './world.ts';
 
-const install = 'kubectl apply -f manifests/crds (Helm does not upgrade them by itself)';
+const install = 'helm upgrade, where the chart brings them, or kubectl apply -f manifests/crds';
 
 /** @param areNeeded false before the installation */
 export function definitionsCheck(areNeeded: boolean): Check {

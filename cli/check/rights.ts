@@ -9,11 +9,13 @@ interface Right {
   readonly subresource?: string;
   /** In the namespace of the controller; else in all that are looked at. */
   readonly isOwn?: true;
+  /** On the one that is called so, since no other is needed. */
+  readonly name?: string;
 }
 
 const ours = 'breaker.kubervisor.io';
 
-function rights(verbs: string, group: string, resource: string, isOwn?: true): readonly Right[] {
+function rights(verbs: string, group: string, resource: string, isOwn?: true, only?: string): readonly Right[] {
   const [name = '', subresource] = resource.split('/');
   return verbs.split(' ').map((verb) => ({
     verb,
@@ -21,6 +23,7 @@ function rights(verbs: string, group: string, resource: string, isOwn?: true): r
     resource: name,
     ...(subresource === undefined ? {} : { subresource }),
     ...(isOwn === undefined ? {} : { isOwn }),
+    ...(only === undefined ? {} : { name: only }),
   }));
 }
 
@@ -38,7 +41,7 @@ const toInstall: readonly Right[] = [
 ];
 
 /** Without one of these it reads nothing, decides nothing, or tells nobody. */
-const needed: readonly Right[] = [
+const needed = (lease: string): readonly Right[] => [
   ...rights('list watch', '', 'services'),
   ...rights('list watch', '', 'pods'),
   ...rights('list watch', 'discovery.k8s.io', 'endpointslices'),
@@ -46,8 +49,10 @@ const needed: readonly Right[] = [
   ...rights('patch', ours, 'kubervisorservices/status'),
   ...rights('list watch delete', ours, 'endpointoverrides'),
   ...rights('patch', ours, 'endpointoverrides/status'),
-  ...rights('get create patch', 'coordination.k8s.io', 'leases', true),
-  ...rights('create patch', '', 'configmaps', true),
+  ...rights('create', 'coordination.k8s.io', 'leases', true),
+  ...rights('get patch', 'coordination.k8s.io', 'leases', true, lease),
+  ...rights('create', '', 'configmaps', true),
+  ...rights('get list watch patch', '', 'configmaps', true, `${lease}-state`),
 ];
 
 /** Nothing it does takes one of these; whoever has its token would. */
@@ -82,7 +87,7 @@ export const controllerRightsCheck: Check = {
       groups: ['system:serviceaccounts', `system:serviceaccounts:${controllerNamespace}`, 'system:authenticated'],
     };
     const name = `the ServiceAccount ${controllerNamespace}/${account}`;
-    const missing = await refused(world, needed, 'subjectaccessreviews', who);
+    const missing = await refused(world, needed(world.lease), 'subjectaccessreviews', who);
     const denied = new Set(await refused(world, tooMuch, 'subjectaccessreviews', who));
     const excess = tooMuch.filter((right) => !denied.has(right));
     const findings: readonly Finding[] = [
@@ -123,8 +128,8 @@ async function refused(world: World, asked: readonly Right[], review: string, wh
   return asked.filter((_, index) => answers[index] !== true);
 }
 
-function describe({ verb, group, resource, subresource, isOwn }: Right, world: World): string {
-  const what = `${resource}${subresource === undefined ? '' : `/${subresource}`}`;
+function describe({ verb, group, resource, subresource, isOwn, name }: Right, world: World): string {
+  const what = `${resource}${subresource === undefined ? '' : `/${subresource}`}${name === undefined ? '' : ` ${name}`}`;
   const where = isOwn === true ? world.controllerNamespace : world.namespace;
   return `${verb} ${what}${group === '' || group === '*' ? '' : ` of ${group}`}${where === undefined ? '' : ` in ${where}`}`;
 }

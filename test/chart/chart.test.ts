@@ -233,6 +233,15 @@ describeWith(['helm'], 'the chart', ({ helm: executable }) => {
     });
   });
 
+  it('takes the values and the flags that the pages show', async () => {
+    const page = (path: string): string => readFileSync(join(chartFolder, '../..', path), 'utf8');
+    const [, text = ''] = /```yaml\n# values\.yaml\n([^]*?)```/.exec(page('docs/install.md')) ?? [];
+    expect((await manifestsOf(executable, parse(text))).map(({ kind }) => kind)).toContain('Certificate');
+    const flags = [...page('README.md').matchAll(/--set (\S+)/g)].flatMap(([, value = '']) => ['--set', value]);
+    const { ok, output } = await helm(executable, ['template', 'kubervisor', chartFolder, ...flags]);
+    expect([flags.length, ok, output]).toEqual([4, true, expect.stringContaining('kind: Deployment')]);
+  });
+
   describe('values that are wrong are refused, with what is wrong', () => {
     it.each([
       ['an unknown one', { replica: 3 }, /additional properties 'replica' not allowed/],

@@ -24,11 +24,13 @@ describeWith(['kube-apiserver', 'etcd', 'helm'], 'the chart on an API server', (
   let plane: ControlPlane;
   let shop: Shop;
   let folder = '';
+  let admin = '';
 
   beforeAll(async () => {
     plane = await startControlPlane({ executables });
     folder = await inTemporaryFolder('chart', async (path) => path);
-    await writeFile(join(folder, 'admin.yaml'), plane.kubeconfig('administrator'));
+    admin = join(folder, 'admin.yaml');
+    await writeFile(admin, plane.kubeconfig('administrator'));
     // Nothing but the strictest of the Pod Security Standards.
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     await done(plane.api.post('/api/v1/namespaces', { metadata: { name: 'mesh', labels } }));
@@ -43,7 +45,7 @@ describeWith(['kube-apiserver', 'etcd', 'helm'], 'the chart on an API server', (
 
   const run = (args: readonly string[]): Promise<HelmRun> =>
     helm(executables.helm, [...args, '--namespace', 'mesh'], {
-      KUBECONFIG: join(folder, 'admin.yaml'),
+      KUBECONFIG: admin,
       HELM_CACHE_HOME: join(folder, 'helm'),
       HELM_CONFIG_HOME: join(folder, 'helm'),
       HELM_DATA_HOME: join(folder, 'helm'),
@@ -125,6 +127,10 @@ describeWith(['kube-apiserver', 'etcd', 'helm'], 'the chart on an API server', (
     const upgraded = await install('upgrade', { ...least, pods: { label: true } });
     expect([upgraded.ok, upgraded.output]).toEqual([true, expect.stringContaining('REVISION: 2')]);
     expect((await get(crd))['spec'].names.shortNames).toEqual(['kvs']);
+    const looked = await runCli(['check', '-o', 'json', '--controller-namespace', 'mesh', '--kubeconfig', admin]);
+    const { checks } = JSON.parse(looked.stdout) as { checks: readonly { check: string; outcome: string }[] };
+    const about = checks.filter(({ check }) => check === 'definitions' || check === 'controller-rights');
+    expect(about.map(({ outcome }) => outcome)).toEqual(['ok', 'ok', 'ok']);
     const { rules } = await get('/apis/rbac.authorization.k8s.io/v1/clusterroles/kubervisor');
     expect(JSON.stringify(rules)).toContain('"verbs":["get","patch"]');
 

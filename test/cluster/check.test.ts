@@ -34,7 +34,7 @@ const rules = [
   ['breaker.kubervisor.io', 'endpointoverrides', 'list', 'watch', 'delete'],
   ['breaker.kubervisor.io', 'endpointoverrides/status', 'patch'],
   ['coordination.k8s.io', 'leases', 'get', 'create', 'patch'],
-  ['', 'configmaps', 'create', 'patch'],
+  ['', 'configmaps', 'get', 'list', 'watch', 'create', 'patch'],
 ].map(([group, resource, ...verbs]) => ({ apiGroups: [group], resources: [resource], verbs }));
 
 describeWith(['kube-apiserver', 'etcd'], 'kubervisor check', (executables) => {
