@@ -191,6 +191,8 @@ describe('manual acts', () => {
       expect(eject.stdout).toBe('backend/p1 ejected until 2026-01-01T00:15:00.000Z (1 more may go)\n');
       const pause = await runCli(['pause', 'pricer', 'p2', '-n', 'shop', '--for', '90', '--reason', 'look'], url);
       expect(pause.stdout).toBe('backend/p2 paused until 2026-01-01T00:01:30.000Z (no more may go)\n');
+      const local = await runCli(['restore', 'shop/pricer', 'p1', '--local', '--reason', 'done'], url);
+      expect(local.stdout).toMatch(/^backend\/p1 restored at this replica only; it is (ejected|paused) on record\n$/);
       const restore = await runCli(['restore', 'shop/pricer', 'p1', '--reason', 'done'], url);
       expect(restore.stdout).toBe('backend/p1 restored (serving, weight 100 %)\n');
       const ramp = await runCli(['restore', 'shop/pricer', 'p2', '--ramp', '--reason', 'done'], url);
@@ -199,6 +201,7 @@ describe('manual acts', () => {
       expect(admin.acts.map((act) => [act.verb, act.backend, act.actor, act.reason])).toEqual([
         ['eject', 'p1', actor, 'heap dump'],
         ['pause', 'p2', actor, 'look'],
+        ['restore', 'p1', actor, 'done'],
         ['restore', 'p1', actor, 'done'],
         ['restore', 'p2', actor, 'done'],
       ]);

@@ -5,11 +5,12 @@ import { type ActCommandOptions, actCommand, actOnService, onlyServer } from './
 import { connect } from './client.ts';
 import { isOfCluster } from './cluster/open.ts';
 import type { Context } from './context.ts';
-import { actorOf, example, printJson, readService, servicePath } from './options.ts';
+import { actorOf, example, printJson, readService, servicePath, usage } from './options.ts';
 
 interface Options extends ActCommandOptions {
   readonly reason: string;
   readonly ramp?: true;
+  readonly local?: true;
 }
 
 export function restoreCommand(context: Context): Command {
@@ -19,6 +20,7 @@ export function restoreCommand(context: Context): Command {
     .argument('<POD_OR_ADDRESS>', 'pod name, backend id, address, address:port or [v6]:port')
     .requiredOption('--reason <text>', 'why, for whoever looks at it later')
     .option('--ramp', 'through the ramp, by time')
+    .option('--local', 'at the server named with --server alone, without the store: until anything else is decided')
     .addHelpText(
       'after',
       example(
@@ -27,17 +29,21 @@ export function restoreCommand(context: Context): Command {
       ),
     )
     .action(async (service: string, backend: string, options: Options) => {
-      const { reason, ramp = false } = options;
+      const { reason, ramp = false, local = false } = options;
+      if (local && ramp) throw usage('--local excludes --ramp', 'a ramp is decided, and so it is the same everywhere');
       if (isOfCluster(options)) {
+        if (local)
+          throw usage('--local is for one replica', 'name it with --server; without --local the leader restores');
         const spec = { action: 'Restore', endpoint: backend, reason } as const;
         return actOnService(service, ramp ? { ...spec, ramp } : spec, options, context);
       }
       onlyServer(options);
       const path = `${servicePath(readService(service, options.namespace))}/restore`;
-      const body = { backend, reason, ramp, actor: actorOf(context) };
+      const body = { backend, reason, ramp, local, actor: actorOf(context) };
       const response = await (await connect(options)).post<BackendActResponse>(path, body);
       if (options.output === 'json') return printJson(context, response);
       const { name, state, weightPercent } = response.backend;
-      context.stdout.write(`backend/${name} restored (${state}, weight ${weightPercent} %)\n`);
+      const what = local ? `at this replica only; it is ${state} on record` : `(${state}, weight ${weightPercent} %)`;
+      context.stdout.write(`backend/${name} restored ${what}\n`);
     });
 }

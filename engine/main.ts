@@ -139,6 +139,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       sourceProblems: () => source.problems(),
       metricSources: () => metrics.health(),
       frozen: () => store.frozen(),
+      role: () => engine.role(),
       ...(reflectors === undefined ? {} : { reflectors }),
       xds: () => xdsServer.census(),
     });
@@ -147,6 +148,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       clock,
       timing: config.timing,
       proxies: (about) => xdsServer.proxies(about),
+      role: () => (store.watch === undefined ? undefined : engine.role()),
       subscribe: notifier.subscribe,
       onAct: (act) => {
         const record = manualActRecord(act, clock.now());

@@ -104,6 +104,7 @@ function handlersOver(states: ClusterStates, suspension: Suspension | undefined)
     engine: {
       states: states.states,
       suspension: () => suspension,
+      bringBackHere: () => false,
       command: () => Promise.reject(new Error('a reader acts on nothing')),
       suspendAll: () => {
         throw new Error('a reader acts on nothing');

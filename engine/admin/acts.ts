@@ -24,7 +24,7 @@ import { asRefusal, commandRefusal, Refusal } from './refusal.ts';
 import { serviceView, suspensionView } from './view.ts';
 
 export interface ActsOptions {
-  readonly engine: Pick<Engine, 'states' | 'suspension' | 'command' | 'suspendAll'>;
+  readonly engine: Pick<Engine, 'states' | 'suspension' | 'command' | 'suspendAll' | 'bringBackHere'>;
   readonly clock: Clock;
   /** Must not throw. */
   onAct?(act: ManualAct): void;
@@ -119,7 +119,11 @@ export function createActs({ engine, clock, onAct }: ActsOptions): Acts {
         checkRestore(request);
         const before = find(request);
         const backend = findBackend(before, request.backend);
-        const { reason, ramp } = request;
+        const { reason, ramp, local } = request;
+        if (local) {
+          if (engine.bringBackHere(before.service, backend.id)) return bothViews(before, backend);
+          throw commandRefusal('not-out', 'it is serving already');
+        }
         return bothViews(await command(before, { verb: 'restore', backend: backend.id, actor, reason, ramp }), backend);
       }),
     suspend: (request, caller) =>

@@ -24,7 +24,8 @@ export function checkUnfreeze({ reason, actor }: UnfreezeRequest): void {
   checkReason(reason, actor);
 }
 
-export function checkRestore({ backend, reason, actor }: RestoreRequest): void {
+export function checkRestore({ backend, reason, actor, ramp, local }: RestoreRequest): void {
+  if (ramp && local) throw invalid('local', 'excludes ramp', 'a ramp is decided, and so it is the same everywhere');
   checkName('backend', backend);
   checkReason(reason, actor);
 }

@@ -5,6 +5,7 @@
 import type { ServiceKey } from '../model.ts';
 import type { Timing } from '../rotation/context.ts';
 import type { ServiceState } from '../rotation/state.ts';
+import type { Role } from '../store/store.ts';
 import { type Acts, type ActsOptions, createActs } from './acts.ts';
 import { checkFilter, findAnywhere, findService, matches } from './find.ts';
 import type {
@@ -14,6 +15,7 @@ import type {
   ListResponse,
   ProxiesRequest,
   ProxiesResponse,
+  ReplicaView,
   ServiceView,
   WatchRequest,
   WatchResponse,
@@ -22,7 +24,7 @@ import type {
 } from './messages.ts';
 import { panicNotes } from './panic-note.ts';
 import { type ConnectedProxy, proxyViews } from './proxies.ts';
-import { serviceView, suspensionView } from './view.ts';
+import { replicaView, serviceView, suspensionView } from './view.ts';
 import { sorted, watchServices } from './watch.ts';
 import { explain, type WhyContext } from './why.ts';
 
@@ -31,6 +33,8 @@ export interface AdminOptions extends ActsOptions {
   readonly timing: Timing;
   /** All that are connected; or those that ask for Services of which `about` is true, with what they have of these. */
   proxies(about?: (service: ServiceKey) => boolean): readonly ConnectedProxy[];
+  /** Where several replicas share the decisions. */
+  role?(): Role | undefined;
   /** Calls back whenever a Service changed or is gone; the returned function ends that. */
   subscribe(listener: (service: ServiceKey) => void): () => void;
 }
@@ -49,6 +53,11 @@ export function createAdminHandlers(options: AdminOptions): AdminHandlers {
   const context = (): WhyContext => ({ now: clock.now(), suspension: engine.suspension(), timing });
   const view = (state: ServiceState, withBackends: boolean): ServiceView => serviceView(state, context(), withBackends);
 
+  const replica = (): { readonly replica?: ReplicaView } => {
+    const role = options.role?.();
+    return role === undefined ? {} : { replica: replicaView(role) };
+  };
+
   return {
     ...createActs(options),
     list({ namespace, backends }) {
@@ -58,18 +67,22 @@ export function createAdminHandlers(options: AdminOptions): AdminHandlers {
           .filter(({ service }) => matches(service, { namespace, name: '' }))
           .map((state) => view(state, backends)),
         ...(suspension === undefined ? {} : { suspension: suspensionView('everything', suspension) }),
+        ...replica(),
       };
     },
-    get: ({ namespace, name }) => ({ service: view(findService(engine.states(), namespace, name), true) }),
+    get: ({ namespace, name }) => ({
+      service: view(findService(engine.states(), namespace, name), true),
+      ...replica(),
+    }),
     watch: (request, signal) =>
       watchServices(
-        { clock, view, states: () => engine.states(), subscribe: (listener) => options.subscribe(listener) },
+        { clock, view, replica, states: () => engine.states(), subscribe: (listener) => options.subscribe(listener) },
         request,
         signal,
       ),
     why({ backend: text, ...filter }) {
       const { state, backend } = findAnywhere(engine.states(), text, filter);
-      return explain(state, backend, context());
+      return { ...explain(state, backend, context()), ...replica() };
     },
     proxies(filter) {
       checkFilter(filter);

@@ -39,7 +39,15 @@ describe('requests', () => {
     force: false,
     actor: '',
   };
-  const restore: RestoreRequest = { namespace: '', name: '', backend: '', reason: '', ramp: false, actor: '' };
+  const restore: RestoreRequest = {
+    namespace: '',
+    name: '',
+    backend: '',
+    reason: '',
+    ramp: false,
+    actor: '',
+    local: false,
+  };
   const suspension: SuspensionRequest = { namespace: '', name: '', all: false, reason: '', actor: '' };
   const freeze: FreezeRequest = { namespace: '', name: '', forSeconds: 0, reason: '', actor: '' };
   const unfreeze: UnfreezeRequest = { namespace: '', name: '', reason: '', actor: '' };
@@ -97,6 +105,7 @@ describe('responses', () => {
     w.evaluations(2, w.bad('p4', 'p5', 'p6'), 'slow');
     const admin = adminOf(w);
     const { handlers } = admin;
+    admin.role = { kind: 'following', leader: 'kubervisor-0' };
     const nack = { version: '1', message: 'no', atMs: 0 };
     const current = { version: '2', sinceMs: 0 };
     admin.proxies = [
@@ -144,7 +153,7 @@ describe('responses', () => {
     const takeOut = { ...act, backend: 'p7', forSeconds: 60, force: true };
     note('EjectResponse', await handlers.eject(takeOut, {}));
     note('PauseResponse', await handlers.pause(takeOut, {}));
-    note('RestoreResponse', await handlers.restore({ ...act, backend: 'p7', ramp: false }, {}));
+    note('RestoreResponse', await handlers.restore({ ...act, backend: 'p7', ramp: false, local: false }, {}));
     for (const name of ['p4', 'p5', 'p6']) w.change(name, { ready: false });
     note('FreezeResponse', await handlers.freeze({ ...act, forSeconds: 60 }, {}));
     note('UnfreezeResponse', await handlers.unfreeze(act, {}));

@@ -12,6 +12,12 @@ export interface ListRequest {
 export interface ListResponse {
   readonly services: readonly ServiceView[];
   readonly suspension?: SuspensionView;
+  readonly replica?: ReplicaView;
+}
+
+export interface ReplicaView {
+  readonly role: 'leading' | 'following';
+  readonly leader: string;
 }
 
 export interface GetRequest {
@@ -21,6 +27,7 @@ export interface GetRequest {
 
 export interface GetResponse {
   readonly service: ServiceView;
+  readonly replica?: ReplicaView;
 }
 
 export interface WatchRequest {
@@ -34,6 +41,7 @@ export interface WatchResponse {
   readonly service?: ServiceView;
   readonly gone: boolean;
   readonly current: boolean;
+  readonly replica?: ReplicaView;
 }
 
 export interface WhyRequest {
@@ -49,6 +57,7 @@ export interface WhyResponse {
   readonly backend: BackendView;
   readonly breakers: readonly BreakerView[];
   readonly budget: BudgetView;
+  readonly replica?: ReplicaView;
 }
 
 export interface WhyStep {
@@ -94,6 +103,7 @@ export interface RestoreRequest {
   readonly reason: string;
   readonly ramp: boolean;
   readonly actor: string;
+  readonly local: boolean;
 }
 
 /** Answer to eject, pause and restore. */

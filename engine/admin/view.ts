@@ -7,7 +7,8 @@ import { thawsAtMs } from '../rotation/freeze.ts';
 import type { Freeze, ServiceState, Suspension } from '../rotation/state.ts';
 import { backendView, byName } from './backend-view.ts';
 import { breakerView } from './breaker-view.ts';
-import type { BudgetView, FreezeView, ServiceView, SummaryView, SuspensionView } from './messages.ts';
+import type { BudgetView, FreezeView, ReplicaView, ServiceView, SummaryView, SuspensionView } from './messages.ts';
+import type { Role } from '../store/store.ts';
 import { toTime } from './time.ts';
 
 export interface ViewContext {
@@ -47,6 +48,10 @@ export function suspensionView(scope: SuspensionView['scope'], suspension: Suspe
 export function freezeView(freeze: Freeze): FreezeView {
   const { actor, reason, sinceMs } = freeze;
   return { actor, reason, sinceTime: toTime(sinceMs), untilTime: toTime(thawsAtMs(freeze)) };
+}
+
+export function replicaView(role: Role): ReplicaView {
+  return { role: role.kind, leader: role.kind === 'following' ? (role.leader ?? '') : '' };
 }
 
 function summaryView(state: ServiceState): SummaryView {

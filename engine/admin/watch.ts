@@ -12,6 +12,7 @@ export interface WatchOptions {
   readonly clock: Clock;
   states(): readonly ServiceState[];
   view(state: ServiceState, withBackends: boolean): ServiceView;
+  replica(): Pick<WatchResponse, 'replica'>;
   /** Calls back when a Service changed or is gone; the returned function ends that. */
   subscribe(listener: (service: ServiceKey) => void): () => void;
 }
@@ -30,7 +31,7 @@ export async function* watchServices(
     for (const state of sorted(options.states())) {
       if (matches(state.service, request)) yield changed(state.service, options.view(state, request.backends));
     }
-    yield { key: '', gone: false, current: true };
+    yield { key: '', gone: false, current: true, ...options.replica() };
     while (!signal.aborted) {
       const keys = await changes.next();
       const states = new Map(options.states().map((state) => [state.service, state]));

@@ -264,6 +264,33 @@ describe('both wires refuse with the same code', () => {
     });
   });
 
+  it.each([
+    ['not-leader', 'KV0810'],
+    ['no-policy', 'KV0811'],
+  ] as const)('an act that this replica may not do: %s', async (cause, code) => {
+    await bothWires([world()], async (wires, grpc, admin) => {
+      admin.refuseAll = { kind: 'refused', cause, message: 'this replica follows; kubervisor-1 leads' };
+      admin.role = { kind: 'following', leader: 'kubervisor-1' };
+      expect(await send(`${wires.url}/api/v1/services/shop/pricer/eject`, act)).toMatchObject({
+        status: 409,
+        body: { code, message: 'this replica follows; kubervisor-1 leads' },
+      });
+      await expect(grpc.call('eject', { namespace: 'shop', name: 'pricer', ...act })).rejects.toMatchObject({
+        code: status.FAILED_PRECONDITION,
+      });
+      const { replica } = admin.handlers.list({ namespace: '', backends: false });
+      expect(replica).toEqual({ role: 'following', leader: 'kubervisor-1' });
+    });
+  });
+
+  it('a ramp on one replica alone', async () => {
+    await bothWires([world()], async (wires) => {
+      const request = { backend: 'p1', reason: 'x', ramp: true, local: true };
+      const answer = await send(`${wires.url}/api/v1/services/shop/pricer/restore`, request);
+      expect(answer).toMatchObject({ status: 400, body: { code: 'KV0701' } });
+    });
+  });
+
   it('a suspension of everything that also names a Service', async () => {
     await bothWires([world()], async (wires, grpc) => {
       expect(await send(`${wires.url}/api/v1/suspend`, { name: 'pricer', reason: 'x' })).toMatchObject({ status: 400 });

@@ -170,7 +170,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
     const request = { namespace, name, backend, reason, actor };
     try {
       if (spec.action === 'Restore') {
-        const done = await acts.restore({ ...request, ramp }, { actor });
+        const done = await acts.restore({ ...request, ramp, local: false }, { actor });
         return { state: 'Ended', backend: done.backend.name, message: 'it was brought back' };
       }
       const forSeconds = durationMs(spec.for ?? 0) / 1000;
@@ -201,7 +201,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
         const actor = decision.cause.kind === 'manual' ? decision.cause.actor : '';
         const request = { namespace, name, backend: decision.backend, actor, reason: 'its override was deleted' };
         // Refused it is tried again at the next look; the audit log has it.
-        await acts.restore({ ...request, ramp: true }, { actor }).catch(() => undefined);
+        await acts.restore({ ...request, ramp: true, local: false }, { actor }).catch(() => undefined);
       }
     }
   }

@@ -12,6 +12,7 @@ import type { Breaker } from '../policy/policy.ts';
 import type { Problem } from '../problem.ts';
 import type { Effect } from '../rotation/event.ts';
 import type { ServiceState } from '../rotation/state.ts';
+import type { Role } from '../store/store.ts';
 import { type AccessMetrics, createAccessMetrics } from './access-metrics.ts';
 import { type ClusterMetrics, createClusterMetrics } from './cluster-metrics.ts';
 import { createDecisionCounters } from './decision-counters.ts';
@@ -46,6 +47,7 @@ export interface MetricInputs {
   reflectors(): readonly ReflectorHealth[];
   /** Services of which nothing new can be persisted, and so nobody new ejected. */
   frozen(): number;
+  role(): Role;
   xds(): XdsPresent;
 }
 
@@ -79,6 +81,11 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
     help: 'Services of which nothing can be stored right now, so that nobody new is ejected',
     registers: [registry],
   });
+  const leader = new Gauge({
+    name: 'kubervisor_leader',
+    help: '1 on the replica that decides, 0 on those that follow; 1 where nobody shares the store',
+    registers: [registry],
+  });
   const xds = createXdsMetrics(registry);
   const cluster = createClusterMetrics(registry);
   let inputs: Partial<MetricInputs> = {};
@@ -94,6 +101,7 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
       sources.show(inputs.sourceProblems?.() ?? [], inputs.metricSources?.() ?? []);
       reflectors.show(inputs.reflectors?.() ?? []);
       frozen.set(inputs.frozen?.() ?? 0);
+      leader.set(inputs.role?.().kind === 'leading' ? 1 : 0);
       xds.show(inputs.xds?.());
       return registry.metrics();
     },

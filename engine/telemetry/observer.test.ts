@@ -68,3 +68,21 @@ test('a problem is logged with its code', () => {
   observer.problem({ code: 'KV0407', severity: 'error', message: 'no room' });
   expect(lines()).toMatchObject([{ level: 'error', code: 'KV0407', message: 'no room' }]);
 });
+
+test('each change of role is one line', () => {
+  const { observer, lines } = observed();
+  observer.role?.({ kind: 'leading', epoch: 7 });
+  observer.role?.({ kind: 'following', leader: 'kubervisor-1' });
+  expect(lines()).toMatchObject([
+    { level: 'info', epoch: 7, message: expect.stringMatching(/^leading/) },
+    { level: 'info', leader: 'kubervisor-1', message: expect.stringMatching(/^following/) },
+  ]);
+});
+
+test('who leads is a metric', async () => {
+  const { metrics } = observed();
+  metrics.readFrom({ role: () => ({ kind: 'leading', epoch: 1 }) });
+  expect(await metrics.render()).toMatch(/^kubervisor_leader 1$/m);
+  metrics.readFrom({ role: () => ({ kind: 'following' }) });
+  expect(await metrics.render()).toMatch(/^kubervisor_leader 0$/m);
+});

@@ -51,5 +51,9 @@ export function createObserver({ log, audit, metrics, clock }: ObserverOptions):
       log.info({ service }, 'the Service is gone');
     },
     problem: (problem) => log.problem(problem),
+    role(role) {
+      if (role.kind === 'leading') log.info({ epoch: role.epoch }, 'leading: this replica decides');
+      else log.info({ leader: role.leader ?? '' }, 'following: another replica decides, or none; what is served stays');
+    },
   };
 }

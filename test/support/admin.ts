@@ -19,8 +19,10 @@ import { type Clock, systemClock } from '../../engine/clock.ts';
 import type { AdminListener } from '../../engine/config/config.ts';
 import type { CommandOutcome } from '../../engine/engine.ts';
 import { type ServiceKey, serviceKey } from '../../engine/model.ts';
+import { isOut } from '../../engine/rotation/decision.ts';
 import type { Command } from '../../engine/rotation/event.ts';
 import type { ServiceState, Suspension } from '../../engine/rotation/state.ts';
+import type { Role } from '../../engine/store/store.ts';
 import type { World } from './world.ts';
 
 export interface AdminWorld {
@@ -31,6 +33,8 @@ export interface AdminWorld {
   /** Watches that are open. */
   watchers(): number;
   proxies: readonly ConnectedProxy[];
+  /** Of a replica among several. */
+  role?: Role;
   /** Set, every command is refused with this. */
   refuseAll?: Extract<CommandOutcome, { kind: 'refused' }>;
 }
@@ -61,6 +65,9 @@ export function adminOf(...worlds: readonly World[]): AdminWorld {
             ? { kind: 'refused', cause: 'unknown-service', message: `no Service ${service}` }
             : run(world, command);
         },
+        // What it does to what is served is the engine's.
+        bringBackHere: (service, backend) =>
+          worlds.some(({ state }) => state.service === service && isOut(state.enforced.decisions.get(backend))),
         suspendAll(next) {
           suspension = next;
           for (const world of worlds) {
@@ -79,6 +86,7 @@ export function adminOf(...worlds: readonly World[]): AdminWorld {
         return () => listeners.delete(listener);
       },
       onAct: (act) => acts.push(act),
+      role: () => admin.role,
     }),
     acts,
     changed: (service) => {
