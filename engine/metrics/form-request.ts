@@ -4,17 +4,20 @@ import type { HttpRequest } from './http.ts';
 import type { PrometheusSettings } from './config.ts';
 
 export function formRequest(
-  settings: Pick<PrometheusSettings, 'headers'>,
+  { headers, tenant: tenancy }: Pick<PrometheusSettings, 'headers' | 'tenant'>,
   connection: ReadyConnection,
   url: string,
   parameters: URLSearchParams,
   signal: AbortSignal,
+  tenant?: string,
 ): HttpRequest {
+  const header = tenancy?.header;
   return {
     method: 'POST',
     url,
     headers: {
-      ...settings.headers,
+      ...headers,
+      ...(header === undefined || tenant === undefined ? {} : { [header]: tenant }),
       ...connection.headers,
       accept: 'application/json',
       'content-type': 'application/x-www-form-urlencoded',

@@ -84,10 +84,7 @@ export function createPrometheusSource({ name, settings, clock, random }: Promet
     parameters.set('query', query);
     parameters.set('time', (evaluatedAtMs / 1000).toFixed(3));
     parameters.set('timeout', `${Math.max(1, Math.floor(deadline.remainingMs() * serverShare))}ms`);
-    const request = formRequest(settings, connection, url, parameters, deadline.signal);
-    const header = settings.tenant?.header;
-    if (header === undefined || tenant === undefined) return http(request);
-    return http({ ...request, headers: { ...request.headers, [header]: tenant } });
+    return http(formRequest(settings, connection, url, parameters, deadline.signal, tenant));
   };
 
   const ask = async (request: QueryRequest, deadline: Deadline): Promise<QueryAnswer> => {

@@ -21,6 +21,8 @@ export interface RangeRequest {
   readonly stepMs: number;
   /** Moments, at least 1; Prometheus refuses more than 11,000. */
   readonly count: number;
+  /** As for an instant query. */
+  readonly tenant?: string;
 }
 
 export type RangeResult =
@@ -48,7 +50,7 @@ export function createRangeReader(settings: PrometheusSettings, clock: Clock): R
   });
 
   return {
-    async read({ query, startMs, stepMs, count }, signal) {
+    async read({ query, startMs, stepMs, count, tenant }, signal) {
       const connection = await credentials.current();
       if (connection.kind === 'unusable') return error('unauthorized', connection.message);
       const parameters = new URLSearchParams(settings.parameters);
@@ -59,7 +61,7 @@ export function createRangeReader(settings: PrometheusSettings, clock: Clock): R
       parameters.set('step', seconds(stepMs));
       const deadline = createDeadline(clock, timeoutMs, signal);
       try {
-        const outcome = await http(formRequest(settings, connection, url, parameters, deadline.signal));
+        const outcome = await http(formRequest(settings, connection, url, parameters, deadline.signal, tenant));
         if (outcome.kind === 'failure') {
           const { cause, message, detail = message } = outcome;
           return cause === 'aborted' ? error('timeout', `no answer in ${timeoutMs / 1000} s`) : error(cause, detail);

@@ -1,7 +1,8 @@
 /** What a source makes of the namespace that asks: who may, and of whose metrics. For sources that many share. */
 import { enforceLabel } from '../policy/promql/enforce.ts';
 import type { PrometheusSettings } from './config.ts';
-import type { MetricSource, QueryAnswer, QueryRequest } from './source.ts';
+import type { RangeReader } from './range.ts';
+import type { MetricSource, QueryErrorCause } from './source.ts';
 
 /** How each query is bound to the namespace of its policy; at least one of `header` and `label`. */
 export interface Tenancy {
@@ -13,31 +14,60 @@ export interface Tenancy {
   readonly value: string;
 }
 
-/** What is asked, as `namespace` may ask it. @param namespace undefined: whoever runs us asks, and no policy */
+/** A source as `namespace` may use it. @param namespace undefined: whoever runs us asks, and no policy */
 export function boundTo(
   namespace: string | undefined,
-  { tenant, allowNamespaces }: PrometheusSettings,
+  settings: PrometheusSettings,
   name: string,
   source: MetricSource,
 ): MetricSource {
   if (namespace === undefined) return source;
-  if (allowNamespaces?.some((pattern) => fits(pattern, namespace)) === false) {
-    return answering(source, 'unknown-source', `metric source ${name} is not for namespace ${namespace}`);
-  }
-  if (tenant === undefined) return source;
-  const { header, label } = tenant;
-  const value = tenant.value.replaceAll('{namespace}', namespace);
   return {
     ...source,
     async query(request, signal) {
-      const asTenant: QueryRequest = header === undefined ? request : { ...request, tenant: value };
-      if (label === undefined) return source.query(asTenant, signal);
-      const enforced = enforceLabel(request.query, label, value);
-      if (enforced.kind === 'query') return source.query({ ...asTenant, query: enforced.query }, signal);
-      const message = `metric source ${name}: the query cannot be held to ${label}: ${enforced.reason}`;
-      return { kind: 'error', cause: 'bad-query', message };
+      const bound = bind(namespace, settings, name, request.query);
+      return bound.kind === 'error' ? bound : source.query({ ...request, ...bound.question }, signal);
     },
   };
+}
+
+/** The same for questions about the past. */
+export function readerBoundTo(
+  namespace: string,
+  settings: PrometheusSettings,
+  name: string,
+  reader: RangeReader,
+): RangeReader {
+  return {
+    ...reader,
+    async read(request, signal) {
+      const bound = bind(namespace, settings, name, request.query);
+      return bound.kind === 'error' ? bound : reader.read({ ...request, ...bound.question }, signal);
+    },
+  };
+}
+
+type Bound =
+  | { readonly kind: 'question'; readonly question: { readonly query: string; readonly tenant?: string } }
+  | { readonly kind: 'error'; readonly cause: QueryErrorCause; readonly message: string };
+
+function bind(namespace: string, { tenant, allowNamespaces }: PrometheusSettings, name: string, query: string): Bound {
+  if (allowNamespaces?.some((pattern) => fits(pattern, namespace)) === false) {
+    return {
+      kind: 'error',
+      cause: 'unknown-source',
+      message: `metric source ${name} is not for namespace ${namespace}`,
+    };
+  }
+  if (tenant === undefined) return { kind: 'question', question: { query } };
+  const { header, label } = tenant;
+  const value = tenant.value.replaceAll('{namespace}', namespace);
+  const enforced = label === undefined ? ({ kind: 'query', query } as const) : enforceLabel(query, label, value);
+  if (enforced.kind === 'refused') {
+    const message = `metric source ${name}: the query cannot be held to ${label}: ${enforced.reason}`;
+    return { kind: 'error', cause: 'bad-query', message };
+  }
+  return { kind: 'question', question: { query: enforced.query, ...(header === undefined ? {} : { tenant: value }) } };
 }
 
 /** `*` stands for any text. */
@@ -45,12 +75,4 @@ function fits(pattern: string, namespace: string): boolean {
   const [before = '', after] = pattern.split('*');
   if (after === undefined) return namespace === pattern;
   return namespace.length >= pattern.length - 1 && namespace.startsWith(before) && namespace.endsWith(after);
-}
-
-function answering(
-  source: MetricSource,
-  cause: Extract<QueryAnswer, { kind: 'error' }>['cause'],
-  message: string,
-): MetricSource {
-  return { ...source, query: async () => ({ kind: 'error', cause, message }) };
 }

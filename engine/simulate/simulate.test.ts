@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { breakerOf, policyOf } from '../../test/support/fixtures.ts';
 import { type History, type HistoryServer, startHistoryServer } from '../../test/support/history-server.ts';
 import { systemClock } from '../clock.ts';
+import type { PrometheusConfig } from '../metrics/config.ts';
+import { serviceKey } from '../model.ts';
 import { prometheusSettings } from '../metrics/settings.ts';
 import type { Detector } from '../policy/policy.ts';
 import { ProblemError } from '../problem.ts';
@@ -31,17 +33,22 @@ const depth = (value: number, longQuery?: string): Detector => ({
 
 const run = (...bounds: readonly number[]) => runAll(bounds.map((bound) => depth(bound)));
 
-async function runAll(detectors: readonly Detector[]): Promise<readonly Simulation[]> {
-  const result = prometheusSettings({ url: server.url }, 'test');
+async function runAll(
+  detectors: readonly Detector[],
+  source: Omit<PrometheusConfig, 'url'> = {},
+  namespaces: readonly string[] = ['shop'],
+): Promise<readonly Simulation[]> {
+  const result = prometheusSettings({ ...source, url: server.url }, 'test');
   if (result.kind === 'invalid') throw new Error('no settings');
   return simulate({
     runs: detectors.map((detector) => ({
-      policies: [
+      policies: namespaces.map((namespace) =>
         policyOf({
+          service: serviceKey(namespace, 'pricer'),
           settle: 3,
           breakers: [breakerOf({ name: 'depth', detector })],
         }),
-      ],
+      ),
       fleets: new Map(),
     })),
     period,
@@ -73,6 +80,24 @@ describe('a simulation', () => {
     expect(totals).toEqual({ ejections: 0, failedReturns: 0, flaps: 0, outMs: 0, held: {}, stillOut: 0 });
     expect(backends).toHaveLength(10);
     expect(breakers[0]?.evaluations).toBeGreaterThan(200);
+  });
+
+  it('asks as the namespace of the policy where the source is bound to it, and of one namespace only', async () => {
+    const asked = new Set<string>();
+    server.history = (pod, at, query) => {
+      asked.add(query);
+      return bad(3, 6)(pod, at, query);
+    };
+    const tenant = { label: 'namespace' };
+    const [simulation] = await runAll([depth(100)], { tenant });
+    expect(simulation?.report.services[0]?.totals.ejections).toBeGreaterThan(0);
+    expect([...asked].filter((query) => query.startsWith('depth'))).toEqual(['depth{namespace="shop"}']);
+    const two = runAll([depth(100)], { tenant }, ['shop', 'bank']);
+    await expect(two).rejects.toMatchObject({ problem: { code: 'KV0851' } });
+    await expect(runAll([depth(100)], {}, ['shop', 'bank'])).resolves.toHaveLength(1);
+    await expect(runAll([depth(100)], { allowNamespaces: ['bank'] })).rejects.toMatchObject({
+      problem: { code: 'KV0744', message: expect.stringMatching(/default is not for namespace shop/) },
+    });
   });
 
   it('asks the past for both windows of a threshold', async () => {

@@ -3,7 +3,8 @@ import type { Clock } from '../clock.ts';
 import type { PrometheusSettings } from '../metrics/config.ts';
 import { createPrometheusSource } from '../metrics/prometheus.ts';
 import { createRangeReader } from '../metrics/range.ts';
-import type { EpochMs, Fleet, ServiceKey } from '../model.ts';
+import { boundTo, readerBoundTo } from '../metrics/tenancy.ts';
+import { type EpochMs, type Fleet, type ServiceKey, splitServiceKey } from '../model.ts';
 import type { Policy } from '../policy/policy.ts';
 import { ProblemError } from '../problem.ts';
 import type { Timing } from '../rotation/context.ts';
@@ -82,7 +83,10 @@ export async function withPast<T>(options: SimulationOptions, use: (past: Past) 
   );
   const names = [...new Set(questions.map(({ source }) => source))];
   const known = new Map(names.flatMap((name) => [settings(name)].flatMap((found) => (found ? [[name, found]] : []))));
-  const readers = new Map([...known].map(([name, found]) => [name, createRangeReader(found, clock)]));
+  const namespace = namespaceOf(runs, known);
+  const readers = new Map(
+    [...known].map(([name, found]) => [name, readerBoundTo(namespace, found, name, createRangeReader(found, clock))]),
+  );
   const instants = new Map(
     [...known].map(([name, found]) => [
       name,
@@ -98,9 +102,18 @@ export async function withPast<T>(options: SimulationOptions, use: (past: Past) 
     });
     const sources = new Map<string, RecordedSource>();
     for (const [name, instant] of instants) {
-      const queryOffsetMs = known.get(name)?.queryOffsetMs ?? 0;
+      const found = known.get(name);
+      if (found === undefined) continue;
+      const { queryOffsetMs } = found;
       const own = recordings.filter(({ source }) => source === name);
-      sources.set(name, createRecordedSource({ recordings: own, queryOffsetMs, instant }));
+      sources.set(
+        name,
+        createRecordedSource({
+          recordings: own,
+          queryOffsetMs,
+          instant: boundTo(namespace, found, name, instant),
+        }),
+      );
     }
     return await use({
       recordings,
@@ -120,6 +133,25 @@ export async function withPast<T>(options: SimulationOptions, use: (past: Past) 
     for (const reader of readers.values()) reader.close();
     for (const instant of instants.values()) instant.close();
   }
+}
+
+/**
+ * The namespace that asks. Where a source shows each namespace its own, or is not for all, there must be one only:
+ * recordings are kept by their query, which would stand for two answers.
+ * @throws ProblemError
+ */
+function namespaceOf(runs: readonly Run[], sources: ReadonlyMap<string, PrometheusSettings>): string {
+  const services = runs.flatMap(({ policies }) => policies.map(({ service }) => service));
+  const namespaces = [...new Set(services.map((service) => splitServiceKey(service).namespace))];
+  const [namespace = '', second] = namespaces;
+  const bound = [...sources].find(([, { tenant, allowNamespaces }]) => (tenant ?? allowNamespaces) !== undefined);
+  if (second === undefined || bound === undefined) return namespace;
+  throw new ProblemError({
+    code: 'KV0851',
+    severity: 'error',
+    message: `metric source ${bound[0]} is not the same for ${namespace} and ${second}`,
+    remedy: 'simulate the policies of one namespace at a time',
+  });
 }
 
 /** The replay begins with the data: before it there is nothing to judge, and nothing to settle on. */
