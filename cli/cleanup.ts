@@ -1,16 +1,21 @@
 /** `kubervisor cleanup`: what was ever written to objects of others goes, and what the replicas shared. Needs no controller. */
 import { Command } from 'commander';
+import type { ProxiesResponse } from '../engine/admin/messages.ts';
 import { removeEverything, type Removed } from './cleanup/remove.ts';
 import { bringBackAndStop } from './cleanup/stop.ts';
-import type { ReplicasOptions } from './cluster/leader.ts';
-import { leadershipOf } from './cluster/leader.ts';
+import { type ConnectionOptions, connect } from './client.ts';
+import { leadershipOf, type ReplicasOptions } from './cluster/leader.ts';
 import { type ClusterOptions, openCluster } from './cluster/open.ts';
 import type { Context } from './context.ts';
 import { failure } from './exit.ts';
 import { example, type Format, outputOption, printJson, usage, withReplicas } from './options.ts';
 import { printable } from './printable.ts';
 
-interface Options extends Omit<ClusterOptions, 'namespace'>, ReplicasOptions {
+interface Options
+  extends Pick<ClusterOptions, 'context' | 'kubeconfig'>,
+    Omit<ConnectionOptions, 'server'>,
+    ReplicasOptions {
+  readonly server?: readonly string[];
   readonly namespace?: readonly string[];
   readonly allNamespaces?: true;
   readonly stop?: string;
@@ -30,8 +35,13 @@ export function cleanupCommand(context: Context): Command {
     .option('--kubeconfig <file>', 'default: as kubectl finds it')
     .option('-n, --namespace <namespace...>', 'in these namespaces')
     .option('-A, --all-namespaces', 'in all')
+    .option('--server <url...>', 'admin API of each replica: it is asked that no proxy is connected any more')
+    .option('--token-file <file>', 'file with the bearer token for it')
+    .option('--ca-file <file>', 'PEM of the authority that signed its certificate')
+    .option('--cert-file <file>', 'PEM of our client certificate')
+    .option('--key-file <file>', 'PEM of its key')
     .option('--stop <deployment>', 'bring everyone back and end these replicas first')
-    .option('--force', 'although a replica may be alive, and would write it again')
+    .option('--force', 'although a replica may be alive, or a proxy connected')
     .option('--dry-run', 'only say what would be removed');
   return withReplicas(command)
     .addOption(outputOption())
@@ -45,6 +55,7 @@ async function run(options: Options, context: Context): Promise<void> {
     throw usage('cleanup takes namespaces or all of them', 'write either -n NAMESPACE or -A');
   }
   const say = (text: string): void => context.stderr.write(`${printable(text)}\n`);
+  if (force === undefined) await refuseWhileConnected(options, say);
   const cluster = await openCluster(options, context);
   const namespaces = allNamespaces === true ? [undefined] : namespace;
   if (stop !== undefined && dryRun === undefined) {
@@ -61,6 +72,25 @@ async function run(options: Options, context: Context): Promise<void> {
   });
   if (output === 'json') printJson(context, { dryRun: dryRun === true, removed });
   else if (removed.length === 0) context.stdout.write('nothing of Kubervisor is left\n');
+}
+
+/** Whoever is connected when the last replica ends keeps what it got, for ever. */
+async function refuseWhileConnected({ server = [], ...options }: Options, say: (text: string) => void): Promise<void> {
+  if (server.length === 0) {
+    say(
+      'not asked: whether Envoys still point here. kubervisor proxies must be empty on every replica; --server asks it',
+    );
+  }
+  for (const url of server) {
+    const { proxies } = await (await connect({ ...options, server: url })).get<ProxiesResponse>('/proxies');
+    const [first] = proxies;
+    if (first === undefined) continue;
+    throw failure({
+      code: 'KV0827',
+      message: `${proxies.length} proxies are connected to ${url}, such as ${first.nodeId || first.address}`,
+      remedy: 'point them elsewhere first: they would keep the last endpoints they got; --force goes on regardless',
+    });
+  }
 }
 
 function stillThere(who: string, { controllerNamespace }: Options): Error {
