@@ -140,7 +140,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       metricSources: () => metrics.health(),
       frozen: () => store.frozen(),
       role: () => engine.role(),
-      ...(reflectors === undefined ? {} : { reflectors }),
+      reflectors: () => [...(reflectors?.() ?? []), ...(overrides?.health() ?? [])],
       xds: () => xdsServer.census(),
     });
     const handlers = createAdminHandlers({

@@ -9,7 +9,7 @@ import type { Clock } from '../clock.ts';
 import { defect } from '../defect.ts';
 import { isRecord } from '../is-record.ts';
 import { type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
-import { createReflector } from '../kubernetes/reflector.ts';
+import { createReflector, type ReflectorHealth } from '../kubernetes/reflector.ts';
 import { isOlder } from '../kubernetes/resource-version.ts';
 import { sleep } from '../kubernetes/sleep.ts';
 import { type EpochMs, splitServiceKey } from '../model.ts';
@@ -53,6 +53,8 @@ export interface Overrides {
   /** Follows and obeys until the signal aborts. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
   problems(): readonly Problem[];
+  /** One for each namespace. */
+  health(): readonly ReflectorHealth[];
 }
 
 const group = '/apis/breaker.kubervisor.io/v1';
@@ -234,6 +236,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
   }
 
   return {
+    health: () => reflectors.map((reflector) => reflector.health()),
     problems: () => [
       ...reflectors.flatMap((reflector) => reflectorProblem(reflector.health()) ?? []),
       ...(failure === undefined ? [] : [unwritable(failure)]),

@@ -131,7 +131,7 @@ describeWith(['kube-apiserver', 'etcd'], 'a custom service of a tenant', (execut
   });
 
   it(
-    'nor by serve, which says so',
+    'nor by serve, which says so, and how it follows what is there',
     () =>
       inTemporaryFolder('tenants', async (folder) => {
         const ports = await freePorts();
@@ -147,6 +147,10 @@ describeWith(['kube-apiserver', 'etcd'], 'a custom service of a tenant', (execut
             },
             { timeoutMs: 20_000 },
           );
+          const metrics = await (await fetch(`${serving.url}/metrics`)).text();
+          for (const resource of ['services', 'endpointslices', 'pods', 'kubervisorservices', 'endpointoverrides']) {
+            expect(metrics).toMatch(new RegExp(`kubernetes_lists_total{resource="${resource}",namespace=""} 1`));
+          }
         } finally {
           await serving.process.stop();
           await removeFolder(folder);
