@@ -11,6 +11,7 @@ import { printable } from './printable.ts';
 
 interface Options extends ClusterOptions, ReplicasOptions {
   readonly pre?: true;
+  readonly allowWarnings?: true;
   readonly config?: string;
   readonly output: Format;
 }
@@ -21,6 +22,7 @@ export function checkCommand(context: Context): Command {
       'Look at a cluster: with --pre, whether Kubervisor can be installed there; without, whether it is well.',
     )
     .option('--pre', 'before the installation')
+    .option('--allow-warnings', 'exit code 0 for those, where only failures count')
     .option('--context <name>', 'context of the kubeconfig; default: the current one')
     .option('--kubeconfig <file>', 'default: as kubectl finds it')
     .option('-n, --namespace <namespace>', 'look at the Services of this namespace only; default: of all')
@@ -50,7 +52,7 @@ async function run(options: Options, context: Context): Promise<void> {
   if (output === 'json') printJson(context, { checks: found, summary });
   else context.stdout.write(`\n${summary.ok} ok, ${summary.warnings} warnings, ${summary.failed} failed\n`);
   if (summary.failed > 0) throw new Exit(exitCodes.error);
-  if (summary.warnings > 0) throw new Exit(exitCodes.onlyWarnings);
+  if (summary.warnings > 0 && options.allowWarnings === undefined) throw new Exit(exitCodes.onlyWarnings);
 }
 
 /** A log or a mail may know no such signs. */

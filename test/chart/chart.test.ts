@@ -100,7 +100,7 @@ describeWith(['helm'], 'the chart', ({ helm: executable }) => {
       const writing = rules.filter((rule) => /: .*(create|update|patch|delete)/.test(rule));
       for (const rule of writing) {
         expect(rule).toMatch(
-          /\/status:|^\/pods|pods\/eviction|events:|endpointoverrides: |leases|configmaps|deployments\/scale kubervisor:/,
+          /\/status:|^\/pods|pods\/eviction|events:|subjectaccessreviews: create|endpointoverrides: |leases|configmaps|deployments\/scale kubervisor:/,
         );
       }
     });

@@ -58,6 +58,36 @@
   verbs: [patch]
 {{- end -}}
 
+{{/* What `kubervisor check` looks at. */}}
+{{- define "kubervisor.checkRules" -}}
+- apiGroups: [""]
+  resources: [services, pods]
+  verbs: [list]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list]
+- apiGroups: [breaker.kubervisor.io]
+  resources: [kubervisorservices]
+  verbs: [list]
+- apiGroups: [apps]
+  resources: [deployments, statefulsets]
+  verbs: [list]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [list]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "kubervisor.fullname" . }}]
+  verbs: [get]
+- apiGroups: [apiextensions.k8s.io]
+  resources: [customresourcedefinitions]
+  verbs: [get]
+# Whether the replicas may do what they have to is asked of the API server.
+- apiGroups: [authorization.k8s.io]
+  resources: [subjectaccessreviews]
+  verbs: [create]
+{{- end -}}
+
 {{/* The rules of one account where Services are: in all namespaces, or in each that is named.
      root, name (of role and binding), account, rules, annotations (optional) */}}
 {{- define "kubervisor.grant" -}}
