@@ -28,20 +28,25 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
     if (stored === undefined) {
       // Kept until the source says so: another policy may take over, and then its record is the one to be written.
       runtime.isOverwritten = true;
-      if (!runtime.hasPolicy) forget(runtime);
+      if (runtime.isPolicyGone) delete runtime.saved;
+      else if (!runtime.hasPolicy) forget(runtime);
       return;
     }
     const record = read(service, stored);
     if (record === undefined) return;
-    if (lead.role().kind === 'leading' && record.epoch <= lead.epoch()) return insist(runtime);
-    if (lead.role().kind === 'leading' && !runtime.isFenced) fence(runtime, record);
-    if (isOlder(record, runtime.saved)) return;
-    adopt(runtime, stored.revision, record);
+    const isNews = !isOlder(record, runtime.saved);
+    if (isNews) adopt(runtime, stored.revision, record);
+    runtime.isOverwritten = !isNews;
+    // Of a policy that the source does not show, or not yet.
+    if (runtime.isPolicyGone) return;
+    if (lead.decides(runtime) && record.epoch <= lead.epoch()) return insist(runtime);
+    if (!isNews) return;
+    if (lead.decides(runtime) && !lead.isUnrecorded(runtime)) fence(runtime, record);
     lead.follow(runtime);
     pipeline.serve([runtime]);
   }
 
-  /** Whoever wrote it did not know that we decide, as one that was stopped for longer than its lease. */
+  /** Whoever wrote it did not know that we decide, as one that was stopped for too long; or it is ours, and was not answered. */
   function insist(runtime: Runtime): void {
     runtime.isOverwritten = true;
     void runtimes.persist(runtime);

@@ -8,8 +8,12 @@ import type { JsonValue, SaveResult, Store, StoredRecord, StoreWatcher } from '.
 
 export interface ClusterStore {
   readonly records: ReadonlyMap<ServiceKey, StoredRecord>;
+  /** Everything that was ever written, in order. */
+  readonly history: readonly StoredRecord[];
   readonly global: JsonValue | undefined;
   open(name: string): ClusterProcess;
+  /** Whose the lease is. */
+  leader(): ClusterProcess | undefined;
   /** The lease is this one's from now on; without a name nobody's. Who held it is told, unless it is stopped or cut. */
   elect(name?: string): void;
   /** The object that keeps the record is gone. */
@@ -42,6 +46,7 @@ const problem: Problem = { code: 'KV0499', severity: 'error', message: 'the API 
 
 export function createClusterStore(): ClusterStore {
   const records = new Map<ServiceKey, StoredRecord>();
+  const history: StoredRecord[] = [];
   const members = new Map<string, Member>();
   let global: JsonValue | undefined;
   let version = 0;
@@ -70,13 +75,16 @@ export function createClusterStore(): ClusterStore {
     Math.max(0, ...[...records.values()].map(({ body }) => (body as { readonly epoch: number }).epoch));
 
   function open(name: string): ClusterProcess {
-    const own = new Map<ServiceKey, number>();
     const attempt = async <Result>(run: () => Result): Promise<Result | { kind: 'failed'; problem: Problem }> => {
       if (members.get(name) !== member) return new Promise(() => undefined);
       if (member.isCut) return { kind: 'failed', problem };
       const result = run();
       if (!member.losesAnswer) return result;
       member.losesAnswer = false;
+      // Nobody knows that it is ours.
+      for (const [service, record] of records) {
+        if (record.revision === version) tell(member, (watcher) => watcher.record(service, record));
+      }
       return { kind: 'failed', problem };
     };
     const member: Member = {
@@ -115,7 +123,7 @@ export function createClusterStore(): ClusterStore {
             version += 1;
             const record = { service, revision: version, body: copyOf(body) };
             records.set(service, record);
-            own.set(service, version);
+            history.push(record);
             tellOthers(name, (watcher) => watcher.record(service, record));
             return { kind: 'saved', revision: version };
           }),
@@ -135,10 +143,12 @@ export function createClusterStore(): ClusterStore {
 
   return {
     records,
+    history,
     get global() {
       return global;
     },
     open,
+    leader: () => (holder === undefined ? undefined : members.get(holder)),
     elect(name) {
       const before = holder === undefined ? undefined : members.get(holder);
       holder = name;
@@ -147,7 +157,6 @@ export function createClusterStore(): ClusterStore {
         tell(before, (watcher) => {
           before.believes = false;
           watcher.role({ kind: 'following', ...(name === undefined ? {} : { leader: name }) });
-          handOver(before);
         });
       }
       const next = name === undefined ? undefined : members.get(name);
@@ -155,7 +164,7 @@ export function createClusterStore(): ClusterStore {
       transitions += 1;
       const epoch = Math.max(transitions, highestEpoch()) + 1;
       // Whatever it had not heard of yet, it reads afresh.
-      next.waiting = [];
+      next.hear();
       handOver(next);
       next.believes = true;
       next.watcher?.role({ kind: 'leading', epoch });
