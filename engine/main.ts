@@ -14,24 +14,21 @@ import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
 import { loadAdminProto } from './admin/proto.ts';
 import { type Readiness, startTelemetry, type Telemetry } from './admin/telemetry.ts';
-import { type ClusterSideOptions, createClusterSide } from './cluster-side.ts';
+import { createClusterSide } from './cluster-side.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Config, loadConfig, type XdsListener, type XdsTls } from './config.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createGather } from './evidence.ts';
 import { callableAddresses } from './metrics/callable.ts';
 import { createCustomServices } from './metrics/custom-service.ts';
+import { createInput } from './inputs.ts';
 import { metricSourceProblems } from './metrics/problems.ts';
 import { createMetricSources } from './metrics/registry.ts';
 import { announcing, createNotifier } from './notify.ts';
+import { createPolicyStatus } from './policy-status/describe.ts';
 import type { Problem } from './problem.ts';
 import { createOverrides, type Overrides } from './overrides/obey.ts';
-import { createFilesSource } from './sources/files/source.ts';
 import { connect } from './kubernetes/connect.ts';
-import type { ReflectorHealth } from './kubernetes/reflector.ts';
-import { createKubernetesSource } from './sources/kubernetes/source.ts';
-import type { Source } from './sources/source.ts';
-import { createFileStore } from './store/file.ts';
 import { createAccessLog } from './telemetry/access-log.ts';
 import { createAudit, manualActRecord } from './telemetry/audit.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -76,16 +73,20 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
 
     const metrics = createMetricSources({ sources: config.metricSources, clock, random: Math.random });
     undo.add(() => metrics.close());
-    const store = measureStore(createFileStore({ directory: config.stateDirectory }), telemetry.store, clock);
-    const { source, cluster: input, reflectors } = await createSource(config, clock, log);
+    const status = createPolicyStatus({
+      stateOf: (service) => engine.states().find((state) => state.service === service),
+      suspension: () => engine.suspension(),
+      now: () => clock.now(),
+    });
+    const { source, store: kept, cluster: input, ...inputs } = await createInput(config, status, clock, log);
+    const store = measureStore(kept, telemetry.store, clock);
     const cluster =
       input &&
       createClusterSide({
         ...input,
         clock,
         engine: { onRecord: () => engine.onRecord(), answerEviction: (...given) => engine.answerEviction(...given) },
-        // One process, so far.
-        leads: () => true,
+        leads: () => store.leads?.() ?? true,
         instance: config.replicas?.identity ?? hostname(),
         log,
         audit,
@@ -119,12 +120,13 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     const problems = (): readonly Problem[] => [
       ...source.problems(),
       ...engine.problems(),
+      ...(inputs.storeProblems?.() ?? []),
       ...(cluster?.problems() ?? []),
       ...metricSourceProblems(metrics.health()),
       ...(tls?.problems() ?? []),
       ...(overrides?.problems() ?? []),
     ];
-    let status: Readiness['status'] = 'starting';
+    let phase: Readiness['status'] = 'starting';
     const xdsServer = await startXdsServer({
       listen: config.xds.address,
       tls: tls && { source: tls, grantTo: grantsOf(config.xds) },
@@ -140,7 +142,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       metricSources: () => metrics.health(),
       frozen: () => store.frozen(),
       role: () => engine.role(),
-      reflectors: () => [...(reflectors?.() ?? []), ...(overrides?.health() ?? [])],
+      reflectors: () => [...(inputs.reflectors?.() ?? []), ...(overrides?.health() ?? [])],
       xds: () => xdsServer.census(),
     });
     const handlers = createAdminHandlers({
@@ -158,7 +160,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     const overrides = await followOverrides(config, engine, handlers, clock, log);
     const proto = loadAdminProto();
     const about: Telemetry = {
-      readiness: () => ({ status, problems: problems() }),
+      readiness: () => ({ status: phase, problems: problems() }),
       metrics: () => telemetry.render(),
     };
     const http = await startHttpAdmin({ handlers, proto, listener: config.http, clock, ...about });
@@ -180,7 +182,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     void overrides?.run(signal);
     cluster?.start(signal);
     xds.open();
-    status = 'ready';
+    phase = 'ready';
     log.info(
       {
         xds: `${xdsServer.address}:${xdsServer.port}`,
@@ -193,43 +195,12 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     );
     await aborted(signal);
     // Kubernetes sends us nobody new from now on, and those who are here go where they find another replica.
-    status = 'stopping';
+    phase = 'stopping';
     log.info({ clients: xdsServer.proxies().length }, 'stopping: Envoys keep the last assignment');
     await xdsServer.drain(config.xds.drainMs);
   } finally {
     await undo.run((problem) => log.problem(problem));
   }
-}
-
-interface Input {
-  readonly source: Source;
-  readonly cluster?: Pick<ClusterSideOptions, 'client' | 'objects' | 'pods'>;
-  readonly reflectors?: () => readonly ReflectorHealth[];
-}
-
-async function createSource({ source, ...config }: Config, clock: Clock, log: Log): Promise<Input> {
-  const { defaultEnforcement } = config;
-  const { confirmVanishedMs: confirmAfterMs } = config.timing;
-  if (source.kind === 'files') {
-    const { directory } = source;
-    return { source: createFilesSource({ directory, clock, log, defaultEnforcement, confirmAfterMs }) };
-  }
-  const { namespaces, workloads, pods } = source;
-  const client = await connect(source, clock);
-  const onProblem = (problem: Problem): void => log.problem(problem);
-  const { random } = Math;
-  const watched = createKubernetesSource({
-    client,
-    clock,
-    random,
-    namespaces,
-    workloads,
-    log,
-    defaultEnforcement,
-    confirmAfterMs,
-    onProblem,
-  });
-  return { source: watched, cluster: { client, objects: watched.objects, pods }, reflectors: watched.health };
 }
 
 /** In a cluster acts of people are objects. */
@@ -246,11 +217,16 @@ async function followOverrides(
     clock,
     random: Math.random,
     namespaces: source.namespaces,
-    // One process so far, which has its decisions for itself.
-    engine: { states: () => engine.states(), epoch: () => 1 },
+    engine: { states: () => engine.states(), epoch: () => epochOf(engine) },
     acts,
     onProblem: (problem) => log.problem(problem),
   });
+}
+
+/** Undefined unless we lead: who follows obeys nobody. */
+function epochOf(engine: Engine): number | undefined {
+  const role = engine.role();
+  return role.kind === 'leading' ? role.epoch : undefined;
 }
 
 function followXdsTls(files: XdsTls, clock: Clock, observer: RenewalObserver): Promise<Renewal> {

@@ -34,7 +34,7 @@ export function resolveConfig(given: ConfigFile, file: string): Resolved {
   const { settings, problems } = metricSources(given.metricSources ?? defaults.metricSources, absolute);
   const log = { ...defaults.log, ...given.log };
   const timing = { ...defaults.timing, ...given.timing };
-  flaws.push(...replicaFlaws(given, timing));
+  flaws.push(...stateFlaws(given), ...replicaFlaws(given, timing));
   const config: Config = {
     file,
     xds,
@@ -66,6 +66,20 @@ export function resolveConfig(given: ConfigFile, file: string): Resolved {
     warnings: [],
   };
   return { config, flaws, problems };
+}
+
+/** Two places for decisions would be two truths. */
+function stateFlaws({ source, state }: ConfigFile): readonly Flaw[] {
+  if (source.kubernetes === undefined || state === undefined) return [];
+  return [
+    {
+      code: 'KV0815',
+      path: ['state'],
+      at: 'key',
+      message: 'is for source.files: with source.kubernetes decisions are kept in the status of the policies',
+      remedy: 'remove it',
+    },
+  ];
 }
 
 function sourceOf(

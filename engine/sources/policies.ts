@@ -10,6 +10,8 @@ import type { SourceChange } from './source.ts';
 export interface PolicyClaim {
   readonly namespace: string;
   readonly name: string;
+  /** Of the object, where an API server counts them. */
+  readonly generation?: number;
   /** Where its `spec.service` is, for people. */
   readonly servicePlace: Pick<Problem, 'file' | 'line' | 'column'>;
   readonly outcome: PolicyOutcome;

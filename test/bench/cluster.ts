@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { servingConfigYaml } from '../../demo/files.ts';
+import { clusterConfigYaml } from '../cluster/serving-config.ts';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { findPart } from '../../demo/world/parts.ts';
 import { type ControlPlane, startControlPlane } from '../cluster/control-plane.ts';
@@ -66,7 +66,7 @@ function once(plane: ControlPlane): Promise<Run> {
   return inTemporaryFolder('cluster', async (folder) => {
     const wire = await startWire(plane.url);
     const ports = await freePorts();
-    const config = servingConfigYaml(ports).replace('{files: ./config}', '{kubernetes: {kubeconfig: ./kube.yaml}}');
+    const config = clusterConfigYaml(ports, '{kubeconfig: ./kube.yaml}');
     await writeFile(join(folder, 'kubervisor.yaml'), config);
     await writeFile(join(folder, 'kube.yaml'), plane.kubeconfig('administrator', wire.url));
     const serving = await startServing(folder, ports, 60_000);

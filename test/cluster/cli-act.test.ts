@@ -2,7 +2,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { servingConfigYaml } from '../../demo/files.ts';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
@@ -12,6 +11,7 @@ import { describeWith } from '../support/parts.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { crdsPath, installCrd } from './crd.ts';
 import { type OverridingReplica, startOverriding } from './overriding.ts';
+import { clusterConfigYaml } from './serving-config.ts';
 import { createShop, done } from './shop.ts';
 
 const group = '/apis/breaker.kubervisor.io/v1/namespaces/shop';
@@ -88,7 +88,7 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
     const threshold = { query: 'rate(errors[1m])', operator: '>', value: 5 };
     await done(shop.policy('quotes', { service: 'quotes', breakers: [{ name: 'errors', threshold }] }));
     const ports = await freePorts();
-    const config = servingConfigYaml(ports).replace('{files: ./config}', `{kubernetes: {kubeconfig: ${kubeconfig}}}`);
+    const config = clusterConfigYaml(ports, `{kubeconfig: ${kubeconfig}}`);
     await writeFile(join(folder, 'kubervisor.yaml'), config);
     const { process } = await startServing(folder, ports);
     try {

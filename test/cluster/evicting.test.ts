@@ -2,7 +2,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { servingConfigYaml } from '../../demo/files.ts';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { eventually } from '../../demo/world/wait.ts';
 import { describeWith } from '../support/parts.ts';
@@ -11,6 +10,7 @@ import { usePrograms } from '../support/programs.ts';
 import { freePorts, startServing } from '../support/serving.ts';
 import { startControlPlane } from './control-plane.ts';
 import { installCrd } from './crd.ts';
+import { clusterConfigYaml } from './serving-config.ts';
 import { createShop, done, type PodSpec } from './shop.ts';
 
 const pods: readonly PodSpec[] = [0, 1, 2, 3].map((n) => ({ name: `p${n}`, ip: `10.1.0.${n + 1}` }));
@@ -84,9 +84,9 @@ describeWith(['kube-apiserver', 'etcd'], 'evicting', (executables) => {
       metrics.history = (pod) => (pod === 'p1' ? 9 : 0);
       const ports = { ...(await freePorts()), prometheus: metrics.port };
       const acts = '{evict: true, label: true, deletionCost: true}';
-      const config = servingConfigYaml(ports)
-        .replace('{files: ./config}', `{kubernetes: {kubeconfig: ./kube.yaml, pods: ${acts}}}`)
-        .concat('timing: {fleetRest: 0s}\n');
+      const config = clusterConfigYaml(ports, `{kubeconfig: ./kube.yaml, pods: ${acts}}`).concat(
+        'timing: {fleetRest: 0s}\n',
+      );
       await writeFile(join(folder, 'kubervisor.yaml'), config);
       await writeFile(join(folder, 'kube.yaml'), plane.kubeconfig('administrator'));
       const first = programs.keep((await startServing(folder, ports)).process);

@@ -1,8 +1,7 @@
 /** `kubervisor serve` on a real API server, with a real Envoy that obeys it. */
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { servingConfigYaml } from '../../demo/files.ts';
 import type { HostStatus } from '../../demo/world/envoy.ts';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { eventually } from '../../demo/world/wait.ts';
@@ -11,7 +10,8 @@ import { usePrograms } from '../support/programs.ts';
 import { act, freePorts, isConnected, startObeyingEnvoy, startServing } from '../support/serving.ts';
 import { startControlPlane } from './control-plane.ts';
 import { installCrd } from './crd.ts';
-import { createShop, type PodSpec } from './shop.ts';
+import { clusterConfigYaml } from './serving-config.ts';
+import { createShop, done, type PodSpec } from './shop.ts';
 import { startWire } from './wire.ts';
 
 const pods: readonly PodSpec[] = [1, 2, 3, 4].map((n) => ({ name: `pricer-${n}`, ip: `10.1.0.${n}` }));
@@ -31,9 +31,14 @@ describeWith(['kube-apiserver', 'etcd', 'envoy'], 'serve on a cluster', (executa
       await shop.service('pricer');
       for (const pod of pods) await shop.pod('pricer', pod);
       await shop.slice('pricer', pods);
+      // Decisions are kept in the status of a policy; this one makes none itself.
+      const threshold = { query: 'x', operator: '>', value: 1 };
+      await done(
+        shop.policy('pricer', { service: 'pricer', enforcement: 'Observe', breakers: [{ name: 'x', threshold }] }),
+      );
 
       const ports = await freePorts();
-      const config = servingConfigYaml(ports).replace('{files: ./config}', '{kubernetes: {kubeconfig: ./kube.yaml}}');
+      const config = clusterConfigYaml(ports, '{kubeconfig: ./kube.yaml}');
       await writeFile(join(folder, 'kubervisor.yaml'), config);
       await writeFile(join(folder, 'kube.yaml'), plane.kubeconfig('administrator', wire.url));
       const first = programs.keep((await startServing(folder, ports)).process);
@@ -43,7 +48,11 @@ describeWith(['kube-apiserver', 'etcd', 'envoy'], 'serve on a cluster', (executa
         (await envoy.clusters('pricer')).find((host) => host.address === `${address}:8080`)?.edsHealth;
       await eventually(async () => (await envoy.clusters('pricer')).length === pods.length, soon);
 
-      await act(url, 'eject', 'pricer-3', { forSeconds: 600 });
+      // It leads once it has the Lease and has read everything afresh.
+      await eventually(async () => {
+        await act(url, 'eject', 'pricer-3', { forSeconds: 600 });
+        return true;
+      }, soon);
       await eventually(async () => (await health('10.1.0.3')) === 'DRAINING', soon);
       const before = await envoy.clusters('pricer');
 
@@ -54,6 +63,7 @@ describeWith(['kube-apiserver', 'etcd', 'envoy'], 'serve on a cluster', (executa
       await eventually(async () => (await fetch(`${url}/readyz`)).status === 503, soon);
       // It knows nothing yet, and so it says nothing.
       expect(await envoy.clusters('pricer')).toEqual(before);
+      expect(await readdir(folder)).not.toContain('state');
       wire.mend();
       programs.keep((await second).process);
       // Envoy's own backoff may have come as far as 30 s.

@@ -2,7 +2,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { servingConfigYaml } from '../../demo/files.ts';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
@@ -14,6 +13,7 @@ import { describeWith } from '../support/parts.ts';
 import { freePorts, startServing } from '../support/serving.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { installCrd } from './crd.ts';
+import { clusterConfigYaml } from './serving-config.ts';
 import { createShop, done } from './shop.ts';
 
 const port = 8080;
@@ -135,7 +135,7 @@ describeWith(['kube-apiserver', 'etcd'], 'a custom service of a tenant', (execut
     () =>
       inTemporaryFolder('tenants', async (folder) => {
         const ports = await freePorts();
-        const config = servingConfigYaml(ports).replace('{files: ./config}', '{kubernetes: {kubeconfig: ./kube.yaml}}');
+        const config = clusterConfigYaml(ports, '{kubeconfig: ./kube.yaml}');
         await writeFile(join(folder, 'kubervisor.yaml'), config);
         await writeFile(join(folder, 'kube.yaml'), plane.kubeconfig('administrator'));
         const serving = await startServing(folder, ports);

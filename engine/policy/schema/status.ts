@@ -47,7 +47,7 @@ const Condition = Type.Object(
  * As text in JSON, in bytes. With 50 decisions it is some 40 kB; etcd takes 1.5 MiB for the whole object, of which spec and
  * the rest of the status are some 300 kB at most.
  */
-const maxRecordBytes = 524_288;
+export const maxRecordBytes = 524_288;
 
 const Status = Type.Object(
   {
@@ -72,7 +72,6 @@ const Status = Type.Object(
           ejected: Type.Optional(count('Ejected backends, probing ones included.')),
           ramping: Type.Optional(count('Backends on their way back.')),
           paused: Type.Optional(count('Backends kept out for inspection.')),
-          unknown: Type.Optional(count('Backends without a verdict.')),
           wouldEject: Type.Optional(count('Backends that would be out if the policy were enforced.')),
         },
         { description: 'Counts of backends.' },

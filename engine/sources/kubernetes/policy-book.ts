@@ -58,13 +58,15 @@ export function createPolicyBook(parser: PolicyParser): PolicyBook {
   const entries = new Map<string, Entry>();
   let changed = true;
 
-  function put(key: string, { namespace, name, uid, edition, object }: PolicyObject): void {
+  function put(key: string, policy: PolicyObject): void {
+    const { namespace, name, uid, generation, edition, object } = policy;
     if (entries.get(key)?.edition === edition) return;
     const place = { file: `KubervisorService ${namespace}/${name}` };
     entries.set(key, {
       namespace,
       name,
       uid,
+      generation,
       edition,
       servicePlace: place,
       ...createdAt(object),

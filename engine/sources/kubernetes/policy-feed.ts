@@ -31,7 +31,7 @@ export interface PolicyFeed {
   health(): readonly ReflectorHealth[];
 }
 
-const policiesApi = '/apis/breaker.kubervisor.io/v1';
+export const policiesApi = '/apis/breaker.kubervisor.io/v1';
 
 export function createPolicyFeed({ client, clock, random, namespaces, onProblem }: PolicyFeedOptions): PolicyFeed {
   const listeners: ((change: Change<PolicyObject>) => void)[] = [];

@@ -1,10 +1,11 @@
 /** A cluster as the input: Services, EndpointSlices, Pods and policies, each listed once and watched from there. */
 import type { Clock } from '../../clock.ts';
 import { createPolicyParser, type PolicyParserOptions } from '../../policy/parse.ts';
+import type { ServiceKey } from '../../model.ts';
 import type { Problem } from '../../problem.ts';
 import { createAlarm } from '../alarm.ts';
 import { logDifference, type SourceLog } from '../log-difference.ts';
-import { type PoliciesState, policyChanges, updatePolicies } from '../policies.ts';
+import { type PoliciesState, type PolicyClaim, policyChanges, updatePolicies } from '../policies.ts';
 import type { PodObject, ServiceObject } from '../kubernetes-objects.ts';
 import type { Source, SourceChange } from '../source.ts';
 import { createCluster } from './cluster.ts';
@@ -32,9 +33,15 @@ export interface KubernetesSourceOptions {
   /** Followed by others too; default: a feed of our own. */
   readonly policies?: PolicyFeed;
   /** Told after each batch in which another policy may have come to decide about a Service, or have ceased to. */
-  readonly onPolicies?: (policies: PoliciesState) => void;
+  readonly onPolicies?: (known: PoliciesKnown) => void;
   /** Told of defects; what is wrong outside is in `problems()`. */
   readonly onProblem: (problem: Problem) => void;
+}
+
+/** What is known of all policies, in force or not. */
+export interface PoliciesKnown extends Pick<PoliciesState, 'owners'> {
+  readonly claims: readonly PolicyClaim[];
+  readonly fleets: ReadonlyMap<ServiceKey, unknown>;
 }
 
 export interface KubernetesSource extends Source {
@@ -113,7 +120,9 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     if (cluster.isDoubting()) doubting.set(clock.now() + confirmAfterMs);
     else doubting.cancel();
     if (changes.length > 0 || before === undefined) hand?.(changes);
-    if (policies !== undefined && policies !== before) options.onPolicies?.(policies);
+    if (policies !== undefined && policies !== before) {
+      options.onPolicies?.({ owners: policies.owners, claims: book.claims(), fleets: cluster.fleets() });
+    }
     report();
   }
 

@@ -1,0 +1,124 @@
+/**
+ * The conditions of a policy. Ready stays True while endpoints are out: tools that wait for it (flux, Argo CD, kubectl
+ * wait) would otherwise take every ejection for a rollout that hangs. Messages have no numbers that move with each
+ * evaluation: every change of a status is a write, and is told to all who watch.
+ */
+import { describeHeld } from '../budget/held.ts';
+import { splitServiceKey } from '../model.ts';
+import type { Breaker } from '../policy/policy.ts';
+import { isOut } from '../rotation/decision.ts';
+import type { ServiceState, Suspension } from '../rotation/state.ts';
+import type { Standing } from './standing.ts';
+
+export interface Condition {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What there is to know of a policy that governs. */
+export interface Governed {
+  readonly state: ServiceState;
+  /** That of everything; a Service's own is part of its state. */
+  readonly suspension: Suspension | undefined;
+  readonly nowMs: number;
+}
+
+export function conditionsOf(standing: Standing, governed: Governed | undefined): readonly Condition[] {
+  return [
+    ready(standing, governed),
+    accepted(standing),
+    ...stalled(standing),
+    ...(governed === undefined
+      ? []
+      : [detectorsHealthy(governed), endpointsEjected(governed), budgetExhausted(governed)]),
+  ];
+}
+
+const reasons = { invalid: 'Invalid', conflicted: 'Conflicted', 'target-not-found': 'TargetNotFound' } as const;
+
+function accepted(standing: Standing): Condition {
+  const type = 'Accepted';
+  if (standing.kind !== 'accepted') {
+    return { type, status: 'False', reason: reasons[standing.kind], message: standing.sentence };
+  }
+  const { name } = splitServiceKey(standing.service);
+  return { type, status: 'True', reason: 'Accepted', message: `it governs Service ${name}` };
+}
+
+function ready(standing: Standing, governed: Governed | undefined): Condition {
+  const type = 'Ready';
+  if (standing.kind !== 'accepted') {
+    const isFrozen = standing.kind === 'invalid' && governed?.state.policy !== undefined;
+    const message = isFrozen ? 'the last accepted policy of the Service stays in force' : 'nobody is judged by it';
+    return { type, status: 'False', reason: reasons[standing.kind], message };
+  }
+  const policy = governed?.state.policy;
+  if (governed === undefined || policy === undefined) {
+    return { type, status: 'Unknown', reason: 'Starting', message: 'it has not come into force yet' };
+  }
+  const by = governed.suspension ?? governed.state.suspension;
+  if (by !== undefined) {
+    const what = governed.suspension === undefined ? 'the Service' : 'everything';
+    return { type, status: 'True', reason: 'Suspended', message: `${by.actor} suspended ${what}: ${by.reason}` };
+  }
+  switch (policy.enforcement) {
+    case 'Enforce':
+      return { type, status: 'True', reason: 'Enforcing', message: 'broken endpoints are taken out of rotation' };
+    case 'Observe':
+      return { type, status: 'True', reason: 'Observing', message: 'it judges, and changes nothing that is served' };
+    case 'Suspended':
+      return { type, status: 'True', reason: 'Suspended', message: 'by spec.enforcement: nobody is judged' };
+  }
+}
+
+/** Says to tools that waiting will not help. A Service that is not there yet may come. */
+function stalled(standing: Standing): readonly Condition[] {
+  if (standing.kind !== 'invalid' && standing.kind !== 'conflicted') return [];
+  return [{ type: 'Stalled', status: 'True', reason: reasons[standing.kind], message: standing.sentence }];
+}
+
+function detectorsHealthy({ state, nowMs }: Governed): Condition {
+  const type = 'DetectorsHealthy';
+  const breakers = state.policy?.breakers ?? [];
+  const silent = breakers.filter((breaker) => isSilent(state, breaker, nowMs)).map(({ name }) => name);
+  if (silent.length > 0) {
+    const message = `no usable answer for ${silent.join(', ')}; kubervisor get says why`;
+    return { type, status: 'False', reason: 'NoUsableAnswer', message };
+  }
+  const isKnown = breakers.every(({ name }) => state.breakers.get(name)?.last !== undefined);
+  if (!isKnown)
+    return { type, status: 'Unknown', reason: 'NotEvaluated', message: 'not every breaker was evaluated yet' };
+  return { type, status: 'True', reason: 'Evaluating', message: 'every breaker gets answers that it can use' };
+}
+
+/** One question without an answer is no news; a condition that says it would come and go with each. */
+const patience = { periods: 3, leastMs: 15_000 };
+
+function isSilent(state: ServiceState, { name, evaluationPeriodMs }: Breaker, nowMs: number): boolean {
+  const known = state.breakers.get(name);
+  if (known?.last?.kind !== 'unusable') return false;
+  const { heardAtMs = known.last.receivedAtMs } = known;
+  return nowMs - heardAtMs >= Math.max(patience.periods * evaluationPeriodMs, patience.leastMs);
+}
+
+function endpointsEjected({ state }: Governed): Condition {
+  const type = 'EndpointsEjected';
+  const out = [...state.enforced.decisions.values()].filter(isOut);
+  if (out.length === 0) return { type, status: 'False', reason: 'NoneOut', message: 'all endpoints are in rotation' };
+  const names = out.map(({ name }) => name).sort();
+  const few = names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');
+  return { type, status: 'True', reason: 'Out', message: `out of rotation, or on their way back: ${few}` };
+}
+
+function budgetExhausted({ state }: Governed): Condition {
+  const type = 'BudgetExhausted';
+  const cause = [...state.enforced.held.values()].find(
+    (held) => held.cause === 'budget' || held.cause === 'store-full',
+  );
+  if (cause === undefined)
+    return { type, status: 'False', reason: 'WithinBudget', message: 'nobody is kept in for want of budget' };
+  const message = `endpoints that are anomalous are kept in: ${describeHeld(cause.cause)}`;
+  return { type, status: 'True', reason: cause.cause === 'budget' ? 'BudgetUsedUp' : 'RecordFull', message };
+}

@@ -1,0 +1,96 @@
+/** The status of each policy as people read it, beside the record that the replicas read. Pure, but for what it was told last. */
+import { budgetOfService, servingIn } from '../rotation/capacity.ts';
+import type { EpochMs, ServiceKey } from '../model.ts';
+import { members, splitServiceKey } from '../model.ts';
+import { isOut, type RotationState } from '../rotation/decision.ts';
+import { fromRecord, recordVersion, type ServiceRecord } from '../rotation/record.ts';
+import type { ServiceState, Suspension } from '../rotation/state.ts';
+import type { JsonValue } from '../store/store.ts';
+import { conditionsOf } from './conditions.ts';
+import { ejectedEndpoints } from './endpoints.ts';
+import { type Claims, keyOf, standingOf } from './standing.ts';
+
+export interface PolicyStatusOptions {
+  readonly stateOf: (service: ServiceKey) => ServiceState | undefined;
+  /** Of everything. */
+  readonly suspension: () => Suspension | undefined;
+  readonly now: () => EpochMs;
+}
+
+export interface PolicyStatus {
+  /** What there is by now. */
+  onPolicies(claims: Claims): void;
+  /** Undefined while nothing is known of the policy. @param record what is on record for it, or about to be */
+  describe(
+    policy: { readonly namespace: string; readonly name: string },
+    record: JsonValue | undefined,
+  ): Readonly<Record<string, JsonValue>> | undefined;
+}
+
+export function createPolicyStatus({ stateOf, suspension, now }: PolicyStatusOptions): PolicyStatus {
+  let claims: Claims = { claims: [], owners: new Map(), fleets: new Map() };
+  let byKey = new Map<string, Claims['claims'][number]>();
+  return {
+    onPolicies(given) {
+      claims = given;
+      byKey = new Map(given.claims.map((claim) => [keyOf(claim), claim]));
+    },
+    describe(policy, record) {
+      const claim = byKey.get(keyOf(policy));
+      if (claim === undefined) return undefined;
+      const standing = standingOf(claim, claims);
+      const { service } = standing;
+      const known = service === undefined || !standing.governs ? undefined : stateOf(service);
+      const state = known && asRecorded(known, record);
+      const governed = state && { state, suspension: suspension(), nowMs: now() };
+      return {
+        ...(claim.generation === undefined ? {} : { observedGeneration: claim.generation }),
+        target: service === undefined ? null : `Service/${splitServiceKey(service).name}`,
+        ...(state === undefined ? nothing : numbersOf(state, governed?.suspension)),
+        conditions: conditionsOf(standing, governed).map((condition) => ({
+          ...condition,
+          ...(claim.generation === undefined ? {} : { observedGeneration: claim.generation }),
+        })),
+      };
+    },
+  };
+}
+
+/** Who is out is told as it is on record: what could not be written is not so. */
+function asRecorded(state: ServiceState, body: JsonValue | undefined): ServiceState {
+  const record = body as unknown as ServiceRecord | undefined;
+  if (record?.formatVersion !== recordVersion) return state;
+  const { enforced, shadow } = fromRecord(record, state.fleet);
+  return {
+    ...state,
+    enforced: { ...state.enforced, decisions: enforced.decisions },
+    shadow: { ...state.shadow, decisions: shadow.decisions },
+  };
+}
+
+const nothing = { enforcement: null, serving: null, summary: null, budget: null, ejectedEndpoints: null };
+
+function numbersOf(state: ServiceState, everything: Suspension | undefined): Readonly<Record<string, JsonValue>> {
+  const fleet = members(state.fleet);
+  const decisions = [...state.enforced.decisions.values()];
+  const count = (...wanted: readonly RotationState[]): number =>
+    decisions.filter((decision) => wanted.includes(decision.state)).length;
+  const serving = servingIn(state, 'enforced').length;
+  const { base, floor, maxOut } = budgetOfService(state);
+  const left = Math.max(0, maxOut - Math.max(0, base - serving));
+  const isSuspended = everything !== undefined || state.suspension !== undefined;
+  return {
+    enforcement: isSuspended ? 'Suspended' : (state.policy?.enforcement ?? null),
+    serving: `${serving}/${fleet.length}`,
+    summary: {
+      total: fleet.length,
+      serving,
+      ejected: count('ejected', 'probing', 'evicted'),
+      ramping: count('ramping'),
+      paused: count('paused'),
+      wouldEject: [...state.shadow.decisions.values()].filter(isOut).length,
+    },
+    budget: { minAvailable: floor, ejectionsAllowed: left, text: `${left} left (floor ${floor})` },
+    ejectedEndpoints: ejectedEndpoints(state).map((endpoint) => ({ ...endpoint })),
+  };
+}

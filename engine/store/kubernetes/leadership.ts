@@ -1,0 +1,85 @@
+/** From holding the Lease to leading: everything that is on record is read afresh, and an epoch is claimed. */
+import type { Clock } from '../../clock.ts';
+import { KubeError } from '../../kubernetes/kube-client.ts';
+import { sleep } from '../../kubernetes/sleep.ts';
+import type { Election, Standing } from '../../leader/election.ts';
+import type { Problem } from '../../problem.ts';
+import type { Role } from '../store.ts';
+import { notWritten } from './problems.ts';
+
+export interface LeadershipOptions {
+  readonly clock: Clock;
+  readonly elect: (
+    onChange: (standing: Standing) => void,
+  ) => Pick<Election, 'run' | 'isLeading' | 'release' | 'problems'>;
+  /** Reads all there is, and returns the highest epoch in it. */
+  readonly readAll: () => Promise<number>;
+  /** @throws KubeError */
+  readonly claimEpoch: (least: number, signal: AbortSignal) => Promise<number>;
+  readonly namespace: string;
+  readonly onRole: (role: Role) => void;
+}
+
+export interface Leadership {
+  run(signal: AbortSignal): void;
+  /** Undefined unless we lead, at this very moment. */
+  epoch(): number | undefined;
+  problems(): readonly Problem[];
+  release(): Promise<void>;
+}
+
+const retryMs = 1_000;
+
+export function createLeadership(options: LeadershipOptions): Leadership {
+  const { clock, elect, readAll, claimEpoch, namespace, onRole } = options;
+  const election = elect(onChange);
+  let role: Role = { kind: 'following' };
+  let term = new AbortController();
+  let problem: Problem | undefined;
+
+  function onChange(standing: Standing): void {
+    term.abort();
+    term = new AbortController();
+    if (standing.kind === 'leading') {
+      void take(standing.transitions, term.signal);
+      return;
+    }
+    problem = undefined;
+    become({ kind: 'following', ...(standing.leader === undefined ? {} : { leader: standing.leader }) });
+  }
+
+  function become(next: Role): void {
+    role = next;
+    onRole(next);
+  }
+
+  async function take(transitions: number, signal: AbortSignal): Promise<void> {
+    // One term may follow the other without a break: what the first had claimed is over.
+    if (role.kind === 'leading') become({ kind: 'following' });
+    while (!signal.aborted) {
+      try {
+        const highest = await readAll();
+        if (signal.aborted) return;
+        const epoch = await claimEpoch(Math.max(transitions, highest), signal);
+        if (signal.aborted) return;
+        problem = undefined;
+        become({ kind: 'leading', epoch });
+        return;
+      } catch (error) {
+        const failure = error instanceof KubeError ? error : new KubeError(String(error));
+        problem = notWritten('all Services', 'patch configmaps', namespace, failure);
+        await sleep(clock, failure.retryAfterMs ?? retryMs, signal);
+      }
+    }
+  }
+
+  return {
+    run: (signal) => void election.run(signal),
+    epoch: () => (role.kind === 'leading' && election.isLeading() ? role.epoch : undefined),
+    problems: () => [...election.problems(), ...(problem === undefined ? [] : [problem])],
+    async release() {
+      term.abort();
+      await election.release();
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/** How often we write to the API server: at once where it has been quiet, and never more than it bears. */
+import type { Clock } from '../../clock.ts';
+import type { EpochMs } from '../../model.ts';
+import { sleep } from '../../kubernetes/sleep.ts';
+
+export interface PaceSettings {
+  /** From one write of an object to the next. */
+  readonly perObjectMs: number;
+  /** All objects together, in the long run. */
+  readonly perSecond: number;
+  /** As many may go at once, after a while without any. */
+  readonly burst: number;
+}
+
+export interface Pace {
+  /** Resolves when the object may be written, in the order of asking; or when the signal aborts. */
+  turn(key: string, signal: AbortSignal): Promise<void>;
+  /** The server asks to be left alone. */
+  holdOff(forMs: number): void;
+  /** What can wait may go now: the half of a burst is left for what cannot. */
+  hasSpare(): boolean;
+}
+
+/** A wrong header must not keep decisions from being written for a day. */
+const longestHoldOffMs = 60_000;
+
+export function createPace({ perObjectMs, perSecond, burst }: PaceSettings, clock: Clock): Pace {
+  const lastMs = new Map<string, EpochMs>();
+  const intervalMs = 1000 / perSecond;
+  /** When all that was let through would have been, one after the other; a burst may be as far ahead of it. */
+  let chargedUntilMs = 0;
+  let heldUntilMs = 0;
+  let seenMs = clock.now();
+
+  function now(): EpochMs {
+    const nowMs = clock.now();
+    // A clock that was set back must not stretch a wait of a second to one of an hour.
+    if (nowMs < seenMs) {
+      lastMs.clear();
+      chargedUntilMs = nowMs;
+      heldUntilMs = nowMs;
+    }
+    seenMs = nowMs;
+    return nowMs;
+  }
+
+  function waitMs(key: string): number {
+    const nowMs = now();
+    return Math.max(heldUntilMs - nowMs, (lastMs.get(key) ?? nowMs - perObjectMs) + perObjectMs - nowMs);
+  }
+
+  function aheadMs(): number {
+    return Math.max(0, chargedUntilMs - now());
+  }
+
+  return {
+    async turn(key, signal) {
+      for (let ms = waitMs(key); ms > 0 && !signal.aborted; ms = waitMs(key)) await sleep(clock, ms, signal);
+      // Before it has gone: a second write of the object must not slip in while this one waits for the others.
+      lastMs.set(key, now());
+      const behindMs = aheadMs() - (burst - 1) * intervalMs;
+      chargedUntilMs = Math.max(chargedUntilMs, now()) + intervalMs;
+      if (behindMs > 0) await sleep(clock, behindMs, signal);
+      lastMs.set(key, now());
+    },
+    holdOff(forMs) {
+      heldUntilMs = Math.max(heldUntilMs, now() + Math.min(forMs, longestHoldOffMs));
+    },
+    hasSpare: () => heldUntilMs <= now() && aheadMs() < (burst / 2) * intervalMs,
+  };
+}

@@ -1,0 +1,61 @@
+/** What can go wrong with decisions that are kept in the cluster, in words. `docs/errors.md` has a paragraph for each code. */
+import type { KubeError } from '../../kubernetes/kube-client.ts';
+import type { ServiceKey } from '../../model.ts';
+import { maxRecordBytes } from '../../policy/schema/status.ts';
+import type { Problem } from '../../problem.ts';
+
+/** @param what such as `patch kubervisorservices/status`: what RBAC has to allow */
+export function notWritten(about: string, what: string, namespace: string, error: KubeError): Problem {
+  if (error.status === 401 || error.status === 403) {
+    return {
+      code: 'KV0802',
+      severity: 'error',
+      message: `the decisions of ${about} cannot be written: the API server does not let us ${what} in namespace ${namespace}: ${error.message}`,
+      remedy: `give the ServiceAccount ${what.replace(' ', ' on ')} (Role and RoleBinding, or ClusterRole); until then nobody new is ejected`,
+    };
+  }
+  return {
+    code: 'KV0816',
+    severity: 'error',
+    message: `the decisions of ${about} could not be written to the API server: ${error.message}`,
+    remedy: 'it is tried again by itself; until then nobody new is ejected',
+  };
+}
+
+export function noPolicy(service: ServiceKey): Problem {
+  return {
+    code: 'KV0817',
+    severity: 'error',
+    message: `there is no policy for ${service}, and decisions are kept in the status of one`,
+    remedy: 'make a KubervisorService for it; with enforcement Observe it decides nothing by itself',
+  };
+}
+
+export function notLeading(about: string): Problem {
+  return {
+    code: 'KV0816',
+    severity: 'error',
+    message: `the decisions of ${about} were not written: another replica leads`,
+  };
+}
+
+export function recordFull(service: ServiceKey): Problem {
+  return {
+    code: 'KV0818',
+    severity: 'error',
+    message: `the record of ${service} would have over ${maxRecordBytes / 1024} KiB, more than its policy can hold`,
+    remedy: 'shorten the queries of its policy, or use fewer breakers; until then nobody new is ejected',
+  };
+}
+
+export function unreadable(policy: string): Problem {
+  return {
+    code: 'KV0819',
+    severity: 'error',
+    file: `KubervisorService ${policy}`,
+    field: 'status.record',
+    message: 'the decisions on record cannot be read; what is served of its Service stays as it is',
+    remedy:
+      'to put everybody back: kubectl patch kvs NAME --subresource=status --type=merge -p \'{"status":{"record":null}}\'',
+  };
+}

@@ -1,0 +1,205 @@
+/**
+ * Decisions in the status of the policies, shared by all replicas: each follows what is on record, and the one that
+ * leads writes it, by compare-and-set. What concerns no single Service is in a ConfigMap.
+ */
+import { createAlarm } from '../../sources/alarm.ts';
+import type { Clock } from '../../clock.ts';
+import { defect } from '../../defect.ts';
+import { type KubeClient, KubeError } from '../../kubernetes/kube-client.ts';
+import { createDeadline } from '../../metrics/deadline.ts';
+import type { ServiceKey } from '../../model.ts';
+import type { Problem } from '../../problem.ts';
+import type { PolicyFeed } from '../../sources/kubernetes/policy-feed.ts';
+import { reflectorProblem } from '../../sources/kubernetes/problems.ts';
+import type { Store, StoredRecord, StoreWatcher } from '../store.ts';
+import { createLeadership, type LeadershipOptions } from './leadership.ts';
+import { createPace, type PaceSettings } from './pace.ts';
+import { createPatchStatus } from './patch-status.ts';
+import { createPeople, type DescribePolicy } from './people.ts';
+import { notWritten, unreadable } from './problems.ts';
+import { createRecords } from './records.ts';
+import { createShelf } from './shelf.ts';
+import { createStateMap } from './state-map.ts';
+import { createTold } from './told.ts';
+
+export interface StatusStoreOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly policies: PolicyFeed;
+  /** Where the Lease is, and the ConfigMap. */
+  readonly namespace: string;
+  /** Of the Lease; the ConfigMap is called `<lease>-state`. */
+  readonly lease: string;
+  readonly elect: LeadershipOptions['elect'];
+  /** What a policy's status says to people. */
+  readonly describe: DescribePolicy;
+  readonly onProblem: (problem: Problem) => void;
+  readonly timing?: Partial<StatusTiming>;
+}
+
+export interface StatusTiming extends PaceSettings {
+  /** How long one request may take. */
+  readonly deadlineMs: number;
+  /** How soon what is only for people is written again. */
+  readonly peopleMs: number;
+  /** How often the leader looks whether there is anything to put right. */
+  readonly lookMs: number;
+}
+
+export interface StatusStore extends Store {
+  /** Which policy decides about each Service, by `namespace/name`: the source says so after each change. */
+  onOwners(owners: ReadonlyMap<ServiceKey, string>): void;
+  problems(): readonly Problem[];
+}
+
+const defaultTiming: StatusTiming = {
+  perObjectMs: 1_000,
+  perSecond: 20,
+  burst: 50,
+  deadlineMs: 10_000,
+  peopleMs: 10_000,
+  lookMs: 1_000,
+};
+
+export function createStatusStore(options: StatusStoreOptions): StatusStore {
+  const { client, clock, random, policies, namespace, lease, onProblem } = options;
+  const timing = { ...defaultTiming, ...options.timing };
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const shelf = createShelf();
+  const pace = createPace(timing, clock);
+  let owners: ReadonlyMap<ServiceKey, string> = new Map();
+  let watcher: StoreWatcher | undefined;
+
+  const ownerOf = (service: ServiceKey): string | undefined => owners.get(service);
+  const ownEpoch = (): number | undefined => leadership.epoch();
+  const told = createTold(shelf, ownEpoch);
+  const patch = createPatchStatus({
+    client,
+    clock,
+    deadlineMs: timing.deadlineMs,
+    signal,
+    onObject: (object) => told.tell(shelf.put(object)),
+    onGone: (holding) => told.tell(shelf.gone(holding)),
+  });
+  const people = createPeople({
+    clock,
+    shelf,
+    pace,
+    patch,
+    describe: options.describe,
+    everyMs: timing.peopleMs,
+    isSaving: ({ kept }) => kept !== undefined && records.isSaving(kept.record.service),
+    onProblem,
+    signal,
+  });
+  const records = createRecords({ shelf, told, pace, patch, ownerOf, ownEpoch, peopleOf: people.of, signal });
+  const state = createStateMap({
+    client,
+    clock,
+    random,
+    namespace,
+    name: `${lease}-state`,
+    onGlobal: (global) => watcher?.global(global),
+    onHealth: () => undefined,
+    onProblem,
+  });
+  const leadership = createLeadership({
+    clock,
+    elect: options.elect,
+    namespace,
+    claimEpoch: state.claimEpoch,
+    async readAll() {
+      await policies.refresh();
+      const kept = shelf.holdings().flatMap((holding) => holding.kept ?? []);
+      return Math.max(0, ...kept.filter(({ isReadable }) => isReadable).map(({ epoch }) => epoch));
+    },
+    onRole(role) {
+      // Who leads no more follows what is on record, its own last writes included.
+      if (role.kind === 'following') told.tellAll();
+      watcher?.role(role);
+      if (role.kind === 'leading') looking.set(clock.now());
+    },
+  });
+  const looking = createAlarm(clock, () => void look());
+
+  policies.subscribe((change) => told.tell(shelf.follow(change)));
+
+  /** What the leader does beside writing what it is given; one at a time, and again and again. */
+  async function look(): Promise<void> {
+    if (ownEpoch() === undefined || signal.aborted) return;
+    try {
+      await records.tidy();
+      await people.look();
+    } catch (error) {
+      onProblem(defect('keeping the status of policies true', error));
+    }
+    if (ownEpoch() !== undefined && !signal.aborted) looking.set(clock.now() + timing.lookMs);
+  }
+
+  return {
+    async load(starting) {
+      policies.start(starting);
+      state.start(starting);
+      const aborted = new Promise<void>((resolve) =>
+        starting.addEventListener('abort', () => resolve(), { once: true }),
+      );
+      await Promise.race([aborted, Promise.all([policies.synced, state.synced])]);
+      starting.throwIfAborted();
+      const found = new Map<ServiceKey, StoredRecord>();
+      for (const service of shelf.services()) {
+        const kept = shelf.current(service);
+        if (kept === undefined) continue;
+        told.knows(service, kept);
+        found.set(service, kept.record);
+      }
+      const global = state.global();
+      return { records: found, epoch: 0, problems: [], ...(global === undefined ? {} : { global }) };
+    },
+    save: records.save,
+    // What the policy held went with it, and what another one holds is put away by whoever leads.
+    remove: async () => ({ kind: 'removed' }),
+    async saveGlobal(body) {
+      const deadline = createDeadline(clock, timing.deadlineMs, signal);
+      try {
+        await state.saveGlobal(body, deadline.signal);
+        return { kind: 'saved' };
+      } catch (error) {
+        const failure = error instanceof KubeError ? error : new KubeError(String(error));
+        return {
+          kind: 'failed',
+          problem: notWritten('the whole installation', 'patch configmaps', namespace, failure),
+        };
+      } finally {
+        deadline.dispose();
+      }
+    },
+    watch(given) {
+      watcher = given;
+      told.listen(given);
+      told.tellAll();
+      leadership.run(signal);
+    },
+    leads: () => ownEpoch() !== undefined,
+    async close() {
+      looking.cancel();
+      await records.idle();
+      await leadership.release();
+      stopping.abort();
+    },
+    onOwners(now) {
+      owners = now;
+      for (const service of shelf.orphans()) {
+        if (ownerOf(service) !== undefined) continue;
+        shelf.forget(service);
+        told.tell([service]);
+      }
+    },
+    problems: () => [
+      ...[reflectorProblem(state.health())].flatMap((problem) => problem ?? []),
+      ...leadership.problems(),
+      ...shelf.holdings().flatMap(({ key, kept }) => (kept?.isReadable === false ? [unreadable(key)] : [])),
+    ],
+  };
+}

@@ -1,0 +1,387 @@
+/** Decisions in the status of policies: the store of two replicas against a real API server. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { eventually } from '../../demo/world/wait.ts';
+import { systemClock } from '../../engine/clock.ts';
+import { connect } from '../../engine/kubernetes/connect.ts';
+import type { KubeClient } from '../../engine/kubernetes/kube-client.ts';
+import type { Standing } from '../../engine/leader/election.ts';
+import { type ServiceKey, serviceKey } from '../../engine/model.ts';
+import { formatProblem } from '../../engine/problem.ts';
+import { createPolicyFeed } from '../../engine/sources/kubernetes/policy-feed.ts';
+import { createKubernetesSource } from '../../engine/sources/kubernetes/source.ts';
+import { createStatusStore, type StatusStore, type StatusTiming } from '../../engine/store/kubernetes/status-store.ts';
+import type { JsonValue, Role } from '../../engine/store/store.ts';
+import { describeWith } from '../support/parts.ts';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { installCrd } from './crd.ts';
+import { createShop, done, type Shop } from './shop.ts';
+import { startWire, type Wire } from './wire.ts';
+
+const spec = { service: 'pricer', breakers: [{ name: 'a', threshold: { query: 'x', operator: '>', value: 1 } }] };
+const soon = { timeoutMs: 20_000 };
+
+interface Replica {
+  readonly store: StatusStore;
+  /** What it was told, in order: a body, `gone`, a global value, a role. */
+  readonly told: readonly unknown[];
+  role(): Role | undefined;
+  /** What an election would say. */
+  stand(standing: Standing): void;
+  /** What it says to itself although the Lease is another's by now. */
+  isDeluded: boolean;
+}
+
+describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', (executables) => {
+  let plane: ControlPlane;
+  let wire: Wire;
+  let folder: string;
+  let shop: Shop;
+  let count = 0;
+  let stopping: AbortController;
+  let replicas: Replica[];
+
+  beforeAll(async () => {
+    plane = await startControlPlane({ executables });
+    wire = await startWire(plane.url);
+    folder = await mkdtemp(join(tmpdir(), 'kubervisor-store-'));
+    await installCrd(plane.api);
+  }, 120_000);
+
+  afterAll(async () => {
+    await wire?.close();
+    await plane?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  beforeEach(async () => {
+    stopping = new AbortController();
+    replicas = [];
+    shop = await createShop(plane.api, `shop-${(count += 1)}`);
+    await shop.service('pricer');
+    await done(shop.policy('p', spec));
+  });
+
+  afterEach(async () => {
+    wire.mend();
+    await Promise.all(replicas.map(({ store }) => store.close()));
+    stopping.abort();
+  });
+
+  const pricer = (): ServiceKey => serviceKey(shop.namespace, 'pricer');
+  const path = (name: string): string =>
+    `/apis/breaker.kubervisor.io/v1/namespaces/${shop.namespace}/kubervisorservices/${name}`;
+
+  interface Settings {
+    readonly user?: 'administrator' | 'kubervisor';
+    readonly timing?: Partial<StatusTiming>;
+    /** Between the store and the API server. */
+    readonly around?: (client: KubeClient) => KubeClient;
+  }
+
+  async function replica({ user = 'administrator', timing = {}, around = (client) => client }: Settings = {}) {
+    const kubeconfig = join(folder, `${user}.yaml`);
+    await writeFile(kubeconfig, plane.kubeconfig(user, wire.url));
+    const client = around(await connect({ kubeconfig }, systemClock));
+    const told: unknown[] = [];
+    let role: Role | undefined;
+    let standing: Standing = { kind: 'following' };
+    let onChange: (standing: Standing) => void = () => undefined;
+    const onProblem = (problem: Parameters<typeof formatProblem>[0]): void => {
+      throw new Error(formatProblem(problem));
+    };
+    const common = { client, clock: systemClock, random: Math.random, onProblem };
+    const policies = createPolicyFeed({ ...common, namespaces: [shop.namespace] });
+    const store = createStatusStore({
+      ...common,
+      policies,
+      namespace: shop.namespace,
+      lease: 'kubervisor',
+      elect(listener) {
+        onChange = listener;
+        return {
+          run: () => Promise.resolve(),
+          isLeading: () => standing.kind === 'leading',
+          problems: () => [],
+          release: () => Promise.resolve(),
+        };
+      },
+      describe: ({ generation }) => ({ observedGeneration: generation, serving: '5/6' }),
+      timing: { perObjectMs: 10, lookMs: 50, peopleMs: 100, ...timing },
+    });
+    const source = createKubernetesSource({
+      ...common,
+      policies,
+      namespaces: [shop.namespace],
+      onPolicies: ({ owners }) => store.onOwners(owners),
+    });
+    const each: Replica = {
+      store,
+      told,
+      role: () => role,
+      stand(next) {
+        if (!each.isDeluded) standing = next;
+        onChange(next);
+      },
+      isDeluded: false,
+    };
+    replicas.push(each);
+    const state = await store.load(stopping.signal);
+    for (const record of state.records.values()) told.push(record.body);
+    await source.start(() => undefined, stopping.signal);
+    store.watch?.({
+      record: (_, record) => told.push(record?.body ?? 'gone'),
+      global: (body) => told.push({ global: body }),
+      role: (next) => {
+        role = next;
+      },
+    });
+    return each;
+  }
+
+  let transitions = 0;
+
+  async function leader(settings: Settings = {}): Promise<Replica> {
+    const each = await replica(settings);
+    await lead(each);
+    return each;
+  }
+
+  async function lead(each: Replica): Promise<void> {
+    each.stand({ kind: 'leading', transitions: (transitions += 1) });
+    await eventually(() => each.store.leads?.(), soon);
+  }
+
+  /** The record as an API server has it. */
+  async function onRecord(name: string): Promise<JsonValue | undefined> {
+    const { body } = await plane.api.get(path(name));
+    const text = (body as { status?: { record?: string } }).status?.record;
+    return text === undefined ? undefined : (JSON.parse(text) as { body: JsonValue }).body;
+  }
+
+  async function patchStatus(name: string, status: object): Promise<void> {
+    const { body } = await plane.api.get(path(name));
+    const object = body as { status?: object };
+    await done(plane.api.put(`${path(name)}/status`, { ...object, status: { ...object.status, ...status } }));
+  }
+
+  it('what the leader saves the other is told once, in order, and a replica that starts later reads', async () => {
+    const one = await leader();
+    const two = await replica();
+    let revision = 0;
+    for (const seq of [1, 2, 3]) {
+      const result = await one.store.save(pricer(), { seq }, revision);
+      expect(result).toEqual({ kind: 'saved', revision: revision + 1 });
+      revision += 1;
+    }
+    await eventually(() => two.told.length === 3, soon);
+    expect(two.told).toEqual([{ seq: 1 }, { seq: 2 }, { seq: 3 }]);
+    expect(one.told).toEqual([]);
+    expect((await replica()).told).toEqual([{ seq: 3 }]);
+    expect(await two.store.save(pricer(), {}, 3)).toMatchObject({ kind: 'failed', problem: { code: 'KV0816' } });
+    // What people see goes with it.
+    expect((await plane.api.get(path('p'))).body).toMatchObject({ status: { serving: '5/6', observedGeneration: 1 } });
+  });
+
+  it('somebody who edits the policy just then is no conflict; another writer of the record is one', async () => {
+    const one = await leader({ timing: { peopleMs: 600_000, lookMs: 600_000 } });
+    await one.store.save(pricer(), { seq: 1 }, 0);
+    for (const seq of [2, 3, 4, 5]) {
+      const [edited, saved] = await Promise.all([
+        shop.policy('p', { ...spec, settle: seq }),
+        one.store.save(pricer(), { seq }, seq - 1),
+      ]);
+      expect([edited.status, saved.kind]).toEqual([200, 'saved']);
+    }
+    const other = JSON.stringify({ service: pricer(), revision: 9, epoch: 1, body: { seq: 9 } });
+    await patchStatus('p', { record: other });
+    await eventually(async () => (await one.store.save(pricer(), { seq: 6 }, 5)).kind === 'conflict', soon);
+    expect(await onRecord('p')).toEqual({ seq: 9 });
+  });
+
+  it('L1: who was leader until a moment ago, and does not know it, overwrites nothing of the next one', async () => {
+    const zombie = await leader();
+    await zombie.store.save(pricer(), { by: 'zombie' }, 0);
+    const next = await leader();
+    const roles = [zombie.role(), next.role()].map((role) => (role?.kind === 'leading' ? role.epoch : 0));
+    expect(roles[1]).toBeGreaterThan(roles[0] ?? 0);
+    expect(await next.store.save(pricer(), { by: 'next' }, 1)).toEqual({ kind: 'saved', revision: 2 });
+    expect(await zombie.store.save(pricer(), { by: 'zombie again' }, 1)).toMatchObject({
+      kind: 'conflict',
+      current: { body: { by: 'next' } },
+    });
+    // Not even when it has seen what it would overwrite.
+    expect(await zombie.store.save(pricer(), { by: 'zombie again' }, 2)).toMatchObject({ kind: 'conflict' });
+    expect(await onRecord('p')).toEqual({ by: 'next' });
+    expect(zombie.told).toEqual([{ by: 'next' }]);
+  });
+
+  it('two leaders in a row that write nothing do not have the same epoch', async () => {
+    const one = await leader();
+    const epochs = [one.role()];
+    one.stand({ kind: 'following', leader: 'two' });
+    expect([one.role(), one.store.leads?.()]).toEqual([{ kind: 'following', leader: 'two' }, false]);
+    // The Lease was deleted in between: it counts from the beginning.
+    one.stand({ kind: 'leading', transitions: 0 });
+    await eventually(() => one.store.leads?.(), soon);
+    epochs.push(one.role());
+    const [first, second] = epochs.map((role) => (role?.kind === 'leading' ? role.epoch : 0));
+    expect(second).toBeGreaterThan(first ?? 0);
+  });
+
+  it('K9: a policy that goes takes its record along, unless another one takes over', async () => {
+    const one = await leader();
+    const two = await replica();
+    await done(shop.policy('q', spec));
+    await one.store.save(pricer(), { seq: 1 }, 0);
+    await eventually(() => two.told.length === 1, soon);
+    await shop.delete('kubervisorservices/p');
+    await eventually(async () => (await onRecord('q')) !== undefined, soon);
+    expect(await onRecord('q')).toEqual({ seq: 1 });
+    expect(await one.store.save(pricer(), { seq: 2 }, 1)).toMatchObject({ kind: 'saved' });
+    expect(two.told).not.toContain('gone');
+    await shop.delete('kubervisorservices/q');
+    await eventually(() => two.told.at(-1) === 'gone', soon);
+    await eventually(async () => (await one.store.save(pricer(), { seq: 3 }, 0)).kind === 'failed', soon);
+    expect(await one.store.save(pricer(), { seq: 3 }, 0)).toMatchObject({ problem: { code: 'KV0817' } });
+  });
+
+  it('a policy that is made anew under the same name is another object, and is written as that', async () => {
+    const one = await leader();
+    await one.store.save(pricer(), { seq: 1 }, 0);
+    await shop.delete('kubervisorservices/p');
+    await done(shop.policy('p', spec));
+    // Whether there was a moment without is for the watch to say; what was decided counts until then.
+    await eventually(async () => {
+      const known = one.told.at(-1) === 'gone' ? 0 : 1;
+      return (await one.store.save(pricer(), { seq: 2 }, known)).kind === 'saved';
+    }, soon);
+    expect(await onRecord('p')).toEqual({ seq: 2 });
+  });
+
+  it('a record in a policy that governs no more is put away', async () => {
+    const one = await leader();
+    await one.store.save(pricer(), { seq: 1 }, 0);
+    await shop.service('other');
+    await done(shop.policy('p', { ...spec, service: 'other' }));
+    await eventually(async () => (await onRecord('p')) === undefined, soon);
+  });
+
+  it('a record that cannot be read is not taken for none: nobody writes over it, and it is named', async () => {
+    await patchStatus('p', { record: '{"half' });
+    const one = await leader();
+    expect(one.told).toEqual(['{"half']);
+    expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({
+      kind: 'conflict',
+      current: { body: '{"half' },
+    });
+    expect(one.store.problems().map(({ code }) => code)).toEqual(['KV0819']);
+    await patchStatus('p', { record: '' });
+    await eventually(() => one.told.at(-1) === 'gone', soon);
+    expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({ kind: 'saved' });
+  });
+
+  it("a record of another namespace in its status is nobody's", async () => {
+    const strange = serviceKey('kube-system', 'dns');
+    await patchStatus('p', { record: JSON.stringify({ service: strange, revision: 9, epoch: 9, body: {} }) });
+    const state = await (await replica()).store.load(stopping.signal);
+    expect([...state.records.keys()]).toEqual([pricer()]);
+  });
+
+  it('what is too large for the object is not written, nor cut', async () => {
+    const one = await leader();
+    const body = { text: 'x'.repeat(600_000) };
+    expect(await one.store.save(pricer(), body, 0)).toMatchObject({ kind: 'full', problem: { code: 'KV0818' } });
+    expect(await onRecord('p')).toBeUndefined();
+    // Just below the bound the API server takes it, quotes and all.
+    const quotes = { text: '"'.repeat(120_000) };
+    expect(await one.store.save(pricer(), quotes, 0)).toMatchObject({ kind: 'saved' });
+  });
+
+  it('a write whose answer is lost is looked for: it was done, or it is not known', async () => {
+    let lose = false;
+    const one = await leader({
+      around: (client) => ({
+        ...client,
+        async send(...given) {
+          const answer = await client.send(...given);
+          if (!lose || given[0] !== 'patch') return answer;
+          throw Object.assign(new Error('cut'), {});
+        },
+      }),
+    });
+    lose = true;
+    expect(await one.store.save(pricer(), { seq: 1 }, 0)).toEqual({ kind: 'saved', revision: 1 });
+    lose = false;
+    wire.cut();
+    expect(await one.store.save(pricer(), { seq: 2 }, 1)).toMatchObject({
+      kind: 'failed',
+      problem: { code: 'KV0816' },
+    });
+    wire.mend();
+    await eventually(async () => (await one.store.save(pricer(), { seq: 3 }, 1)).kind === 'saved', soon);
+    expect(one.told).toEqual([]);
+  });
+
+  it('K6: a server that says wait is left alone for as long, and then the write is done', async () => {
+    const { KubeError } = await import('../../engine/kubernetes/kube-client.ts');
+    const asked: number[] = [];
+    const one = await leader({
+      around: (client) => ({
+        ...client,
+        async send(...given) {
+          if (!given[1].endsWith('/status')) return client.send(...given);
+          asked.push(performance.now());
+          if (asked.length === 1) throw new KubeError('too many requests', { status: 429, retryAfterMs: 400 });
+          return client.send(...given);
+        },
+      }),
+      timing: { lookMs: 600_000 },
+    });
+    expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({ kind: 'saved' });
+    expect((asked[1] ?? 0) - (asked[0] ?? 0)).toBeGreaterThanOrEqual(399);
+  });
+
+  it('a right that is missing is named, verb and resource', async () => {
+    const role = 'kubervisor-reads';
+    const rules = [
+      { apiGroups: [''], resources: ['services', 'pods', 'configmaps'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+      { apiGroups: ['breaker.kubervisor.io'], resources: ['kubervisorservices'], verbs: ['get', 'list', 'watch'] },
+    ];
+    const rbac = '/apis/rbac.authorization.k8s.io/v1';
+    await done(plane.api.post(`${rbac}/clusterroles`, { metadata: { name: role }, rules }));
+    const subjects = [{ kind: 'User', name: 'kubervisor', apiGroup: 'rbac.authorization.k8s.io' }];
+    const roleRef = { kind: 'ClusterRole', name: role, apiGroup: 'rbac.authorization.k8s.io' };
+    await done(plane.api.post(`${rbac}/clusterrolebindings`, { metadata: { name: role }, subjects, roleRef }));
+    const one = await replica({ user: 'kubervisor' });
+    one.stand({ kind: 'leading', transitions: 1 });
+    await eventually(() => one.store.problems().length > 0, soon);
+    expect(one.store.problems()[0]).toMatchObject({
+      code: 'KV0802',
+      message: expect.stringContaining('patch configmaps') as unknown,
+    });
+    expect(one.store.leads?.()).toBe(false);
+    expect(await one.store.saveGlobal({})).toMatchObject({ kind: 'failed', problem: { code: 'KV0802' } });
+
+    const more = { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'patch'] };
+    await done(plane.api.put(`${rbac}/clusterroles/${role}`, { metadata: { name: role }, rules: [...rules, more] }));
+    await eventually(() => one.store.leads?.(), soon);
+    expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({
+      problem: { code: 'KV0802', message: expect.stringContaining('patch kubervisorservices/status') as unknown },
+    });
+  });
+
+  it('the suspension of everything: whoever writes it, the others are told, and never the writer', async () => {
+    const one = await replica();
+    const two = await replica();
+    expect(await one.store.saveGlobal({ suspension: 1 })).toEqual({ kind: 'saved' });
+    await eventually(() => two.told.length === 1, soon);
+    expect(await two.store.saveGlobal({})).toEqual({ kind: 'saved' });
+    await eventually(() => one.told.length === 1, soon);
+    expect([one.told, two.told]).toEqual([[{ global: {} }], [{ global: { suspension: 1 } }]]);
+    expect((await (await replica()).store.load(stopping.signal)).global).toEqual({});
+  });
+});
