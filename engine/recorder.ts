@@ -18,7 +18,7 @@ export type Reduction = Extract<Effect, { kind: 'transition' | 'evict' }>;
 
 export interface RecorderOptions {
   readonly clock: Clock;
-  readonly store: Pick<Store, 'save'>;
+  readonly store: Pick<Store, 'save' | 'patienceMs'>;
   readonly observer: { problem(problem: Problem): void; effect(effect: Reduction, state: ServiceState): void };
   /** What was held back until it was written may be served now, or never. */
   readonly serve: (runtime: Runtime) => void;
@@ -84,7 +84,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
   async function save({ service, revision }: Runtime, record: ServiceRecord): Promise<SaveResult> {
     const late = { kind: 'failed', problem: noAnswer } as const;
     try {
-      return await within(clock, storeDeadlineMs, store.save(service, toJson(record), revision), late);
+      return await within(
+        clock,
+        store.patienceMs ?? storeDeadlineMs,
+        store.save(service, toJson(record), revision),
+        late,
+      );
     } catch (error) {
       return { kind: 'failed', problem: defect(`writing down ${service}`, error) };
     }

@@ -101,6 +101,12 @@ export interface Store {
    */
   watch?(watcher: StoreWatcher): void;
 
+  /**
+   * How long a save may take, in milliseconds, before it counts as failed; absent: 5 s. A store that makes writes wait for
+   * their turn needs longer, and sees itself to one that gets no answer.
+   */
+  readonly patienceMs?: number;
+
   /** Only a shared store has it: whether we lead, at this very moment. Asked before each step and each write. */
   leads?(): boolean;
 

@@ -17,6 +17,7 @@ export function measureStore(store: Store, metrics: StoreMetrics, clock: Clock):
   const pending = new Map<ServiceKey, EpochMs>();
 
   return {
+    ...(store.patienceMs === undefined ? {} : { patienceMs: store.patienceMs }),
     ...(store.watch === undefined ? {} : { watch: (watcher) => store.watch?.(watcher) }),
     ...(store.leads === undefined ? {} : { leads: () => store.leads?.() === true }),
     load: (signal) => store.load(signal),

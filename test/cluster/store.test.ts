@@ -290,6 +290,32 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect([...state.records.keys()]).toEqual([pricer()]);
   });
 
+  it('kubectl shows it as a table, and the bound on writes holds over many saves', async () => {
+    let writes = 0;
+    const one = await leader({
+      timing: { perObjectMs: 200 },
+      around: (client) => ({
+        ...client,
+        send(...given) {
+          if (given[1].endsWith('/status')) writes += 1;
+          return client.send(...given);
+        },
+      }),
+    });
+    const startedMs = performance.now();
+    const saves = Array.from({ length: 100 }, (_, n) => one.store.save(pricer(), { seq: n }, 0));
+    expect((await Promise.all(saves)).every(({ kind }) => kind === 'saved')).toBe(true);
+    expect(await onRecord('p')).toEqual({ seq: 99 });
+    expect(writes).toBeLessThanOrEqual(2 + Math.ceil((performance.now() - startedMs) / 200));
+    const table = await plane.api.get(path('p'), 'application/json;as=Table;v=v1;g=meta.k8s.io');
+    const { columnDefinitions, rows } = table.body as {
+      columnDefinitions: readonly { name: string }[];
+      rows: readonly { cells: readonly unknown[] }[];
+    };
+    const cells = Object.fromEntries(columnDefinitions.map(({ name }, index) => [name, rows[0]?.cells[index]]));
+    expect(cells).toMatchObject({ Name: 'p', Service: 'pricer', Serving: '5/6' });
+  });
+
   it('what is too large for the object is not written, nor cut', async () => {
     const one = await leader();
     const body = { text: 'x'.repeat(600_000) };

@@ -62,6 +62,9 @@ const defaultTiming: StatusTiming = {
   lookMs: 1_000,
 };
 
+/** The first writes of a thousand new policies take 50 s. */
+const patienceMs = 60_000;
+
 export function createStatusStore(options: StatusStoreOptions): StatusStore {
   const { client, clock, random, policies, namespace, lease, onProblem } = options;
   const timing = { ...defaultTiming, ...options.timing };
@@ -158,6 +161,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
       return { records: found, epoch: 0, problems: [], ...(global === undefined ? {} : { global }) };
     },
     save: records.save,
+    patienceMs,
     // What the policy held went with it, and what another one holds is put away by whoever leads.
     remove: async () => ({ kind: 'removed' }),
     async saveGlobal(body) {

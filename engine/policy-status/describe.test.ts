@@ -1,0 +1,93 @@
+import { expect, it } from 'vitest';
+import { fleetOf, policyOf, service } from '../../test/support/fixtures.ts';
+import { createPolicyParser } from '../policy/parse.ts';
+import { emptyTrack, initialState, type ServiceState } from '../rotation/state.ts';
+import type { PolicyClaim } from '../sources/policies.ts';
+import { createPolicyStatus } from './describe.ts';
+
+const fleet = fleetOf(6);
+const policy = policyOf({});
+const state: ServiceState = { ...initialState(fleet), policy, peaks: [{ atMs: 0, ready: 6 }] };
+
+function claim(name: string, outcome: PolicyClaim['outcome']): PolicyClaim {
+  return { namespace: policy.namespace, name, generation: 4, servicePlace: {}, outcome };
+}
+
+function statusOf(
+  claims: readonly PolicyClaim[],
+  name: string,
+  more: { known?: ServiceState; hasService?: boolean } = {},
+) {
+  const { known = state, hasService = true } = more;
+  const status = createPolicyStatus({ stateOf: () => known, suspension: () => undefined, now: () => 0 });
+  const owner = `${policy.namespace}/${claims[0]?.name ?? ''}`;
+  const fleets = new Set(hasService ? [service] : []);
+  status.onPolicies({ claims, owners: new Map([[service, owner]]), fleets });
+  return status.describe({ namespace: policy.namespace, name }, undefined) ?? {};
+}
+
+function conditions(status: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  const list = status['conditions'] as readonly { type: string; status: string; reason: string }[];
+  return Object.fromEntries(list.map(({ type, status: is, reason }) => [type, `${is} ${reason}`]));
+}
+
+const accepted = (name: string): PolicyClaim =>
+  claim(name, { kind: 'accepted', policy: { ...policy, name }, warnings: [] });
+
+it('a policy in force: in numbers, and ready although its breakers have not spoken', () => {
+  const status = statusOf([accepted('p')], 'p');
+  expect(status).toMatchObject({
+    observedGeneration: 4,
+    target: 'Service/pricer',
+    enforcement: 'Enforce',
+    serving: '6/6',
+    summary: { total: 6, serving: 6, ejected: 0 },
+    budget: { minAvailable: 3, ejectionsAllowed: 2, text: '2 left (floor 3)' },
+    ejectedEndpoints: [],
+  });
+  expect(conditions(status)).toEqual({
+    Ready: 'True Enforcing',
+    Accepted: 'True Accepted',
+    DetectorsHealthy: 'Unknown NotEvaluated',
+    EndpointsEjected: 'False NoneOut',
+    BudgetExhausted: 'False WithinBudget',
+  });
+});
+
+it('one that came too late says whose the Service is, and nothing of it', () => {
+  const status = statusOf([accepted('a'), accepted('b')], 'b');
+  expect(status).toMatchObject({ serving: null, ejectedEndpoints: null });
+  expect(conditions(status)).toEqual({
+    Ready: 'False Conflicted',
+    Accepted: 'False Conflicted',
+    Stalled: 'True Conflicted',
+  });
+});
+
+it('one that is invalid says what is wrong, and that the last accepted one stays in force', () => {
+  const outcome = createPolicyParser().parseObject({
+    apiVersion: 'breaker.kubervisor.io/v1',
+    kind: 'KubervisorService',
+  });
+  const status = statusOf([claim('p', outcome)], 'p');
+  expect(conditions(status)).toMatchObject({
+    Ready: 'False Invalid',
+    Accepted: 'False Invalid',
+    Stalled: 'True Invalid',
+  });
+  expect(JSON.stringify(status)).toContain('the last accepted policy of the Service stays in force');
+});
+
+it('of a Service that is not there waiting may help', () => {
+  expect(conditions(statusOf([accepted('p')], 'p', { hasService: false }))).toMatchObject({
+    Ready: 'False TargetNotFound',
+    Accepted: 'False TargetNotFound',
+  });
+});
+
+it('whoever suspended it is named, and it is ready all the same', () => {
+  const suspended = { ...state, suspension: { actor: 'ann', reason: 'drill', sinceMs: 0 }, enforced: emptyTrack };
+  const status = statusOf([accepted('p')], 'p', { known: suspended });
+  expect(conditions(status)['Ready']).toBe('True Suspended');
+  expect(status['enforcement']).toBe('Suspended');
+});
