@@ -1,5 +1,6 @@
 /**
- * npm run bench -- [start] [latency] [demo] [engine] [judging] [away] [silent] [failover] [cluster] [--runs N] [-o json]
+ * npm run bench -- [start] [latency] [demo] [engine] [judging] [away] [silent] [failover] [replicas] [cluster]
+ *   [--runs N] [-o json]
  * npm run bench -- xds [--quick] [--only PREFIX]... [--fresh] [-o json]
  * npm run bench -- soak [--runs UPDATES] [-o json]
  * npm run bench -- false-alarms [--runs WINDOWS] [-o json]
@@ -18,6 +19,7 @@ import { benchFailover } from './failover.ts';
 import { type Figure, summarise, table } from './figures.ts';
 import { benchJudging } from './judging.ts';
 import { benchLatency } from './latency.ts';
+import { benchReplicas } from './replicas.ts';
 import { benchSilent } from './silent.ts';
 import { benchStart } from './start.ts';
 import { benchSoak, soakReport } from './soak/bench.ts';
@@ -39,6 +41,7 @@ const benches: ReadonlyMap<string, Bench> = new Map([
   ['away', { defaultRuns: 1, run: benchAway }],
   ['failover', { defaultRuns: 10, run: benchFailover }],
   ['silent', { defaultRuns: 1, run: benchSilent }],
+  ['replicas', { defaultRuns: 50, run: benchReplicas }],
   ['cluster', { defaultRuns: 3, run: benchCluster }],
 ]);
 
