@@ -55,6 +55,18 @@ describeWith(['kube-apiserver', 'etcd', 'envoy'], 'serve on a cluster', (executa
       }, soon);
       await eventually(async () => (await health('10.1.0.3')) === 'DRAINING', soon);
       const before = await envoy.clusters('pricer');
+      const policy = '/apis/breaker.kubervisor.io/v1/namespaces/shop/kubervisorservices/pricer';
+      expect((await plane.api.get(policy)).body).toMatchObject({
+        status: {
+          serving: '3/4',
+          enforcement: 'Observe',
+          ejectedEndpoints: [{ name: 'pricer-3', address: '10.1.0.3:8080', state: 'Ejected', reason: 'ManualEject' }],
+          conditions: expect.arrayContaining([
+            expect.objectContaining({ type: 'Ready', status: 'True', observedGeneration: 1 }),
+            expect.objectContaining({ type: 'EndpointsEjected', status: 'True' }),
+          ]) as unknown,
+        },
+      });
 
       wire.cut();
       first.kill('SIGKILL');

@@ -44,7 +44,7 @@ const Condition = Type.Object(
 );
 
 /**
- * As text in JSON, in bytes. With 50 decisions it is some 40 kB; etcd takes 1.5 MiB for the whole object, of which spec and
+ * As text in JSON, in bytes. With 50 decisions it is some 50 kB; etcd takes 1.5 MiB for the whole object, of which spec and
  * the rest of the status are some 300 kB at most.
  */
 export const maxRecordBytes = 524_288;
