@@ -302,3 +302,28 @@ describe('while nobody can reach the store', () => {
     await stop();
   });
 });
+
+it('a record of a newer format at the start: nothing is served of that Service, and it is as soon as the record can be read', async () => {
+  const cluster = createClusterStore();
+  const clock = createManualClock();
+  const writer = await engineWorld(pricers(), { clock, shared: cluster.open('a').store });
+  cluster.elect('a');
+  await settle();
+  writer.errors.set('p3', 9);
+  await clock.advance(4000);
+  const { store } = cluster.open('b');
+  const load: typeof store.load = async (signal) => {
+    const state = await store.load(signal);
+    const newer = [...state.records].map(([key, record]) => [key, { ...record, body: { formatVersion: 99 } }] as const);
+    return { ...state, records: new Map(newer) };
+  };
+  const late = await engineWorld(pricers(), { clock, shared: { ...store, load } });
+  expect(late.published).toEqual([]);
+  expect(late.problems.map(({ code }) => code)).toContain('KV0412');
+  writer.errors.set('p5', 9);
+  await clock.advance(10_000);
+  expect(late.statuses()).toEqual(writer.statuses());
+  expect(late.statuses()['p3']).toBe('DRAINING');
+  await late.stop();
+  await writer.stop();
+});

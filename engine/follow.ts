@@ -26,6 +26,7 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
     const runtime = runtimes.of(service);
     runtime.revision = stored?.revision ?? noRevision;
     if (stored === undefined) {
+      if (runtime.isUnknown) begin(runtime);
       // Kept until the source says so: another policy may take over, and then its record is the one to be written.
       runtime.isOverwritten = true;
       if (runtime.isPolicyGone) delete runtime.saved;
@@ -36,12 +37,21 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
     if (record === undefined) return;
     const isNews = !isOlder(record, runtime.saved);
     if (isNews) adopt(runtime, stored.revision, record);
+    if (runtime.isUnknown) return begin(runtime);
     runtime.isOverwritten = !isNews;
     // Of a policy that the source does not show, or not yet.
     if (runtime.isPolicyGone) return;
     if (lead.decides(runtime) && record.epoch <= lead.epoch()) return insist(runtime);
     if (!isNews) return;
     if (lead.decides(runtime) && !lead.isUnrecorded(runtime)) fence(runtime, record);
+    lead.follow(runtime);
+    pipeline.serve([runtime]);
+  }
+
+  /** What could not be read is replaced, or a person has removed it: now it is known who is out. */
+  function begin(runtime: Runtime): void {
+    runtime.isUnknown = false;
+    runtime.isFenced = false;
     lead.follow(runtime);
     pipeline.serve([runtime]);
   }

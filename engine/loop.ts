@@ -158,7 +158,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const assignments: Assignment[] = [];
     for (const runtime of changed) {
       observer.changed(runtime.state);
-      if (!runtime.hasFleet) continue;
+      if (!runtime.hasFleet || runtime.isUnknown) continue;
       const { fleet, clamp, enforced } = runtime.state;
       const { eject, activator } = guidanceOf(runtime.state);
       const proximity = servedProximity(runtime.state);

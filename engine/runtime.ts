@@ -39,6 +39,8 @@ export interface Runtime {
   isOverwritten: boolean;
   /** R9: what is on record is of a later epoch than ours; somebody else decides. */
   isFenced: boolean;
+  /** What is on record at our start cannot be read: who is out is not known, so nothing of it is served. */
+  isUnknown: boolean;
   saving?: Promise<Problem | undefined>;
   /** What is not on record yet and so not told, in the order in which it happened. */
   unwritten: readonly Reduction[];
@@ -103,6 +105,17 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
     if (result.kind === 'failed' || result.kind === 'full') observer.problem(result.problem);
   }
 
+  /** Among replicas one record that cannot be read must not keep all other Services from being served. */
+  function readIfShared(service: ServiceKey, body: JsonValue): ServiceRecord | undefined {
+    try {
+      return readRecord(service, body);
+    } catch (error) {
+      if (!lead.isShared || !(error instanceof ProblemError)) throw error;
+      observer.problem(error.problem);
+      return undefined;
+    }
+  }
+
   return {
     async load(signal) {
       const stored = await store.load(signal);
@@ -110,7 +123,12 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
       suspension.load(stored.global);
       for (const problem of stored.problems) observer.problem(problem);
       for (const { service, revision, body } of stored.records.values()) {
-        const record = readRecord(service, body);
+        const record = readIfShared(service, body);
+        if (record === undefined) {
+          const isUnread = { isFenced: true, isUnknown: true, revision };
+          runtimes.set(service, { ...newRuntime(service, initialState(noFleet(service))), ...isUnread });
+          continue;
+        }
         const state = fromRecord(record, noFleet(service));
         runtimes.set(service, {
           ...newRuntime(service, state),
@@ -167,6 +185,7 @@ function newRuntime(service: ServiceKey, state: ServiceState): Runtime {
     broughtBack: new Map(),
     isOverwritten: false,
     isFenced: false,
+    isUnknown: false,
     persisted: new Map(),
     unwritten: [],
     isGone: false,
