@@ -197,6 +197,8 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     // Kubernetes sends us nobody new from now on, and those who are here go where they find another replica.
     phase = 'stopping';
     log.info({ clients: xdsServer.proxies().length }, 'stopping: Envoys keep the last assignment');
+    // First, so that nobody waits for us to be gone: while clients leave, we follow whoever leads now.
+    await store.resign?.();
     await xdsServer.drain(config.xds.drainMs);
   } finally {
     await undo.run((problem) => log.problem(problem));

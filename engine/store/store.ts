@@ -110,6 +110,11 @@ export interface Store {
   /** Only a shared store has it: whether we lead, at this very moment. Asked before each step and each write. */
   leads?(): boolean;
 
+  /**
+   * Only a shared store has it: stands down for good, so that another can lead at once. What others write is still told.
+   */
+  resign?(): Promise<void>;
+
   /** Waits for writes under way and gives the place free for another process. Later saves fail. */
   close(): Promise<void>;
 }

@@ -20,6 +20,7 @@ export function measureStore(store: Store, metrics: StoreMetrics, clock: Clock):
     ...(store.patienceMs === undefined ? {} : { patienceMs: store.patienceMs }),
     ...(store.watch === undefined ? {} : { watch: (watcher) => store.watch?.(watcher) }),
     ...(store.leads === undefined ? {} : { leads: () => store.leads?.() === true }),
+    ...(store.resign === undefined ? {} : { resign: () => store.resign?.() ?? Promise.resolve() }),
     load: (signal) => store.load(signal),
     async save(service, body, revision) {
       const begunMs = clock.now();

@@ -186,6 +186,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
       leadership.run(signal);
     },
     leads: () => ownEpoch() !== undefined,
+    resign: () => leadership.release(),
     async close() {
       looking.cancel();
       await records.idle();
