@@ -7,7 +7,7 @@ import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { findPart } from '../../demo/world/parts.ts';
 import { type ControlPlane, startControlPlane } from '../cluster/control-plane.ts';
 import { installCrd } from '../cluster/crd.ts';
-import { startWire } from '../cluster/wire.ts';
+import { startWire, type Wire } from '../cluster/wire.ts';
 import { freePorts, startServing } from '../support/serving.ts';
 import { fillCluster } from './cluster/fill.ts';
 import type { Figure } from './figures.ts';
@@ -72,8 +72,7 @@ function once(plane: ControlPlane): Promise<Run> {
     const serving = await startServing(folder, ports, 60_000);
     try {
       const firstBytes = wire.receivedBytes();
-      // What the start left behind is collected, and probes of the policies settle.
-      await sleep(10_000);
+      await untilQuiet(wire);
       const before = { cpuMs: await cpuMs(serving.process.pid), bytes: wire.receivedBytes() };
       await sleep(idleMs);
       const spentMs = (await cpuMs(serving.process.pid)) - before.cpuMs;
@@ -91,6 +90,15 @@ function once(plane: ControlPlane): Promise<Run> {
       await removeFolder(folder);
     }
   });
+}
+
+/** The first status of each policy is written at 20 a second, and heard of by the watch. */
+async function untilQuiet(wire: Wire): Promise<void> {
+  for (let left = 36; left > 0; left--) {
+    const before = wire.receivedBytes();
+    await sleep(5_000);
+    if (wire.receivedBytes() - before < 25_000) return;
+  }
 }
 
 /** In ticks of 10 ms, as on every Linux there is. */
