@@ -11,8 +11,12 @@ export interface Replica {
   problems(): Promise<readonly string[] | undefined>;
   /** How many evaluations it has made; only who leads makes any. */
   evaluations(): Promise<number>;
+  leads(): Promise<boolean>;
   /** Whether an Envoy is connected. */
   isServing(): Promise<boolean>;
+  /** From now on it does nothing at all, and then goes on as if nothing had been. */
+  pause(): void;
+  resume(): void;
   /** Resolves when it is ready. */
   start(): Promise<void>;
   kill(signal: NodeJS.Signals): Promise<Exit>;
@@ -57,6 +61,7 @@ export async function createReplica({ name, config, folder }: ReplicaOptions): P
       const lines = [...text.matchAll(/^kubervisor_breaker_evaluations_total\{.*\} (\d+)$/gm)];
       return lines.reduce((sum, [, count]) => sum + Number(count), 0);
     },
+    leads: async () => /^kubervisor_leader 1$/m.test(await (await fetch(`${url}/metrics`)).text()),
     isServing: async () => {
       const { proxies = [] } = (await json('/api/v1/proxies')) as { readonly proxies?: readonly object[] };
       return proxies.length > 0;
@@ -66,6 +71,8 @@ export async function createReplica({ name, config, folder }: ReplicaOptions): P
       running = await startProcess({ name, command: process.execPath, args });
       await untilReady(running, async () => (await fetch(`${url}/readyz`)).ok, { timeoutMs: 30_000 });
     },
+    pause: () => running?.kill('SIGSTOP'),
+    resume: () => running?.kill('SIGCONT'),
     async kill(signal) {
       if (running === undefined) throw new Error(`${name} is not running`);
       const ended = running;

@@ -13,7 +13,7 @@ const policy = {
   service: 'pricer',
   settle: 3,
   warmUp: 0,
-  budget: { minAvailableCount: 3, minAvailableRatio: 50 },
+  budget: { minAvailableCount: 3, minAvailableRatio: 50, maxEjectedPercent: 50 },
   breakers: [
     {
       name: 'price',
@@ -107,6 +107,55 @@ async function losesItsLeader(mesh: Mesh): Promise<void> {
   tell({ killed, leaders: [first.name, second.name], before, after, restarted: await snapshot(mesh.envoys) });
 }
 
+/** What people and leaders read of a policy. */
+async function status({ plane }: Mesh): Promise<Readonly<Record<string, unknown>>> {
+  const { body } = await plane.api.get('/apis/breaker.kubervisor.io/v1/namespaces/shop/kubervisorservices/pricer');
+  return (body as { readonly status?: Readonly<Record<string, unknown>> }).status ?? {};
+}
+
+async function hasTwoLeaders(mesh: Mesh): Promise<void> {
+  step = 'the leader is stopped, and goes on';
+  const first = await judgingLeader(mesh);
+  const before = await snapshot(mesh.envoys);
+  first.pause();
+  const second = await judgingLeader(mesh, first);
+  const written = (await status(mesh))['record'];
+  first.resume();
+  const from = await second.evaluations();
+  await eventually(async () => (await second.evaluations()) >= from + 3 && !(await first.leads()), soon);
+  tell({
+    leaders: [first.name, second.name],
+    before,
+    after: await snapshot(mesh.envoys),
+    records: [written, (await status(mesh))['record']],
+  });
+}
+
+async function losesItsLeaderAtTheWorstMoment(mesh: Mesh, watchman: Watchman): Promise<void> {
+  step = 'the leader is killed between a write and its answer';
+  const first = await judgingLeader(mesh);
+  watchman.excuse(addressOf('10.1.0.2'));
+  mesh.wire.slow(400);
+  await mesh.spoil('pricer-a-2');
+  const written = await eventually(
+    async () =>
+      JSON.stringify((await status(mesh))['ejectedEndpoints'] ?? []).includes('pricer-a-2') &&
+      (await status(mesh))['ejectedEndpoints'],
+    { ...soon, everyMs: 10 },
+  );
+  await first.kill('SIGKILL');
+  mesh.wire.slow(0);
+  const second = await judgingLeader(mesh, first);
+  await first.start();
+  await isBack(first);
+  await eventually(() => isEverywhere(mesh, '10.1.0.2', 'DRAINING'), { ...late, what: 'it is out everywhere' });
+  tell({
+    leaders: [first.name, second.name],
+    after: await snapshot(mesh.envoys),
+    records: [written, (await status(mesh))['ejectedEndpoints']],
+  });
+}
+
 async function losesTheApiServer(mesh: Mesh, watchman: Watchman): Promise<void> {
   step = 'the API server is away';
   const before = await snapshot(mesh.envoys);
@@ -181,6 +230,8 @@ try {
   }
   await ejects(mesh, watchman);
   await losesItsLeader(mesh);
+  await hasTwoLeaders(mesh);
+  await losesItsLeaderAtTheWorstMoment(mesh, watchman);
   await losesTheApiServer(mesh, watchman);
   await losesPrometheus(mesh);
   await isReplaced(mesh, watchman);
