@@ -54,6 +54,12 @@ it('a policy in force: in numbers, and ready although its breakers have not spok
   });
 });
 
+it('those that there should be and are not leave nothing over', () => {
+  const workloads = { desired: 7, rollingOut: [], scaling: [] };
+  const status = statusOf([accepted('p')], 'p', { known: { ...state, fleet: { ...fleet, workloads } } });
+  expect(status).toMatchObject({ budget: { minAvailable: 3, ejectionsAllowed: 1, text: '1 left (floor 3)' } });
+});
+
 it('one that came too late says whose the Service is, and nothing of it', () => {
   const status = statusOf([accepted('a'), accepted('b')], 'b');
   expect(status).toMatchObject({ serving: null, ejectedEndpoints: null });

@@ -1,4 +1,5 @@
 /** The status of each policy as people read it, beside the record that the replicas read. Pure, but for what it was told last. */
+import { outOf } from '../budget/arithmetic.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import type { EpochMs, ServiceKey } from '../model.ts';
 import { members, splitServiceKey } from '../model.ts';
@@ -76,8 +77,9 @@ function numbersOf(state: ServiceState, everything: Suspension | undefined): Rea
   const count = (...wanted: readonly RotationState[]): number =>
     decisions.filter((decision) => wanted.includes(decision.state)).length;
   const serving = servingIn(state, 'enforced').length;
-  const { base, floor, maxOut } = budgetOfService(state);
-  const left = Math.max(0, maxOut - Math.max(0, base - serving));
+  const budget = budgetOfService(state);
+  const { floor } = budget;
+  const left = Math.max(0, budget.maxOut - outOf(budget, serving));
   const isSuspended = everything !== undefined || state.suspension !== undefined;
   return {
     enforcement: isSuspended ? 'Suspended' : (state.policy?.enforcement ?? null),

@@ -7,11 +7,21 @@ import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
 import { serviceKey } from '../../engine/model.ts';
-import { formatProblem } from '../../engine/problem.ts';
+import { formatProblem, type Problem } from '../../engine/problem.ts';
 import { isOut } from '../../engine/rotation/decision.ts';
 import type { ServiceState } from '../../engine/rotation/state.ts';
-import { createKubernetesSource } from '../../engine/sources/kubernetes/source.ts';
-import { createManualClock, createMemoryStore, type EngineWorld, engineWorld } from '../support/engine.ts';
+import type { Standing } from '../../engine/leader/election.ts';
+import { createPolicyStatus } from '../../engine/policy-status/describe.ts';
+import { createPolicyFeed } from '../../engine/sources/kubernetes/policy-feed.ts';
+import { createKubernetesSource, type KubernetesSource } from '../../engine/sources/kubernetes/source.ts';
+import { createStatusStore } from '../../engine/store/kubernetes/status-store.ts';
+import {
+  createManualClock,
+  createMemoryStore,
+  type EngineWorld,
+  type EngineWorldOptions,
+  engineWorld,
+} from '../support/engine.ts';
 import { evidenceOf } from '../support/fixtures.ts';
 import { describeWith } from '../support/parts.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
@@ -35,6 +45,18 @@ const specOf = (more: object = {}) => ({
   activator: { period: 60, ramp: { weights: [5, 50, 100], stepPeriod: 2 } },
   ...more,
 });
+
+interface RecordOnStatus {
+  readonly epoch: number;
+  readonly revision: number;
+  readonly body: { readonly formatVersion?: number; readonly enforced: object };
+}
+
+interface PolicyStatusObject {
+  readonly conditions?: readonly { readonly type: string; readonly reason: string; readonly message: string }[];
+  readonly ejectedEndpoints?: readonly { readonly name: string }[];
+  readonly record?: string;
+}
 
 describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (executables) => {
   let plane: ControlPlane;
@@ -92,8 +114,12 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
         throw new Error(formatProblem(problem));
       },
     });
+    return live(source, { store });
+  }
+
+  async function live(source: KubernetesSource, kept: Pick<EngineWorldOptions, 'store' | 'shared'>): Promise<Life> {
     const world = await engineWorld([], {
-      store,
+      ...kept,
       clock,
       source,
       gather: async (_, fleet, atMs) => ({
@@ -116,6 +142,86 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
       policy: (service) => of(service)?.policy?.name,
       told: () => source.problems().map(formatProblem),
     };
+  }
+
+  interface Replica extends Life {
+    lead(transitions: number): Promise<void>;
+    follow(): void;
+  }
+
+  /** One of several: what is decided is in the status of the policies, and an election is the test's word. */
+  async function replica(): Promise<Replica> {
+    const client = await connect({ kubeconfig: join(folder, 'kube.yaml') }, systemClock);
+    const onProblem = (problem: Problem): void => {
+      throw new Error(formatProblem(problem));
+    };
+    const common = { client, clock: systemClock, random: Math.random, onProblem };
+    const namespaces = [shop.namespace];
+    const policies = createPolicyFeed({ ...common, namespaces });
+    const running: { engine?: EngineWorld['engine'] } = {};
+    const status = createPolicyStatus({
+      stateOf: (service) => running.engine?.states().find((state) => state.service === service),
+      suspension: () => running.engine?.suspension(),
+      now: () => clock.now(),
+    });
+    let standing: Standing = { kind: 'following' };
+    let onChange: (standing: Standing) => void = () => undefined;
+    const stand = (next: Standing): void => {
+      standing = next;
+      onChange(next);
+    };
+    const kept = createStatusStore({
+      ...common,
+      policies,
+      namespace: shop.namespace,
+      lease: 'kubervisor',
+      elect(listener) {
+        onChange = listener;
+        return {
+          run: () => Promise.resolve(),
+          isLeading: () => standing.kind === 'leading',
+          problems: () => [],
+          release: () => Promise.resolve(),
+        };
+      },
+      describe: status.describe,
+      timing: { perObjectMs: 10, lookMs: 50, peopleMs: 100 },
+    });
+    const source = createKubernetesSource({
+      ...common,
+      policies,
+      namespaces,
+      onPolicies(known) {
+        status.onPolicies(known);
+        kept.onOwners(known.owners);
+      },
+    });
+    const life = await live(source, { shared: kept });
+    running.engine = life.engine;
+    return {
+      ...life,
+      async lead(transitions) {
+        stand({ kind: 'leading', transitions });
+        await eventually(() => life.engine.role().kind === 'leading', soon);
+      },
+      follow: () => stand({ kind: 'following' }),
+    };
+  }
+
+  /** As the API server has it. */
+  async function statusOf(name: string): Promise<PolicyStatusObject> {
+    const path = `/apis/breaker.kubervisor.io/v1/namespaces/${shop.namespace}/kubervisorservices/${name}`;
+    return ((await plane.api.get(path)).body as { status?: PolicyStatusObject }).status ?? {};
+  }
+
+  /** The pod turns bad; resolves when the leader has taken it out, and the API server has that in the status of the policy. */
+  async function untilWritten(leader: Life, policy: string, pod: string): Promise<void> {
+    errors.set(pod, 9);
+    for (let second = 0; second < 10 && !leader.out().includes(pod); second++) await clock.advance(1000);
+    await eventually(async () => {
+      const { ejectedEndpoints = [] } = await statusOf(policy);
+      return ejectedEndpoints.some(({ name }) => name === pod);
+    }, soon);
   }
 
   /** Two policies of the same age would be told apart by name. */
@@ -146,6 +252,90 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     errors.set('p2', 9);
     await clock.advance(3000);
     expect(life.out()).toEqual(['p1', 'p2']);
+  });
+
+  it('leader and follower come over with the decisions, and so does who leads next; the loser is told, and then governs', async () => {
+    await done(shop.policy('z-old', specOf()));
+    await nextSecond();
+    await done(shop.policy('a-new', specOf()));
+    const one = await replica();
+    const two = await replica();
+    await one.lead(1);
+    const accepted = async (name: string) =>
+      (await statusOf(name)).conditions?.find(({ type }) => type === 'Accepted')?.reason;
+    await eventually(async () => (await accepted('a-new')) === 'Conflicted', soon);
+    expect((await statusOf('a-new')).conditions).toContainEqual(
+      expect.objectContaining({ type: 'Stalled', message: expect.stringContaining('z-old is for Service pricer too') }),
+    );
+    await untilWritten(one, 'z-old', 'p1');
+    await eventually(() => two.out().length === 1, soon);
+    const decided = one.of()?.enforced.decisions;
+    expect(two.of()?.enforced.decisions).toEqual(decided);
+
+    await shop.delete('kubervisorservices/z-old');
+    await eventually(() => one.policy() === 'a-new' && two.policy() === 'a-new', soon);
+    await eventually(async () => (await statusOf('a-new')).record !== undefined, soon);
+    await eventually(async () => (await accepted('a-new')) === 'Accepted', soon);
+    for (const each of [one, two]) expect(each.of()?.enforced.decisions).toEqual(decided);
+    expect((await statusOf('a-new')).ejectedEndpoints).toMatchObject([{ name: 'p1' }]);
+
+    one.follow();
+    await two.lead(2);
+    await untilWritten(two, 'a-new', 'p2');
+    await eventually(() => one.out().length === 2, soon);
+    expect([one.out(), two.out()]).toEqual([
+      ['p1', 'p2'],
+      ['p1', 'p2'],
+    ]);
+    const first = [...(decided?.values() ?? [])][0];
+    expect([...(two.of()?.enforced.decisions.values() ?? [])]).toContainEqual(first);
+  });
+
+  it('what the last accepted policy was is on record: an invalid one freezes the Service for who starts next as well', async () => {
+    await done(shop.policy('p', specOf()));
+    const one = await replica();
+    await one.lead(1);
+    await untilWritten(one, 'p', 'p1');
+    await withLooseCrd(plane.api, () =>
+      eventually(async () => (await shop.policy('p', specOf({ settle: 'often' }))).status < 300, soon),
+    );
+    const two = await replica();
+    await eventually(() => one.told().some((text) => text.includes('KV0104')), soon);
+    expect([two.policy(), two.out(), two.told()]).toEqual(['p', ['p1'], one.told()]);
+    expect(two.of()?.policy).toEqual(one.of()?.policy);
+    one.follow();
+    await two.lead(2);
+    // Written too: what was stored and is invalid need not be mended to take a status.
+    await untilWritten(two, 'p', 'p2');
+    expect(two.out()).toEqual(['p1', 'p2']);
+  });
+
+  it('a record of a newer version changes nothing for who follows, and that is told; one that can be read is followed again', async () => {
+    await done(shop.policy('p', specOf()));
+    const one = await replica();
+    await one.lead(1);
+    await untilWritten(one, 'p', 'p1');
+    const two = await replica();
+    expect(two.out()).toEqual(['p1']);
+    one.follow();
+    const path = `/apis/breaker.kubervisor.io/v1/namespaces/${shop.namespace}/kubervisorservices/p`;
+    const write = async (change: (record: RecordOnStatus) => RecordOnStatus): Promise<void> => {
+      const object = (await plane.api.get(path)).body as { readonly status: { readonly record: string } };
+      const record = JSON.stringify(change(JSON.parse(object.status.record) as RecordOnStatus));
+      await done(plane.api.put(`${path}/status`, { ...object, status: { ...object.status, record } }));
+    };
+    const known = two.of()?.enforced.decisions;
+    let readable: RecordOnStatus['body'] = { enforced: {} };
+    await write((record) => {
+      readable = record.body;
+      return { ...record, epoch: 9, revision: 90, body: { formatVersion: 99, enforced: {} } };
+    });
+    await eventually(() => two.problems.some(({ code }) => code === 'KV0412'), soon);
+    expect(two.of()?.enforced.decisions).toEqual(known);
+    // An older version leads again, and has brought everybody back.
+    const enforced = { ...readable.enforced, decisions: [] };
+    await write((record) => ({ ...record, revision: 91, body: { ...readable, epoch: 9, seq: 99, enforced } }));
+    await eventually(() => two.out().length === 0, soon);
   });
 
   it('one that becomes invalid freezes its Service, through a restart too, and is no handover; then it is mended', async () => {
