@@ -65,6 +65,11 @@ describe('without data', () => {
     seconds(w, 1000, { p1: 0, p2: 0 });
     expect(w.stateOf('p1')).toBe('serving');
   });
+  it('a judgement that can tell of nobody is none', () => {
+    const w = dark();
+    seconds(w, 845, w.all('NaN'));
+    expect(w.effects).toContainEqual(expect.objectContaining({ why: 'stale' }));
+  });
   it('one good answer in between, and it waits anew', () => {
     const w = dark();
     seconds(w, 600, noData);

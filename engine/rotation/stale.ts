@@ -1,6 +1,6 @@
 /**
  * activator.maxStale: how long nobody may be kept out on what was known once. While a breaker has no judgement that counts
- * (its query fails, or has data of too little of the fleet), whom it took out waits at its step, for ever unless the policy
+ * (its query fails, or has data of too little of the fleet, or can tell of nobody), whom it took out waits at its step, for ever unless the policy
  * says how long. Then it ramps back by time, few at once and the least severe first, and keeps its strikes: that nothing is
  * known proves nothing. As soon as its judge has data again, evidence decides as ever.
  */
@@ -19,9 +19,11 @@ import { put, sortedDecisions, type Work } from './work.ts';
 /** Of B, and at least one, may be on their way back for want of data at the same time. */
 const shareAtOnce = 0.05;
 
-/** A judgement that counts: not one that failed, nor one over too little of the fleet. */
+/** A judgement that counts: not one that failed, nor one over too little of the fleet, nor one that can tell of nobody. */
 export function isWhole(judgement: Judgement | LastJudgement): boolean {
-  return judgement.kind !== 'unusable' && !isPartial(judgement);
+  if (judgement.kind === 'unusable' || isPartial(judgement)) return false;
+  const said = [...judgement.verdicts.values()].some(({ kind }) => kind === 'normal' || kind === 'anomalous');
+  return said || judgement.kind === 'fleet-wide';
 }
 
 /** When the judges of a breaker's victim will all have been silent for too long; undefined: they are not, or may be. */
