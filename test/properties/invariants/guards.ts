@@ -31,8 +31,11 @@ export function staleKeeper(): (moment: Moment) => void {
     const { now } = context;
     for (const [name, atMs] of heard) heard.set(name, Math.min(now, atMs));
     if (event.kind === 'judgement' && event.judgement.kind !== 'unusable') {
-      const { seen, of } = event.judgement.coverage ?? { seen: 0, of: 0 };
-      if (of - seen <= (of < 3 ? 0 : Math.max(1, Math.floor(of / 5)))) heard.set(event.breaker, now);
+      const { coverage, verdicts } = event.judgement;
+      const { seen, of } = coverage ?? { seen: 0, of: 0 };
+      const isSaid = [...verdicts.values()].some(({ kind }) => kind === 'normal' || kind === 'anomalous');
+      const hasWord = isSaid || event.judgement.kind === 'fleet-wide';
+      if (hasWord && of - seen <= (of < 3 ? 0 : Math.max(1, Math.floor(of / 5)))) heard.set(event.breaker, now);
     }
     // As the policy has it now: an edit of it may be the very event.
     const { maxStaleMs } = guidanceOf(state).activator;
