@@ -65,10 +65,13 @@ export function createRecorder(options: RecorderOptions): Recorder {
           return undefined;
         }
         runtime.isOverwritten = false;
+        const { revision } = runtime;
         const result = await save(runtime, record);
         if (result.kind !== 'saved') return lead.decides(runtime) ? giveUp(runtime, result) : notLeading;
         // While it was under way somebody else may have come to decide, and have written already.
-        if (runtime.revision < result.revision) adopt(runtime, result.revision, record);
+        // A store that was restored from a backup counts from lower on: then ours is the newest all the same.
+        const isNewest = runtime.revision === revision || runtime.revision < result.revision;
+        if (isNewest) adopt(runtime, result.revision, record);
         if (lead.decides(runtime)) runtime.persisted = decisions;
         else lead.follow(runtime);
         delete runtime.storeProblem;
