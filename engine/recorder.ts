@@ -187,8 +187,9 @@ const notLeading: Problem = {
 export const noAnswer: Problem = {
   code: 'KV0410',
   severity: 'error',
-  message: `the store did not answer within ${storeDeadlineMs / 1000} s`,
-  remedy: 'check the disk of the state directory; until then nobody new is ejected',
+  message: 'the store did not answer in time',
+  remedy:
+    'check the disk of the state directory, or the API server that keeps the decisions; until then nobody new is ejected',
 };
 
 function problemOf(service: ServiceKey, result: Exclude<SaveResult, { kind: 'saved' }>): Problem {

@@ -54,7 +54,8 @@ export interface StatusStore extends Store {
 }
 
 const defaultTiming: StatusTiming = {
-  perObjectMs: 1_000,
+  // A little more than a second: with the first one at once, a second each would come to more than one a second.
+  perObjectMs: 1_100,
   perSecond: 20,
   burst: 50,
   deadlineMs: 10_000,
