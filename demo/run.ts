@@ -1,4 +1,5 @@
 /** `kubervisor demo`: raises the stage, plays, prints the figures, and leaves nothing behind. */
+import { aborted } from '../engine/aborted.ts';
 import { type EnvoyFigures, figuresOf } from './figures.ts';
 import { createScreen, type Terminal } from './screen.ts';
 import { differenceOf, replay, type Replayed, simulateArguments } from './replay.ts';
@@ -136,7 +137,5 @@ Everything is still running; Ctrl-C ends it. Ask:
   npx kubervisor ${simulateArguments(stage).join(' ')}
   grpcurl -plaintext -d '{"resource_names":["shop/pricer:http"]}' 127.0.0.1:${ports.xds} envoy.service.endpoint.v3.EndpointDiscoveryService/FetchEndpoints
 `);
-  await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await aborted(signal);
 }

@@ -3,10 +3,10 @@ import { createPipeline, type EngineOptions } from './loop.ts';
 import { createWatcher, endOfManualActs, suspensionChanged } from './follow.ts';
 import { createLead, stopActing } from './lead.ts';
 import { bringBackHere } from './local.ts';
-import type { BackendId, Fleet, ServiceKey } from './model.ts';
+import type { BackendId, ServiceKey } from './model.ts';
 import { formatProblem, type Problem } from './problem.ts';
 import type { Decision } from './rotation/decision.ts';
-import type { Command, CommandRefusal, RotationEvent } from './rotation/event.ts';
+import type { Command, CommandRefusal } from './rotation/event.ts';
 import type { EvictionAnswer } from './rotation/evictions.ts';
 import type { ServiceState, Suspension } from './rotation/state.ts';
 import { createRuntimes, noFleet, type Runtime } from './runtime.ts';
@@ -89,13 +89,13 @@ export function createEngine(options: EngineOptions): Engine {
           runtime.isListed = true;
           // Not yet known to be empty, if the file that lists its endpoints is the one that cannot be read.
           runtime.hasFleet ||= !isPartial || change.fleet.backends.length > 0;
-          pipeline.advance(runtime, fleetEvent(change.fleet, isPartial));
+          pipeline.advance(runtime, { kind: 'fleet', fleet: change.fleet });
           break;
         case 'fleet-gone':
           runtime.isListed = false;
           runtime.hasFleet = false;
           delete runtime.served;
-          pipeline.advance(runtime, fleetEvent(noFleet(change.service), false));
+          pipeline.advance(runtime, { kind: 'fleet', fleet: noFleet(change.service) });
           publisher.remove(change.service);
           break;
         case 'policy':
@@ -134,7 +134,7 @@ export function createEngine(options: EngineOptions): Engine {
     for (const runtime of runtimes.all()) {
       const { state, isListed, hasPolicy } = runtime;
       runtime.hasFleet = isListed;
-      pipeline.advance(runtime, fleetEvent(state.fleet, false));
+      pipeline.advance(runtime, { kind: 'fleet', fleet: state.fleet });
       if (isFirst && !hasPolicy && state.policy !== undefined) policyGone(runtime);
     }
     return runtimes.all();
@@ -212,10 +212,6 @@ export function createEngine(options: EngineOptions): Engine {
       await runtimes.close();
     },
   };
-}
-
-function fleetEvent(fleet: Fleet, isPartial: boolean): RotationEvent {
-  return { kind: 'fleet', fleet, ...(isPartial ? { isPartial } : {}) };
 }
 
 function describe(role: Role): string {

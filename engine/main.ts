@@ -8,6 +8,7 @@ import { reportTo } from '../xds/report.ts';
 import { startXdsServer } from '../xds/server.ts';
 import { createStallGuard } from '../xds/stall.ts';
 import { createUnread } from '../xds/unread.ts';
+import { aborted } from './aborted.ts';
 import type { Acts } from './admin/acts.ts';
 import { startGrpcAdmin } from './admin/grpc.ts';
 import { createAdminHandlers } from './admin/handlers.ts';
@@ -244,11 +245,4 @@ function followXdsTls(files: XdsTls, clock: Clock, observer: RenewalObserver): P
 /** Without rules everybody who may connect may ask for everything. */
 function grantsOf({ identity }: XdsListener): (names: readonly SubjectName[]) => Grant {
   return identity === undefined ? () => everything : createGrants(identity);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,10 +1,11 @@
 /** Our CustomResourceDefinitions: there, and those of this version. */
+import { type Fields, fieldsOf } from '../../engine/is-record.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { renderOverrideCrd } from '../../engine/overrides/schema.ts';
 import { renderCrd } from '../../engine/policy/crd.ts';
-import { type Check, type Fields, fieldsOf, type Finding, failed, nameOf, ok, recordsOf, warning } from './world.ts';
+import { type Check, type Finding, failed, nameOf, ok, recordsOf, warning } from './world.ts';
 
 const install = 'helm upgrade, where the chart brings them, or kubectl apply -f manifests/crds';
 

@@ -2,20 +2,10 @@
  * PodDisruptionBudgets against the floor. They count different things: to a PodDisruptionBudget an ejected pod is as ready
  * as any, so a drain may take the pods that still serve; and one that allows no disruption allows us no eviction.
  */
+import { type Fields, fieldsOf } from '../../engine/is-record.ts';
 import { budgetOf } from '../../engine/budget/arithmetic.ts';
 import { type Governed, governedServices } from './governed.ts';
-import {
-  type Check,
-  type Fields,
-  fieldsOf,
-  type Finding,
-  nameOf,
-  ok,
-  recordsOf,
-  selectorText,
-  warning,
-  type World,
-} from './world.ts';
+import { type Check, type Finding, nameOf, ok, recordsOf, selectorText, warning, type World } from './world.ts';
 
 export const disruptionBudgetsCheck: Check = {
   id: 'disruption-budgets',

@@ -1,7 +1,8 @@
 /** Services that have a policy, with that policy and their pods. */
+import { type Fields, fieldsOf } from '../../engine/is-record.ts';
 import { createPolicyParser } from '../../engine/policy/parse.ts';
 import type { Policy } from '../../engine/policy/policy.ts';
-import { type Fields, fieldsOf, selectorText, type World } from './world.ts';
+import { selectorText, type World } from './world.ts';
 
 export interface Governed {
   readonly namespace: string;

@@ -1,6 +1,7 @@
 /** Policies: each accepted, and ready. */
+import { type Fields, fieldsOf } from '../../engine/is-record.ts';
 import { policiesOf } from './governed.ts';
-import { type Check, type Fields, fieldsOf, failed, type Finding, nameOf, ok, recordsOf, warning } from './world.ts';
+import { type Check, failed, type Finding, nameOf, ok, recordsOf, warning } from './world.ts';
 
 export const policiesCheck: Check = {
   id: 'policies',

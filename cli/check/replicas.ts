@@ -1,6 +1,7 @@
 /** The replicas: there, ready, one of them leads, and Envoys find them. */
+import { type Fields, fieldsOf } from '../../engine/is-record.ts';
 import { leadershipOf } from '../cluster/leader.ts';
-import { type Check, type Fields, fieldsOf, failed, nameOf, ok, recordsOf, warning } from './world.ts';
+import { type Check, failed, nameOf, ok, recordsOf, warning } from './world.ts';
 
 /** As the chart labels what it installs. */
 const label = 'app.kubernetes.io/name=kubervisor';

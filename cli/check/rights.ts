@@ -1,6 +1,7 @@
 /** Rights: what installing takes, what the controller must have and what it must not. */
-import type { Check, Fields, World } from './world.ts';
-import { failed, fieldsOf, type Finding, ok, warning } from './world.ts';
+import { type Fields, fieldsOf } from '../../engine/is-record.ts';
+import type { Check, World } from './world.ts';
+import { failed, type Finding, ok, warning } from './world.ts';
 
 interface Right {
   readonly verb: string;

@@ -1,5 +1,5 @@
 /** Runs checks one after the other; what cannot be looked at is a finding too. */
-import { KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { isForbidden, KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { isOfKind } from '../cluster/open.ts';
 import { apiCheck } from './api.ts';
 import { definitionsCheck } from './definitions.ts';
@@ -65,8 +65,7 @@ export async function runChecks(
 
 function unseen({ about }: Check, error: KubeError): Finding {
   const message = `cannot see ${about}: ${error.message}`;
-  if (error.status === 401 || error.status === 403)
-    return warning(message, 'ask for that right, or somebody who has it');
+  if (isForbidden(error)) return warning(message, 'ask for that right, or somebody who has it');
   if (error.status === 404 && isOfKind(error)) return warning(message, 'install the CustomResourceDefinitions first');
   return failed(message, 'check the kubeconfig with: kubectl get --raw /readyz');
 }

@@ -1,6 +1,7 @@
 /** StatefulSets are left alone unless the policy says otherwise: whoever expects protection should know. */
+import { type Fields, fieldsOf } from '../../engine/is-record.ts';
 import { governedServices } from './governed.ts';
-import { type Check, type Fields, fieldsOf, ok, recordsOf, warning } from './world.ts';
+import { type Check, ok, recordsOf, warning } from './world.ts';
 
 export const statefulCheck: Check = {
   id: 'stateful',

@@ -1,5 +1,5 @@
 /** What a check sees of a cluster, each list read once however many checks want it; and what it finds. */
-import { isRecord } from '../../engine/is-record.ts';
+import { type Fields, fieldsOf, isRecord } from '../../engine/is-record.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
 import type { JsonValue } from '../../engine/store/store.ts';
 import type { ReplicasOptions } from '../cluster/leader.ts';
@@ -20,8 +20,6 @@ export interface Check {
   /** None: there was nothing to look at. @throws KubeError */
   run(world: World): Promise<readonly Finding[]>;
 }
-
-export type Fields = Readonly<Record<string, unknown>>;
 
 export interface World extends ReplicasOptions {
   readonly cluster: Cluster;
@@ -61,12 +59,6 @@ export function createWorld(given: Omit<World, 'get' | 'list' | 'listed' | 'revi
     get: async (path) => fieldsOf(await client.get(path, {}, signal)),
     review: async (path, body) => fieldsOf(await client.send('post', path, body, signal)),
   };
-}
-
-/** Steps into nested fields; what is not there, or is none, has no fields. */
-export function fieldsOf(value: unknown, ...names: readonly string[]): Fields {
-  const found = names.reduce<unknown>((part, name) => (isRecord(part) ? part[name] : undefined), value);
-  return isRecord(found) ? found : {};
 }
 
 export function recordsOf(value: unknown): readonly Fields[] {

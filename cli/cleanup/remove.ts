@@ -1,5 +1,5 @@
 /** Finds what is ours and removes it, object by object. Doing it twice is doing it once. */
-import { isRecord } from '../../engine/is-record.ts';
+import { type Fields, fieldsOf, isRecord } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
 import { type Marked, markPatch } from '../../engine/pods/marks.ts';
@@ -19,8 +19,6 @@ export interface RemoveOptions extends ReplicasOptions {
   readonly namespaces: readonly (string | undefined)[];
   readonly dryRun?: true;
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Somebody else may write at the same time; whoever does so for ever is a controller that is alive. */
 const attempts = 5;
@@ -138,8 +136,4 @@ async function deleted(cluster: Cluster, path: string, { dryRun }: RemoveOptions
 function nameOf(object: Fields): { readonly namespace: string; readonly name: string } {
   const { namespace, name } = fieldsOf(object['metadata']);
   return { namespace: String(namespace), name: String(name) };
-}
-
-function fieldsOf(value: unknown): Fields {
-  return isRecord(value) ? value : {};
 }

@@ -1,6 +1,6 @@
 /** An act of a person in a cluster: an EndpointOverride is made, and what becomes of it is waited for and told. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isRecord } from '../../engine/is-record.ts';
+import { fieldsOf } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { claimAnnotation } from '../../engine/overrides/override.ts';
 import type { OverrideSpec, OverrideStatus } from '../../engine/overrides/schema.ts';
@@ -64,12 +64,10 @@ async function create(cluster: Cluster, namespace: string, spec: OverrideSpec, {
 }
 
 function readMade(answer: unknown): Made {
-  const object = isRecord(answer) ? answer : {};
-  const metadata = isRecord(object['metadata']) ? object['metadata'] : {};
   return {
-    object,
-    name: String(metadata['name']),
-    status: isRecord(object['status']) ? object['status'] : {},
+    object: fieldsOf(answer),
+    name: String(fieldsOf(answer, 'metadata')['name']),
+    status: fieldsOf(answer, 'status'),
   };
 }
 
@@ -107,7 +105,7 @@ function isDecided({ status: { state } }: Made): boolean {
  * has decided meanwhile is not undone but told.
  */
 async function takeBack(cluster: Cluster, path: string, { object }: Made): Promise<Made | undefined> {
-  const { uid, resourceVersion } = isRecord(object['metadata']) ? object['metadata'] : {};
+  const { uid, resourceVersion } = fieldsOf(object, 'metadata');
   const preconditions = { uid: String(uid), resourceVersion: String(resourceVersion) };
   try {
     await cluster.client.send('delete', path, { preconditions }, cluster.signal);

@@ -1,5 +1,5 @@
 /** Who decides in a cluster, as the Lease says it. */
-import { isRecord } from '../../engine/is-record.ts';
+import { fieldsOf } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import type { Cluster } from './open.ts';
 
@@ -24,7 +24,7 @@ export async function leadershipOf(
   try {
     const path = `/apis/coordination.k8s.io/v1/namespaces/${controllerNamespace}/leases/${lease}`;
     const answer = await client.get(path, {}, signal);
-    const { holderIdentity, renewTime, leaseDurationSeconds } = specOf(answer);
+    const { holderIdentity, renewTime, leaseDurationSeconds } = fieldsOf(answer, 'spec');
     if (typeof holderIdentity !== 'string' || holderIdentity === '') {
       return { kind: 'nobody', why: `the Lease ${name} has no holder` };
     }
@@ -42,7 +42,3 @@ export async function leadershipOf(
 }
 
 const clockMarginMs = 30_000;
-
-function specOf(lease: unknown): Readonly<Record<string, unknown>> {
-  return isRecord(lease) && isRecord(lease['spec']) ? lease['spec'] : {};
-}

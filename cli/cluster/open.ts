@@ -1,7 +1,7 @@
 /** A cluster as the command line sees it: by the kubeconfig and with the rights of who asks; no path to the controller. */
 import { systemClock } from '../../engine/clock.ts';
 import { access } from '../../engine/kubernetes/connect.ts';
-import { type KubeClient, KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { isForbidden, type KubeClient, KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { isRecord } from '../../engine/is-record.ts';
 import type { Context } from '../context.ts';
 import { type Exit, failure } from '../exit.ts';
@@ -67,7 +67,7 @@ export function serviceIn(cluster: Cluster, text: string, namespace: string | un
 export function clusterFailure(error: unknown, what: string): Exit | Error {
   if (!(error instanceof KubeError)) return error instanceof Error ? error : new Error(String(error));
   const message = `cannot ${what}: ${error.message}`;
-  if (error.status === 401 || error.status === 403) {
+  if (isForbidden(error)) {
     const remedy = 'ask for that right: kubectl auth can-i --list shows what you have';
     return failure({ code: 'KV0833', message, remedy });
   }

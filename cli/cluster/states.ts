@@ -4,7 +4,7 @@
  */
 import { recordReady } from '../../engine/budget/base.ts';
 import type { Clock } from '../../engine/clock.ts';
-import { isRecord } from '../../engine/is-record.ts';
+import { fieldsOf, isRecord } from '../../engine/is-record.ts';
 import type { KubeClient } from '../../engine/kubernetes/kube-client.ts';
 import type { Change, ReflectorHealth } from '../../engine/kubernetes/reflector.ts';
 import { type Fleet, members, type ServiceKey, serviceKey } from '../../engine/model.ts';
@@ -60,7 +60,7 @@ export function createClusterStates(
   });
 
   function keep({ namespace, name, object, status }: PolicyObject): void {
-    const spec = isRecord(object['spec']) ? object['spec'] : {};
+    const spec = fieldsOf(object, 'spec');
     const service = serviceKey(namespace, String(spec['service']));
     const record = readRecord(status['record'], service);
     if (record === undefined) records.delete(`${namespace}/${name}`);

@@ -2,7 +2,7 @@
  * Suspending in a cluster: by the policy itself, which every replica obeys at once, leader or not. What it said before
  * is kept beside it, for `resume` to put back. Everything is suspended by a ConfigMap that all replicas watch.
  */
-import { isRecord } from '../../engine/is-record.ts';
+import { type Fields, fieldsOf, isRecord } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
 import type { JsonValue } from '../../engine/store/store.ts';
@@ -23,8 +23,6 @@ const beforeAnnotation = 'breaker.kubervisor.io/enforcement-before-suspension';
 const whyAnnotation = 'breaker.kubervisor.io/suspended-because';
 
 const suspended = 'Suspended';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 export async function suspendInCluster(
   cluster: Cluster,
@@ -163,8 +161,4 @@ async function policyOf(cluster: Cluster, { namespace, name }: ServiceName): Pro
     message: `${namespace}/${name} has no policy: there is nothing to suspend`,
     remedy: 'kubervisor get lists what has one',
   });
-}
-
-function fieldsOf(value: unknown): Fields {
-  return isRecord(value) ? value : {};
 }

@@ -51,6 +51,11 @@ export class KubeError extends Error {
   }
 }
 
+/** The API server does not let us: a right is missing. */
+export function isForbidden({ status }: { readonly status?: number | undefined }): boolean {
+  return status === 401 || status === 403;
+}
+
 /** What was remembered is too old to go on from: everything has to be read again. */
 export function isExpired(error: unknown): boolean {
   return error instanceof KubeError && error.status === 410;

@@ -1,6 +1,6 @@
 /** A Lease of `coordination.k8s.io/v1`: read, and written by compare-and-set. */
 import type { Clock } from '../clock.ts';
-import { isRecord } from '../is-record.ts';
+import { fieldsOf, isRecord } from '../is-record.ts';
 import { type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
 import { versionOf } from '../kubernetes/object-meta.ts';
 import { createDeadline } from '../metrics/deadline.ts';
@@ -94,7 +94,7 @@ function specOf({ holder, durationMs, transitions, isNew }: Claim, now: EpochMs)
 function parseLease(object: unknown): Lease {
   const version = versionOf(object);
   if (!isRecord(object) || version === undefined) throw new KubeError('the answer is no Lease');
-  const spec = isRecord(object['spec']) ? object['spec'] : {};
+  const spec = fieldsOf(object, 'spec');
   const { holderIdentity, renewTime, leaseDurationSeconds, leaseTransitions } = spec;
   return {
     version,

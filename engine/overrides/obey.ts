@@ -3,12 +3,13 @@
  * says in their status what became of them. It looks at all of them again every two seconds and after each change, so that
  * what was missed, by a watch or by a leader that died, is mended by looking and not by remembering.
  */
+import { aborted } from '../aborted.ts';
 import type { Acts } from '../admin/acts.ts';
 import { asRefusal } from '../admin/refusal.ts';
 import type { Clock } from '../clock.ts';
 import { defect } from '../defect.ts';
 import { isRecord } from '../is-record.ts';
-import { type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
+import { isForbidden, type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
 import { createReflector, type ReflectorHealth } from '../kubernetes/reflector.ts';
 import { isOlder } from '../kubernetes/resource-version.ts';
 import { sleep } from '../kubernetes/sleep.ts';
@@ -272,17 +273,12 @@ function isSame(a: OverrideStatus, b: OverrideStatus): boolean {
 }
 
 function unwritable(error: KubeError): Problem {
-  const isForbidden = error.status === 401 || error.status === 403;
   return {
     code: 'KV0832',
     severity: 'error',
     message: `what became of an EndpointOverride cannot be written: ${error.message}`,
-    remedy: isForbidden
+    remedy: isForbidden(error)
       ? 'give the ServiceAccount patch on endpointoverrides/status and delete on endpointoverrides'
       : 'it is tried again every few seconds; what is decided stays in force',
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -1,5 +1,5 @@
 /** An EndpointOverride as the API server has it, and how a decision says that it was made for one. */
-import { isRecord } from '../is-record.ts';
+import { fieldsOf, isRecord } from '../is-record.ts';
 import type { EpochMs } from '../model.ts';
 import { checkRules } from '../policy/rules.ts';
 import type { ShapeCheck } from '../policy/shape.ts';
@@ -26,7 +26,7 @@ export const claimAnnotation = 'breaker.kubervisor.io/claimed-by';
 const longestClaim = 64;
 
 export function readOverride(raw: Readonly<Record<string, unknown>>, shape: ShapeCheck): Override {
-  const metadata = isRecord(raw['metadata']) ? raw['metadata'] : {};
+  const metadata = fieldsOf(raw, 'metadata');
   const { namespace, name, uid, resourceVersion, generation, creationTimestamp, annotations } = metadata;
   const claim = isRecord(annotations) ? annotations[claimAnnotation] : undefined;
   const claimedBy = typeof claim === 'string' ? claim.replaceAll(/\p{Cc}+/gu, ' ').slice(0, longestClaim) : '';
@@ -39,7 +39,7 @@ export function readOverride(raw: Readonly<Record<string, unknown>>, shape: Shap
     createdMs: Date.parse(String(creationTimestamp)) || 0,
     ...(claimedBy === '' ? {} : { claimedBy }),
     asked: readSpec(raw['spec'], shape),
-    status: isRecord(raw['status']) ? raw['status'] : {},
+    status: fieldsOf(raw, 'status'),
   };
 }
 

@@ -1,14 +1,11 @@
 /** What the cluster does not let us do to pods, for people: which verb, and what to do. */
+import { isForbidden } from '../kubernetes/kube-client.ts';
 import type { Problem } from '../problem.ts';
 import type { PodName } from './pod.ts';
 
 interface Refusal {
   readonly message: string;
   readonly status?: number | undefined;
-}
-
-function isForbidden({ status }: Refusal): boolean {
-  return status === 401 || status === 403;
 }
 
 export function evictionProblem({ namespace, name }: PodName, refusal: Refusal): Problem {

@@ -2,14 +2,14 @@
  * What is kept of each object. Of a pod that is a tenth: without its spec, its managed fields and its annotations ten
  * thousand of them fit into a few megabytes.
  */
-import { isRecord } from '../../is-record.ts';
+import { fieldsOf } from '../../is-record.ts';
 import { costAnnotation, ownCostAnnotation } from '../../kubernetes/mark-names.ts';
 import type { EndpointSliceObject, PodObject, ServiceObject } from '../kubernetes-objects.ts';
 
 type Raw = Readonly<Record<string, unknown>>;
 
 export function keepService(raw: Raw): ServiceObject {
-  const { type, selector, ports } = fields(raw['spec']);
+  const { type, selector, ports } = fieldsOf(raw['spec']);
   return { metadata: metaOf(raw), spec: withoutNulls({ type, selector, ports }) } as ServiceObject;
 }
 
@@ -22,19 +22,19 @@ export function keepSlice(raw: Raw): EndpointSliceObject {
 }
 
 export function keepPod(raw: Raw): PodObject {
-  const { phase, podIPs, conditions, containerStatuses } = fields(raw['status']);
-  const { hostNetwork } = fields(raw['spec']);
+  const { phase, podIPs, conditions, containerStatuses } = fieldsOf(raw['status']);
+  const { hostNetwork } = fieldsOf(raw['spec']);
   const read = list(conditions).filter((condition) =>
-    ['Ready', 'DisruptionTarget'].includes(String(fields(condition)['type'])),
+    ['Ready', 'DisruptionTarget'].includes(String(fieldsOf(condition)['type'])),
   );
   const containers = list(containerStatuses).map((each) => {
-    const { name, restartCount, containerID, state } = fields(each);
-    const { running } = fields(state);
+    const { name, restartCount, containerID, state } = fieldsOf(each);
+    const { running } = fieldsOf(state);
     return withoutNulls({ name, restartCount, containerID, state: running === undefined ? undefined : { running } });
   });
   const status = withoutNulls({ phase, podIPs, conditions: read.map(conditionOf), containerStatuses: containers });
-  const owners = list(fields(raw['metadata'])['ownerReferences']).map((each) => {
-    const { kind, name, controller } = fields(each);
+  const owners = list(fieldsOf(raw['metadata'])['ownerReferences']).map((each) => {
+    const { kind, name, controller } = fieldsOf(each);
     return withoutNulls({ kind, name, controller });
   });
   const metadata = { ...metaOf(raw), ...(owners.length === 0 ? {} : { ownerReferences: owners }), ...marksOf(raw) };
@@ -42,24 +42,20 @@ export function keepPod(raw: Raw): PodObject {
 }
 
 function conditionOf(raw: unknown): Raw {
-  const { type, status, lastTransitionTime } = fields(raw);
+  const { type, status, lastTransitionTime } = fieldsOf(raw);
   return withoutNulls({ type, status, lastTransitionTime });
 }
 
 /** Of the annotations, what a pod is worth to scale-in and whether that is from us; most pods have neither. */
 function marksOf(raw: Raw): Raw {
-  const annotations = fields(fields(raw['metadata'])['annotations']);
+  const annotations = fieldsOf(raw, 'metadata', 'annotations');
   const kept = [costAnnotation, ownCostAnnotation].filter((name) => annotations[name] !== undefined);
   return kept.length === 0 ? {} : { annotations: Object.fromEntries(kept.map((name) => [name, annotations[name]])) };
 }
 
 function metaOf(raw: Raw): Raw {
-  const { name, namespace, uid, labels, deletionTimestamp } = fields(raw['metadata']);
+  const { name, namespace, uid, labels, deletionTimestamp } = fieldsOf(raw['metadata']);
   return withoutNulls({ name, namespace, uid, labels, deletionTimestamp });
-}
-
-function fields(value: unknown): Raw {
-  return isRecord(value) ? value : {};
 }
 
 function list(value: unknown): readonly unknown[] {

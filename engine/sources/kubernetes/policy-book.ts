@@ -1,6 +1,6 @@
 /** Policies as the cluster has them. Each is read once a generation: a status that is written changes nothing about it. */
 import type { PolicyOutcome, PolicyParser } from '../../policy/parse.ts';
-import { isRecord } from '../../is-record.ts';
+import { fieldsOf, isRecord } from '../../is-record.ts';
 import type { PolicyClaim } from '../policies.ts';
 import type { Change } from '../../kubernetes/reflector.ts';
 
@@ -29,7 +29,7 @@ export interface PolicyBook {
 }
 
 export function keepPolicy(raw: Readonly<Record<string, unknown>>): PolicyObject {
-  const metadata = isRecord(raw['metadata']) ? raw['metadata'] : {};
+  const metadata = fieldsOf(raw, 'metadata');
   const { name, namespace, uid, resourceVersion, generation, creationTimestamp } = metadata;
   return {
     namespace: String(namespace),
@@ -45,7 +45,7 @@ export function keepPolicy(raw: Readonly<Record<string, unknown>>): PolicyObject
       metadata: { name, namespace, creationTimestamp },
       spec: raw['spec'],
     },
-    status: isRecord(raw['status']) ? raw['status'] : {},
+    status: fieldsOf(raw, 'status'),
   };
 }
 

@@ -5,7 +5,7 @@
  * Of a workload no more is kept than what is asked of it, so that the progress of each of its pods is no news.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { isRecord } from '../../is-record.ts';
+import { fieldsOf } from '../../is-record.ts';
 import type { Change } from '../../kubernetes/reflector.ts';
 import { type Backend, type Workloads } from '../../model.ts';
 import { follow } from './follow.ts';
@@ -36,15 +36,15 @@ export interface WorkloadIndex {
 type Concern = (namespace: string, selector: Labels) => boolean;
 
 export function keepWorkload(kind: WorkloadKind, raw: Raw): WorkloadObject {
-  const metadata = fields(raw['metadata']);
-  const spec = fields(raw['spec']);
-  const status = fields(raw['status']);
+  const metadata = fieldsOf(raw['metadata']);
+  const spec = fieldsOf(raw['spec']);
+  const status = fieldsOf(raw['status']);
   const desired = count(spec['replicas'], 1);
   return {
     kind,
     namespace: String(metadata['namespace']),
     name: String(metadata['name']),
-    labels: fields(fields(fields(spec['template'])['metadata'])['labels']),
+    labels: fieldsOf(spec, 'template', 'metadata', 'labels'),
     desired,
     phase: phaseOf(metadata, spec, status, desired),
   };
@@ -109,10 +109,6 @@ function nameOf({ kind, name }: { readonly kind: string; readonly name: string }
 function selects(selector: Labels, labels: Labels): boolean {
   const names = Object.keys(selector);
   return names.length > 0 && names.every((name) => labels[name] === selector[name]);
-}
-
-function fields(value: unknown): Raw {
-  return isRecord(value) ? value : {};
 }
 
 function count(value: unknown, otherwise: number): number {

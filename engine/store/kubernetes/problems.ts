@@ -1,12 +1,12 @@
 /** What can go wrong with decisions that are kept in the cluster, in words. `docs/errors.md` has a paragraph for each code. */
-import type { KubeError } from '../../kubernetes/kube-client.ts';
+import { isForbidden, type KubeError } from '../../kubernetes/kube-client.ts';
 import type { ServiceKey } from '../../model.ts';
 import { maxRecordBytes } from '../../policy/schema/status.ts';
 import type { Problem } from '../../problem.ts';
 
 /** @param what such as `patch kubervisorservices/status`: what RBAC has to allow */
 export function notWritten(about: string, what: string, namespace: string, error: KubeError): Problem {
-  if (error.status === 401 || error.status === 403) {
+  if (isForbidden(error)) {
     return {
       code: 'KV0802',
       severity: 'error',

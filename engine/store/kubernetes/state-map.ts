@@ -8,7 +8,7 @@ import { type KubeClient, KubeError } from '../../kubernetes/kube-client.ts';
 import { versionOf } from '../../kubernetes/object-meta.ts';
 import { createReflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
 import { isOlder } from '../../kubernetes/resource-version.ts';
-import { isRecord } from '../../is-record.ts';
+import { fieldsOf } from '../../is-record.ts';
 import type { Problem } from '../../problem.ts';
 import type { JsonValue } from '../store.ts';
 
@@ -142,7 +142,7 @@ export function createStateMap(options: StateMapOptions): StateMap {
 }
 
 function contentOf(object: unknown): Content {
-  const data = isRecord(object) && isRecord(object['data']) ? object['data'] : {};
+  const data = fieldsOf(object, 'data');
   const { epoch, global } = data;
   const version = versionOf(object);
   return {

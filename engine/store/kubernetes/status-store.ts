@@ -2,6 +2,7 @@
  * Decisions in the status of the policies, shared by all replicas: each follows what is on record, and the one that
  * leads writes it, by compare-and-set. What concerns no single Service is in a ConfigMap.
  */
+import { aborted } from '../../aborted.ts';
 import { createAlarm } from '../../sources/alarm.ts';
 import type { Clock } from '../../clock.ts';
 import { defect } from '../../defect.ts';
@@ -146,10 +147,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     async load(starting) {
       policies.start(starting);
       state.start(starting);
-      const aborted = new Promise<void>((resolve) =>
-        starting.addEventListener('abort', () => resolve(), { once: true }),
-      );
-      await Promise.race([aborted, Promise.all([policies.synced, state.synced])]);
+      await Promise.race([aborted(starting), Promise.all([policies.synced, state.synced])]);
       starting.throwIfAborted();
       const found = new Map<ServiceKey, StoredRecord>();
       for (const service of shelf.services()) {
