@@ -30,6 +30,7 @@ export interface Engine {
   /** Resolves when every input was read once and the first assignments are published. The signal ends it until then. */
   start(signal: AbortSignal): Promise<void>;
   states(): readonly ServiceState[];
+  state(service: ServiceKey): ServiceState | undefined;
   suspension(): Suspension | undefined;
   /** Whether this process decides, or follows the one that does. */
   role(): Role;
@@ -171,6 +172,7 @@ export function createEngine(options: EngineOptions): Engine {
       signal.removeEventListener('abort', abort);
     },
     states: () => runtimes.all().map(({ state }) => state),
+    state: (service) => runtimes.find(service)?.state,
     suspension: () => runtimes.suspension(),
     role: lead.role,
     onRecord: () => runtimes.all().map(({ state, persisted }) => ({ state, decisions: persisted })),

@@ -29,7 +29,7 @@ import { announcing, createNotifier } from './notify.ts';
 import { createPolicyStatus } from './policy-status/describe.ts';
 import type { Problem } from './problem.ts';
 import { createOverrides, type Overrides } from './overrides/obey.ts';
-import { connect } from './kubernetes/connect.ts';
+import type { KubeClient } from './kubernetes/kube-client.ts';
 import { createAccessLog } from './telemetry/access-log.ts';
 import { createAudit, manualActRecord } from './telemetry/audit.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -75,7 +75,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     const metrics = createMetricSources({ sources: config.metricSources, clock, random: Math.random });
     undo.add(() => metrics.close());
     const status = createPolicyStatus({
-      stateOf: (service) => engine.states().find((state) => state.service === service),
+      stateOf: (service) => engine.state(service),
       suspension: () => engine.suspension(),
       now: () => clock.now(),
     });
@@ -98,7 +98,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     const customServices = createCustomServices({
       clock,
       resolve: (service, port) => {
-        const fleet = engine.states().find((state) => state.service === service)?.fleet;
+        const fleet = engine.state(service)?.fleet;
         return callableAddresses(fleet, port, config.source.kind === 'files' ? 'slice' : 'pod');
       },
     });
@@ -158,7 +158,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
         if (record !== undefined) audit.write(record);
       },
     });
-    const overrides = await followOverrides(config, engine, handlers, clock, log);
+    const overrides = followOverrides(config, input?.client, engine, handlers, clock, log);
     const proto = loadAdminProto();
     const about: Telemetry = {
       readiness: () => ({ status: phase, problems: problems() }),
@@ -207,16 +207,17 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
 }
 
 /** In a cluster acts of people are objects. */
-async function followOverrides(
+function followOverrides(
   { source }: Config,
+  client: KubeClient | undefined,
   engine: Engine,
   acts: Acts,
   clock: Clock,
   log: Log,
-): Promise<Overrides | undefined> {
-  if (source.kind !== 'kubernetes') return undefined;
+): Overrides | undefined {
+  if (source.kind !== 'kubernetes' || client === undefined) return undefined;
   return createOverrides({
-    client: await connect(source, clock),
+    client,
     clock,
     random: Math.random,
     namespaces: source.namespaces,

@@ -1,4 +1,6 @@
 /** Services that have a policy, with that policy and their pods. */
+import { breakerApi } from '../../engine/kubernetes/paths.ts';
+import { oldestFirst } from '../cluster/oldest-first.ts';
 import { type Fields, fieldsOf } from '../../engine/is-record.ts';
 import { createPolicyParser } from '../../engine/policy/parse.ts';
 import type { Policy } from '../../engine/policy/policy.ts';
@@ -34,14 +36,10 @@ export async function governedServices(world: World): Promise<readonly Governed[
 
 /** Of two for one Service the older first: it is the one in force. */
 export async function policiesOf(world: World): Promise<readonly Fields[]> {
-  const policies = await world.listed('/apis/breaker.kubervisor.io/v1', 'kubervisorservices');
-  const age = (object: Fields): string => {
-    const { creationTimestamp, namespace, name } = fieldsOf(object, 'metadata');
-    return `${String(creationTimestamp)} ${String(namespace)}/${String(name)}`;
-  };
-  return policies
-    .map((object) => ({ apiVersion: 'breaker.kubervisor.io/v1', kind: 'KubervisorService', ...object }))
-    .toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
+  const policies = await world.listed(breakerApi, 'kubervisorservices');
+  return oldestFirst(
+    policies.map((object) => ({ apiVersion: 'breaker.kubervisor.io/v1', kind: 'KubervisorService', ...object })),
+  );
 }
 
 function selectorOf(services: readonly Fields[], namespace: string, name: string): string {

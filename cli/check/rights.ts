@@ -1,4 +1,5 @@
 /** Rights: what installing takes, what the controller must have and what it must not. */
+import { stateMapName } from '../../engine/kubernetes/paths.ts';
 import { type Fields, fieldsOf } from '../../engine/is-record.ts';
 import type { Check, World } from './world.ts';
 import { failed, type Finding, ok, warning } from './world.ts';
@@ -53,7 +54,7 @@ const needed = (lease: string): readonly Right[] => [
   ...rights('create', 'coordination.k8s.io', 'leases', true),
   ...rights('get patch', 'coordination.k8s.io', 'leases', true, lease),
   ...rights('create', '', 'configmaps', true),
-  ...rights('get list watch patch', '', 'configmaps', true, `${lease}-state`),
+  ...rights('get list watch patch', '', 'configmaps', true, stateMapName(lease)),
 ];
 
 /** Nothing it does takes one of these; whoever has its token would. */

@@ -2,6 +2,7 @@
 import { type Fields, fieldsOf, isRecord } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
+import { configMapsPath, leasesPath, policiesPath, scopePath, stateMapName } from '../../engine/kubernetes/paths.ts';
 import { type Marked, markPatch } from '../../engine/pods/marks.ts';
 import type { JsonValue } from '../../engine/store/store.ts';
 import type { ReplicasOptions } from '../cluster/leader.ts';
@@ -30,14 +31,13 @@ export async function removeEverything(
   tell: (removed: Removed) => void,
 ): Promise<void> {
   for (const namespace of options.namespaces) {
-    const within = namespace === undefined ? '' : `/namespaces/${namespace}`;
-    await clear(cluster, `/apis/breaker.kubervisor.io/v1${within}/kubervisorservices`, options, {
+    await clear(cluster, policiesPath(namespace), options, {
       read: (object) =>
         isRecord(object['status']) && Object.keys(object['status']).length > 0 ? { status: null } : undefined,
       subresource: '/status',
       tell: (object) => tell({ kind: 'kubervisorservice', ...nameOf(object), what: 'status' }),
     });
-    await clear(cluster, `/api/v1${within}/pods`, options, {
+    await clear(cluster, `/api/v1${scopePath(namespace)}/pods`, options, {
       read(object) {
         const marks = markPatch(fieldsOf(object['metadata']) as Marked, undefined, {
           label: false,
@@ -51,11 +51,11 @@ export async function removeEverything(
   }
   const { controllerNamespace: namespace, lease } = options;
   const shared = [
-    { kind: 'configmap', path: `/api/v1/namespaces/${namespace}/configmaps/${lease}-state`, name: `${lease}-state` },
-    { kind: 'lease', path: `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${lease}`, name: lease },
+    { kind: 'configmap', within: configMapsPath(namespace), name: stateMapName(lease) },
+    { kind: 'lease', within: leasesPath(namespace), name: lease },
   ] as const;
-  for (const { kind, path, name } of shared) {
-    if (await deleted(cluster, path, options)) tell({ kind, namespace, name, what: 'object' });
+  for (const { kind, within, name } of shared) {
+    if (await deleted(cluster, `${within}/${name}`, options)) tell({ kind, namespace, name, what: 'object' });
   }
 }
 

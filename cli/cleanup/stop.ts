@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isRecord } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
+import { policiesPath } from '../../engine/kubernetes/paths.ts';
 import { leadershipOf, type ReplicasOptions } from '../cluster/leader.ts';
 import { type Cluster, clusterFailure, isOfKind } from '../cluster/open.ts';
 import { writeGlobal } from '../cluster/suspend.ts';
@@ -81,7 +82,7 @@ async function outOf(cluster: Cluster, { namespaces }: StopOptions): Promise<num
     }
   };
   for (const namespace of namespaces) {
-    const path = `/apis/breaker.kubervisor.io/v1${namespace === undefined ? '' : `/namespaces/${namespace}`}/kubervisorservices`;
+    const path = policiesPath(namespace);
     try {
       await listAll(cluster.client, path, {}, count, cluster.signal);
     } catch (error) {

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fieldsOf } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { overridesPath } from '../../engine/kubernetes/paths.ts';
 import { claimAnnotation } from '../../engine/overrides/override.ts';
 import type { OverrideSpec, OverrideStatus } from '../../engine/overrides/schema.ts';
 import type { Problem } from '../../engine/problem.ts';
@@ -45,10 +46,6 @@ export async function actInCluster(
   context.stdout.write(printable(sentence(seen, spec, options, message)) + '\n');
 }
 
-function pathOf(namespace: string): string {
-  return `/apis/breaker.kubervisor.io/v1/namespaces/${namespace}/endpointoverrides`;
-}
-
 async function create(cluster: Cluster, namespace: string, spec: OverrideSpec, { dryRun }: ActOptions): Promise<Made> {
   const metadata = {
     generateName: `${spec.action.toLowerCase()}-`,
@@ -57,7 +54,7 @@ async function create(cluster: Cluster, namespace: string, spec: OverrideSpec, {
   const object = { apiVersion: 'breaker.kubervisor.io/v1', kind: 'EndpointOverride', metadata, spec: { ...spec } };
   const query = dryRun === undefined ? '' : '?dryRun=All';
   try {
-    return readMade(await cluster.client.send('post', `${pathOf(namespace)}${query}`, object, cluster.signal));
+    return readMade(await cluster.client.send('post', `${overridesPath(namespace)}${query}`, object, cluster.signal));
   } catch (error) {
     throw clusterFailure(error, `create an EndpointOverride in ${namespace}`);
   }
@@ -78,7 +75,7 @@ async function outcomeOf(
   options: ActOptions,
   context: Context,
 ): Promise<Made> {
-  const path = `${pathOf(namespace)}/${made.name}`;
+  const path = `${overridesPath(namespace)}/${made.name}`;
   const untilMs = context.now() + options.wait * 1000;
   let seen = made;
   for (;;) {

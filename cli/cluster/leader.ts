@@ -1,6 +1,7 @@
 /** Who decides in a cluster, as the Lease says it. */
 import { fieldsOf } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { leasesPath } from '../../engine/kubernetes/paths.ts';
 import type { Cluster } from './open.ts';
 
 export interface ReplicasOptions {
@@ -22,7 +23,7 @@ export async function leadershipOf(
 ): Promise<Leadership> {
   const name = `${controllerNamespace}/${lease}`;
   try {
-    const path = `/apis/coordination.k8s.io/v1/namespaces/${controllerNamespace}/leases/${lease}`;
+    const path = `${leasesPath(controllerNamespace)}/${lease}`;
     const answer = await client.get(path, {}, signal);
     const { holderIdentity, renewTime, leaseDurationSeconds } = fieldsOf(answer, 'spec');
     if (typeof holderIdentity !== 'string' || holderIdentity === '') {

@@ -4,6 +4,7 @@ import { Refusal } from '../../engine/admin/refusal.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { isRecord } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { configMapsPath, stateMapName } from '../../engine/kubernetes/paths.ts';
 import { sleep } from '../../engine/kubernetes/sleep.ts';
 import { defaultTiming } from '../../engine/rotation/context.ts';
 import type { Suspension } from '../../engine/rotation/state.ts';
@@ -123,7 +124,7 @@ async function globalSuspension(
   { controllerNamespace, lease }: ReaderOptions,
   { stderr }: Context,
 ): Promise<Suspension | undefined> {
-  const path = `/api/v1/namespaces/${controllerNamespace}/configmaps/${lease}-state`;
+  const path = `${configMapsPath(controllerNamespace)}/${stateMapName(lease)}`;
   try {
     const map = await client.get(path, {}, signal);
     const text = isRecord(map) && isRecord(map['data']) ? map['data']['global'] : undefined;

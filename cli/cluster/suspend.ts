@@ -5,11 +5,13 @@
 import { type Fields, fieldsOf, isRecord } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
+import { configMapsPath, policiesPath, stateMapName } from '../../engine/kubernetes/paths.ts';
 import type { JsonValue } from '../../engine/store/store.ts';
 import type { Context } from '../context.ts';
 import { failure } from '../exit.ts';
 import { type Format, printJson, type ServiceName } from '../options.ts';
 import type { ReplicasOptions } from './leader.ts';
+import { oldestFirst } from './oldest-first.ts';
 import { type Cluster, clusterFailure } from './open.ts';
 
 export interface SuspensionOptions extends ReplicasOptions {
@@ -76,8 +78,8 @@ export async function writeGlobal(
 ): Promise<unknown> {
   const suspension = { actor: await cluster.user(), reason, sinceMs: now };
   const data = { global: JSON.stringify(verb === 'suspend' ? { suspension } : {}) };
-  const maps = `/api/v1/namespaces/${controllerNamespace}/configmaps`;
-  const name = `${lease}-state`;
+  const maps = configMapsPath(controllerNamespace);
+  const name = stateMapName(lease);
   const query = dryRun === undefined ? '' : '?dryRun=All';
   const send = (how: 'patch' | 'post', path: string, metadata: object): Promise<unknown> =>
     cluster.client.send(how, `${path}${query}`, { metadata: { ...metadata }, data }, cluster.signal);
@@ -113,7 +115,7 @@ async function change(
   context: Context,
 ): Promise<void> {
   const { namespace, name, resourceVersion } = fieldsOf(policy['metadata']);
-  const path = `${policiesIn(String(namespace))}/${String(name)}`;
+  const path = `${policiesPath(String(namespace))}/${String(name)}`;
   const body: JsonValue = {
     // Of two people who suspend at once, the second would keep Suspended as what it was before.
     metadata: { resourceVersion: String(resourceVersion), annotations },
@@ -135,10 +137,6 @@ function tell(policy: Fields, said: string, { output }: SuspensionOptions, conte
   context.stdout.write(`kubervisorservice/${String(namespace)}/${String(name)} ${said}\n`);
 }
 
-function policiesIn(namespace: string): string {
-  return `/apis/breaker.kubervisor.io/v1/namespaces/${namespace}/kubervisorservices`;
-}
-
 /** The one that governs the Service: of several the oldest. */
 async function policyOf(cluster: Cluster, { namespace, name }: ServiceName): Promise<Fields> {
   const found: Fields[] = [];
@@ -146,15 +144,11 @@ async function policyOf(cluster: Cluster, { namespace, name }: ServiceName): Pro
     found.push(...objects.filter(isRecord).filter(({ spec }) => fieldsOf(spec)['service'] === name));
   };
   try {
-    await listAll(cluster.client, policiesIn(namespace), {}, keep, cluster.signal);
+    await listAll(cluster.client, policiesPath(namespace), {}, keep, cluster.signal);
   } catch (error) {
     throw clusterFailure(error, `list the policies in ${namespace}`);
   }
-  const age = ({ metadata }: Fields): string => {
-    const { creationTimestamp, name: own } = fieldsOf(metadata);
-    return `${String(creationTimestamp)} ${String(own)}`;
-  };
-  const [oldest] = found.toSorted((a, b) => (age(a) < age(b) ? -1 : 1));
+  const [oldest] = oldestFirst(found);
   if (oldest !== undefined) return oldest;
   throw failure({
     code: 'KV0836',

@@ -4,9 +4,9 @@ import type { Readable } from 'node:stream';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { AxiosResponse } from 'axios';
 import type { Clock } from '../clock.ts';
-import { createDeadline } from '../metrics/deadline.ts';
 import { isRecord } from '../is-record.ts';
 import type { JsonValue } from '../store/store.ts';
+import { inTime } from './in-time.ts';
 import { type KubeClient, KubeError, type Query, type Verb } from './kube-client.ts';
 import { createLines } from './lines.ts';
 
@@ -78,16 +78,12 @@ export async function createHttpClient({ config, clock, timeoutMs = 30_000 }: Ht
   }
 
   async function ask(path: string, how: Omit<How, 'responseType'>, signal: AbortSignal): Promise<unknown> {
-    const deadline = createDeadline(clock, timeoutMs, signal);
-    try {
-      const answer = await request<string>(path, { ...how, responseType: 'text' }, deadline.signal);
+    const question = async (until: AbortSignal): Promise<unknown> => {
+      const answer = await request<string>(path, { ...how, responseType: 'text' }, until);
       if (answer.status < 200 || answer.status > 299) throw refusal(answer, answer.data);
       return decode(answer.data);
-    } catch (error) {
-      throw deadline.expired() ? new KubeError(`no answer within ${timeoutMs / 1000} s from ${server}`) : error;
-    } finally {
-      deadline.dispose();
-    }
+    };
+    return inTime(clock, timeoutMs, signal, question, `no answer within ${timeoutMs / 1000} s from ${server}`);
   }
 
   return {

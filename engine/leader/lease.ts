@@ -1,9 +1,10 @@
 /** A Lease of `coordination.k8s.io/v1`: read, and written by compare-and-set. */
 import type { Clock } from '../clock.ts';
 import { fieldsOf, isRecord } from '../is-record.ts';
+import { inTime } from '../kubernetes/in-time.ts';
 import { type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
+import { leasesPath } from '../kubernetes/paths.ts';
 import { versionOf } from '../kubernetes/object-meta.ts';
-import { createDeadline } from '../metrics/deadline.ts';
 import type { EpochMs } from '../model.ts';
 import type { JsonValue } from '../store/store.ts';
 
@@ -40,7 +41,7 @@ export interface LeaseFile {
 }
 
 export function openLease(client: KubeClient, clock: Clock, namespace: string, name: string): LeaseFile {
-  const leases = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+  const leases = leasesPath(namespace);
   const path = `${leases}/${name}`;
 
   /** @returns undefined where the answer has one of these statuses. */
@@ -50,14 +51,13 @@ export function openLease(client: KubeClient, clock: Clock, namespace: string, n
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<Lease | undefined> {
-    const deadline = createDeadline(clock, timeoutMs, signal);
     try {
-      return parseLease(await question(deadline.signal));
+      return parseLease(
+        await inTime(clock, timeoutMs, signal, question, `no answer within ${Math.round(timeoutMs)} ms`),
+      );
     } catch (error) {
       if (error instanceof KubeError && nothing.includes(error.status ?? 0)) return undefined;
-      throw deadline.expired() ? new KubeError(`no answer within ${Math.round(timeoutMs)} ms`) : error;
-    } finally {
-      deadline.dispose();
+      throw error;
     }
   }
 

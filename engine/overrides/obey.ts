@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts';
 import { defect } from '../defect.ts';
 import { isRecord } from '../is-record.ts';
 import { isForbidden, type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
+import { overridesPath, scopesOf } from '../kubernetes/paths.ts';
 import { createReflector, type ReflectorHealth } from '../kubernetes/reflector.ts';
 import { isOlder } from '../kubernetes/resource-version.ts';
 import { sleep } from '../kubernetes/sleep.ts';
@@ -58,8 +59,6 @@ export interface Overrides {
   health(): readonly ReflectorHealth[];
 }
 
-const group = '/apis/breaker.kubervisor.io/v1';
-
 /** Refusals of a moment: asked again they may be done. */
 const passing: ReadonlySet<string> = new Set(['KV0709', 'KV0713']);
 const unknown: ReadonlySet<string> = new Set(['KV0702', 'KV0703']);
@@ -81,11 +80,10 @@ export function createOverrides(options: OverridesOptions): Overrides {
   const known = new Map<string, Known>();
   let failure: KubeError | undefined;
   let awake = new AbortController();
-  const scopes = options.namespaces.length === 0 ? [''] : options.namespaces.map((name) => `/namespaces/${name}`);
-  const books = scopes.map((scope) => {
+  const books = scopesOf(options.namespaces).map((scope) => {
     let waiting: (() => void)[] = [];
     const reflector = createReflector<Override>({
-      path: `${group}${scope}/endpointoverrides`,
+      path: overridesPath(scope),
       client,
       clock,
       random,
@@ -262,7 +260,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
 }
 
 function pathOf({ namespace, name }: Override): string {
-  return `${group}/namespaces/${namespace}/endpointoverrides/${name}`;
+  return `${overridesPath(namespace)}/${name}`;
 }
 
 function isSame(a: OverrideStatus, b: OverrideStatus): boolean {

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import type { KubeClient } from '../../kubernetes/kube-client.ts';
+import { policiesPath, scopesOf } from '../../kubernetes/paths.ts';
 import { type Change, createReflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
 import type { Problem } from '../../problem.ts';
 import { keepPolicy, type PolicyObject } from './policy-book.ts';
@@ -31,16 +32,13 @@ export interface PolicyFeed {
   health(): readonly ReflectorHealth[];
 }
 
-export const policiesApi = '/apis/breaker.kubervisor.io/v1';
-
 export function createPolicyFeed({ client, clock, random, namespaces, onProblem }: PolicyFeedOptions): PolicyFeed {
   const listeners: ((change: Change<PolicyObject>) => void)[] = [];
   const healthListeners: (() => void)[] = [];
-  const scopes = namespaces.length === 0 ? [''] : namespaces.map((namespace) => `/namespaces/${namespace}`);
-  const parts = scopes.map((scope) => {
+  const parts = scopesOf(namespaces).map((namespace) => {
     let waiting: (() => void)[] = [];
     const reflector = createReflector({
-      path: `${policiesApi}${scope}/kubervisorservices`,
+      path: policiesPath(namespace),
       client,
       clock,
       random,

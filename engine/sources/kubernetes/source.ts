@@ -1,5 +1,6 @@
 /** A cluster as the input: Services, EndpointSlices, Pods and policies, each listed once and watched from there. */
 import type { Clock } from '../../clock.ts';
+import { scopesOf } from '../../kubernetes/paths.ts';
 import { createPolicyParser, type PolicyParserOptions } from '../../policy/parse.ts';
 import type { ServiceKey } from '../../model.ts';
 import type { Problem } from '../../problem.ts';
@@ -81,7 +82,6 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
   const cluster = createCluster();
   const book = createPolicyBook(parser);
   const feed = options.policies ?? createPolicyFeed(options);
-  const scopes = options.namespaces.length === 0 ? [undefined] : options.namespaces;
   const slices: Followed[] = [];
   const others: Followed[] = [];
   /** Of each namespace: a help to judge, which nothing waits for. */
@@ -142,7 +142,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     reported = found;
   }
 
-  for (const namespace of scopes) {
+  for (const namespace of scopesOf(options.namespaces)) {
     const reflect = <T>(
       api: string,
       resource: string,

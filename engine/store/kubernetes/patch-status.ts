@@ -3,12 +3,12 @@
  * and same resource version. What the object is by now, in whatever way we come to know, goes to the shelf.
  */
 import type { Clock } from '../../clock.ts';
+import { inTime } from '../../kubernetes/in-time.ts';
 import { type KubeClient, KubeError } from '../../kubernetes/kube-client.ts';
 import { identityOf } from '../../kubernetes/object-meta.ts';
+import { policiesPath } from '../../kubernetes/paths.ts';
 import { isRecord } from '../../is-record.ts';
-import { createDeadline } from '../../metrics/deadline.ts';
 import { keepPolicy, type PolicyObject } from '../../sources/kubernetes/policy-book.ts';
-import { policiesApi } from '../../sources/kubernetes/policy-feed.ts';
 import type { JsonValue } from '../store.ts';
 import type { Holding } from './shelf.ts';
 
@@ -38,14 +38,10 @@ export function createPatchStatus(options: PatchOptions): PatchStatus {
   const { client, clock, deadlineMs, signal, onObject, onGone } = options;
 
   async function ask<T>(request: (until: AbortSignal) => Promise<T>): Promise<T> {
-    const deadline = createDeadline(clock, deadlineMs, signal);
     try {
-      return await request(deadline.signal);
+      return await inTime(clock, deadlineMs, signal, request, `no answer within ${deadlineMs / 1000} s`);
     } catch (error) {
-      if (deadline.expired()) throw new KubeError(`no answer within ${deadlineMs / 1000} s`);
       throw error instanceof KubeError ? error : new KubeError(String(error));
-    } finally {
-      deadline.dispose();
     }
   }
 
@@ -89,5 +85,5 @@ function policyIn(answer: unknown): PolicyObject {
 }
 
 function pathOf({ object }: Holding): string {
-  return `${policiesApi}/namespaces/${object.namespace}/kubervisorservices/${object.name}`;
+  return `${policiesPath(object.namespace)}/${object.name}`;
 }

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import { type KubeClient, KubeError } from '../../kubernetes/kube-client.ts';
+import { configMapsPath } from '../../kubernetes/paths.ts';
 import { versionOf } from '../../kubernetes/object-meta.ts';
 import { createReflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
 import { isOlder } from '../../kubernetes/resource-version.ts';
@@ -52,7 +53,7 @@ const attempts = 5;
 
 export function createStateMap(options: StateMapOptions): StateMap {
   const { client, clock, random, namespace, name, onGlobal, onHealth, onProblem } = options;
-  const maps = `/api/v1/namespaces/${namespace}/configmaps`;
+  const maps = configMapsPath(namespace);
   const path = `${maps}/${name}`;
   let known: Content = { epoch: 0 };
   /** Under way: the watch may tell of it before the answer comes. */

@@ -7,6 +7,7 @@ import { createAlarm } from '../../sources/alarm.ts';
 import type { Clock } from '../../clock.ts';
 import { defect } from '../../defect.ts';
 import { type KubeClient, KubeError } from '../../kubernetes/kube-client.ts';
+import { stateMapName } from '../../kubernetes/paths.ts';
 import { createDeadline } from '../../metrics/deadline.ts';
 import type { ServiceKey } from '../../model.ts';
 import type { Problem } from '../../problem.ts';
@@ -105,7 +106,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     clock,
     random,
     namespace,
-    name: `${lease}-state`,
+    name: stateMapName(lease),
     onGlobal: (global) => watcher?.global(global),
     onHealth: () => undefined,
     onProblem,
