@@ -14,6 +14,8 @@ export interface KubeApi {
   put(path: string, body: unknown): Promise<Answer>;
   /** Server-side apply; `All`: only as if. */
   apply(path: string, body: unknown, dryRun?: 'All'): Promise<Answer>;
+  /** A JSON merge patch: whoever else writes the object at the same time is not in the way. */
+  patch(path: string, body: unknown): Promise<Answer>;
   delete(path: string): Promise<Answer>;
 }
 
@@ -31,6 +33,7 @@ export function kubeApi(http: AxiosInstance): KubeApi {
       call('PATCH', `${path}?fieldManager=test&force=true${dryRun === undefined ? '' : '&dryRun=All'}`, body, {
         'content-type': 'application/apply-patch+yaml',
       }),
+    patch: (path, body) => call('PATCH', path, body, { 'content-type': 'application/merge-patch+json' }),
     delete: (path) => call('DELETE', path),
   };
 }

@@ -162,9 +162,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
   }
 
   async function patchStatus(name: string, status: object): Promise<void> {
-    const { body } = await plane.api.get(path(name));
-    const object = body as { status?: object };
-    await done(plane.api.put(`${path(name)}/status`, { ...object, status: { ...object.status, ...status } }));
+    await done(plane.api.patch(`${path(name)}/status`, { status }));
   }
 
   it('what the leader saves the other is told once, in order, and a replica that starts later reads', async () => {
