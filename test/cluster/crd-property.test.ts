@@ -1,6 +1,6 @@
 /** Whatever the parser accepts the API server accepts, and the other way round, over policies drawn at random and spoiled. */
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { codes } from '../../engine/policy/codes.ts';
 import { parseDecimal } from '../../engine/policy/decimal.ts';
 import { parseDurationMs } from '../../engine/policy/duration.ts';
@@ -10,8 +10,7 @@ import type { SchemaNode } from '../../engine/policy/schema/vocabulary.ts';
 import { formatProblem, type Problem } from '../../engine/problem.ts';
 import { describeWith } from '../support/parts.ts';
 import { pathsOf, policies } from '../support/policies.ts';
-import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { installCrd } from './crd.ts';
+import { useCluster } from './use-cluster.ts';
 
 const path = '/apis/breaker.kubervisor.io/v1/namespaces/default/kubervisorservices';
 
@@ -100,18 +99,11 @@ function told(outcome: PolicyOutcome): string {
 
 describeWith(['kube-apiserver', 'etcd'], 'parser and API server', (executables) => {
   const parser = createPolicyParser();
-  let plane: ControlPlane;
-
-  beforeAll(async () => {
-    plane = await startControlPlane({ executables });
-    await installCrd(plane.api);
-  }, 120_000);
-
-  afterAll(() => plane?.stop());
+  const cluster = useCluster(executables);
 
   async function disagreement(drawn: object): Promise<string | undefined> {
     const given = JSON.parse(JSON.stringify({ ...drawn, metadata: { name: 'p', namespace: 'default' } })) as object;
-    const { status, body } = await plane.api.post(`${path}?dryRun=All&fieldValidation=Strict`, given);
+    const { status, body } = await cluster.plane.api.post(`${path}?dryRun=All&fieldValidation=Strict`, given);
     // What we read later is what is stored: without the nulls, which in a file are somebody's forgotten value.
     const object = status === 201 ? body : given;
     const outcome = parser.parseObject(object);

@@ -1,10 +1,10 @@
 /** The CustomResourceDefinition, in a real API server: what it accepts, what it refuses and how it says so. */
 import { readFileSync, readdirSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { describeWith } from '../support/parts.ts';
-import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { crdsPath, installCrd } from './crd.ts';
+import { crdsPath } from './crd.ts';
+import { useCluster } from './use-cluster.ts';
 import type { Answer } from './kube-api.ts';
 
 const policies = '/apis/breaker.kubervisor.io/v1/namespaces/default/kubervisorservices';
@@ -26,21 +26,14 @@ function breaker(fields: object): object {
 }
 
 describeWith(['kube-apiserver', 'etcd'], 'the CRD in an API server', (executables) => {
-  let plane: ControlPlane;
-
-  beforeAll(async () => {
-    plane = await startControlPlane({ executables });
-    await installCrd(plane.api);
-  }, 120_000);
-
-  afterAll(() => plane?.stop());
+  const cluster = useCluster(executables);
 
   /** Everything but the writing, and unknown fields are errors as with kubectl. */
   const tried = (object: unknown): Promise<Answer> =>
-    plane.api.post(`${policies}?dryRun=All&fieldValidation=Strict`, object);
+    cluster.plane.api.post(`${policies}?dryRun=All&fieldValidation=Strict`, object);
 
   it('is established, structural, and without a complaint', async () => {
-    const { body } = await plane.api.get(`${crdsPath}/kubervisorservices.breaker.kubervisor.io`);
+    const { body } = await cluster.plane.api.get(`${crdsPath}/kubervisorservices.breaker.kubervisor.io`);
     const { conditions } = (body as { status: { conditions: { type: string; status: string }[] } }).status;
     const said = Object.fromEntries(conditions.map(({ type, status }) => [type, status]));
     expect(said).toMatchObject({ NamesAccepted: 'True', Established: 'True' });
@@ -143,8 +136,8 @@ describeWith(['kube-apiserver', 'etcd'], 'the CRD in an API server', (executable
   });
 
   it('prints the columns people look at, under its short name', async () => {
-    expect((await plane.api.post(policies, policy({}, 'columns'))).status).toBe(201);
-    const { body } = await plane.api.get(policies, 'application/json;as=Table;v=v1;g=meta.k8s.io');
+    expect((await cluster.plane.api.post(policies, policy({}, 'columns'))).status).toBe(201);
+    const { body } = await cluster.plane.api.get(policies, 'application/json;as=Table;v=v1;g=meta.k8s.io');
     const { columnDefinitions } = body as { columnDefinitions: { name: string; priority: number }[] };
     expect(columnDefinitions.filter(({ priority }) => priority === 0).map(({ name }) => name.toUpperCase())).toEqual([
       'NAME',
@@ -156,7 +149,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the CRD in an API server', (executable
       'BUDGET',
       'AGE',
     ]);
-    const { body: group } = await plane.api.get('/apis/breaker.kubervisor.io/v1');
+    const { body: group } = await cluster.plane.api.get('/apis/breaker.kubervisor.io/v1');
     const { resources } = group as { resources: { name: string; shortNames?: string[]; categories?: string[] }[] };
     expect(resources).toContainEqual(
       expect.objectContaining({ name: 'kubervisorservices', shortNames: ['kvs'], categories: ['kubervisor'] }),
@@ -174,7 +167,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the CRD in an API server', (executable
   });
 
   it('keeps spec and status apart: a status is written at its own place, and bounded', async () => {
-    expect((await plane.api.post(policies, policy({}, 'apart'))).status).toBe(201);
+    expect((await cluster.plane.api.post(policies, policy({}, 'apart'))).status).toBe(201);
     const status = {
       serving: '5/6',
       ejectedEndpoints: [{ name: 'pricer-3', state: 'Ejected', breaker: 'errors', message: 'value 9, bound 5' }],
@@ -182,13 +175,13 @@ describeWith(['kube-apiserver', 'etcd'], 'the CRD in an API server', (executable
         { type: 'Ready', status: 'True', reason: 'Serving', message: '', lastTransitionTime: '2026-01-02T03:04:05Z' },
       ],
     };
-    const { body } = await plane.api.get(`${policies}/apart`);
-    const written = await plane.api.put(`${policies}/apart/status`, { ...(body as object), status });
+    const { body } = await cluster.plane.api.get(`${policies}/apart`);
+    const written = await cluster.plane.api.put(`${policies}/apart/status`, { ...(body as object), status });
     expect(written).toMatchObject({ status: 200, body: { status } });
 
     const tooMany = Array.from({ length: 51 }, (_, index) => ({ name: `pod-${index}`, state: 'Ejected' }));
-    const current = (await plane.api.get(`${policies}/apart`)).body as object;
-    const refused = await plane.api.put(`${policies}/apart/status`, {
+    const current = (await cluster.plane.api.get(`${policies}/apart`)).body as object;
+    const refused = await cluster.plane.api.put(`${policies}/apart/status`, {
       ...current,
       status: { ejectedEndpoints: tooMany },
     });

@@ -1,8 +1,7 @@
 /** What the cluster says of itself, as a real API server says it. Controllers are played by hand: there are none. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
@@ -10,10 +9,8 @@ import { type Fleet, serviceKey } from '../../engine/model.ts';
 import { formatProblem } from '../../engine/problem.ts';
 import { createKubernetesSource, type KubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import { describeWith } from '../support/parts.ts';
-import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { installCrd } from './crd.ts';
+import { useCluster } from './use-cluster.ts';
 import { createShop, type PodSpec, type Shop } from './shop.ts';
-import { startWire, type Wire } from './wire.ts';
 
 const pods: readonly PodSpec[] = [1, 2, 3, 4].map((n) => ({
   name: `pricer-abc-${n}`,
@@ -24,29 +21,14 @@ const pods: readonly PodSpec[] = [1, 2, 3, 4].map((n) => ({
 const soon = { timeoutMs: 20_000 };
 
 describeWith(['kube-apiserver', 'etcd'], 'living with the cluster', (executables) => {
-  let plane: ControlPlane;
-  let wire: Wire;
-  let folder: string;
+  const cluster = useCluster(executables);
   let shop: Shop;
   let count = 0;
   let stopping: AbortController;
 
-  beforeAll(async () => {
-    plane = await startControlPlane({ executables });
-    wire = await startWire(plane.url);
-    folder = await mkdtemp(join(tmpdir(), 'kubervisor-living-'));
-    await installCrd(plane.api);
-  }, 120_000);
-
-  afterAll(async () => {
-    await wire?.close();
-    await plane?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-
   beforeEach(async () => {
     stopping = new AbortController();
-    shop = await createShop(plane.api, `shop-${(count += 1)}`);
+    shop = await createShop(cluster.plane.api, `shop-${(count += 1)}`);
     await shop.service('pricer');
     for (const pod of pods) await shop.pod('pricer', pod);
     await shop.slice('pricer', pods);
@@ -61,8 +43,8 @@ describeWith(['kube-apiserver', 'etcd'], 'living with the cluster', (executables
   }
 
   async function watch(user: 'administrator' | 'kubervisor' = 'administrator', workloads?: boolean): Promise<Seen> {
-    const kubeconfig = join(folder, `${user}.yaml`);
-    await writeFile(kubeconfig, plane.kubeconfig(user, wire.url));
+    const kubeconfig = join(cluster.folder, `${user}.yaml`);
+    await writeFile(kubeconfig, cluster.plane.kubeconfig(user, cluster.wire.url));
     let fleet: Fleet | undefined;
     const source = createKubernetesSource({
       client: await connect({ kubeconfig }, systemClock),
@@ -152,8 +134,8 @@ describeWith(['kube-apiserver', 'etcd'], 'living with the cluster', (executables
     await shop.mayRead('kubervisor', needed);
     await shop.workload('deployments', 'pricer', { replicas: 9 });
     // A watch that was let in goes on until it ends.
-    wire.cut();
-    wire.mend();
+    cluster.wire.cut();
+    cluster.wire.mend();
     await eventually(() => told().some((text) => text.includes('KV0840')), soon);
     await eventually(() => seen.workloads() === undefined, soon);
     expect(seen.fleet()?.backends).toHaveLength(4);

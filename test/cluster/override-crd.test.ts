@@ -1,12 +1,12 @@
 /** The CustomResourceDefinition of overrides, in a real API server: what it accepts, refuses and lets nobody change. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { overrideSpecSchema, renderOverrideCrd } from '../../engine/overrides/schema.ts';
 import { checkRules } from '../../engine/policy/rules.ts';
 import { createShapeCheck } from '../../engine/policy/shape.ts';
 import { describeWith } from '../support/parts.ts';
-import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { crdsPath, installCrd } from './crd.ts';
+import { crdsPath } from './crd.ts';
+import { useCluster } from './use-cluster.ts';
 import type { Answer } from './kube-api.ts';
 
 const overrides = '/apis/breaker.kubervisor.io/v1/namespaces/default/endpointoverrides';
@@ -23,23 +23,16 @@ it('the file in manifests is the one the schema gives', () => {
 });
 
 describeWith(['kube-apiserver', 'etcd'], 'the CRD of overrides in an API server', (executables) => {
-  let plane: ControlPlane;
-
-  beforeAll(async () => {
-    plane = await startControlPlane({ executables });
-    await installCrd(plane.api);
-  }, 120_000);
-
-  afterAll(() => plane?.stop());
+  const cluster = useCluster(executables);
 
   /** Everything but the writing, and unknown fields are errors as with kubectl. */
   const tried = (spec: object): Promise<Answer> =>
-    plane.api.post(`${overrides}?dryRun=All&fieldValidation=Strict`, override(spec));
+    cluster.plane.api.post(`${overrides}?dryRun=All&fieldValidation=Strict`, override(spec));
   const shape = createShapeCheck(overrideSpecSchema);
   const findings = (spec: object): number => shape(spec).length + checkRules(overrideSpecSchema, spec).length;
 
   it('is established, structural, and without a complaint', async () => {
-    const { body } = await plane.api.get(`${crdsPath}/endpointoverrides.breaker.kubervisor.io`);
+    const { body } = await cluster.plane.api.get(`${crdsPath}/endpointoverrides.breaker.kubervisor.io`);
     const { conditions } = (body as { status: { conditions: { type: string; status: string }[] } }).status;
     const said = Object.fromEntries(conditions.map(({ type, status }) => [type, status]));
     expect(said).toMatchObject({ NamesAccepted: 'True', Established: 'True' });
@@ -93,18 +86,21 @@ describeWith(['kube-apiserver', 'etcd'], 'the CRD of overrides in an API server'
   });
 
   it('lets nobody edit what was asked for; the status is written apart from it', async () => {
-    expect(await plane.api.post(overrides, override(eject, 'kept'))).toMatchObject({ status: 201 });
-    const edited = await plane.api.apply(`${overrides}/kept`, override({ ...eject, for: '4h' }, 'kept'));
+    expect(await cluster.plane.api.post(overrides, override(eject, 'kept'))).toMatchObject({ status: 201 });
+    const edited = await cluster.plane.api.apply(`${overrides}/kept`, override({ ...eject, for: '4h' }, 'kept'));
     expect(edited.status).toBe(422);
     expect((edited.body as { message: string }).message).toContain('delete it and make another');
     const status = { state: 'InForce', sinceTime: '2026-01-01T00:00:00Z', until: '00:15:00Z' };
-    const written = await plane.api.apply(`${overrides}/kept/status`, { ...override(eject, 'kept'), status });
+    const written = await cluster.plane.api.apply(`${overrides}/kept/status`, { ...override(eject, 'kept'), status });
     expect(written).toMatchObject({ status: 200, body: { status } });
   });
 
   it('as a table fits 80 columns', async () => {
-    await plane.api.post(overrides, override({ ...eject, action: 'Restore', for: undefined }, 'restore-x7k2p'));
-    const { body } = await plane.api.get(overrides, 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json');
+    await cluster.plane.api.post(overrides, override({ ...eject, action: 'Restore', for: undefined }, 'restore-x7k2p'));
+    const { body } = await cluster.plane.api.get(
+      overrides,
+      'application/json;as=Table;v=v1;g=meta.k8s.io,application/json',
+    );
     const { columnDefinitions, rows } = body as {
       columnDefinitions: { name: string; priority: number }[];
       rows: { cells: (string | number | null)[] }[];

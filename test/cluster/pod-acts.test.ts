@@ -1,8 +1,7 @@
 /** What is done to pods, on a real API server. Nobody runs pods here: an evicted one is gone at once, or stays by a finalizer. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
@@ -17,9 +16,7 @@ import { noFleet } from '../../engine/runtime.ts';
 import { createKubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import { decisionOf } from '../support/fixtures.ts';
 import { describeWith } from '../support/parts.ts';
-import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { installCrd } from './crd.ts';
-import { startWire } from './wire.ts';
+import { useCluster } from './use-cluster.ts';
 import { createShop, done, type Shop } from './shop.ts';
 
 interface PodObject {
@@ -50,27 +47,15 @@ const nothing: PodSettings = { evict: false, label: false, deletionCost: false }
 const cost = 'controller.kubernetes.io/pod-deletion-cost';
 
 describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
-  let plane: ControlPlane;
-  let folder: string;
+  const cluster = useCluster(executables);
   let shop: Shop;
   let book: Book;
   let stopping: AbortController;
   let count = 0;
 
-  beforeAll(async () => {
-    plane = await startControlPlane({ executables });
-    folder = await mkdtemp(join(tmpdir(), 'kubervisor-acts-'));
-    await installCrd(plane.api);
-  }, 120_000);
-
-  afterAll(async () => {
-    await plane?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-
   beforeEach(async () => {
     stopping = new AbortController();
-    shop = await createShop(plane.api, `acts-${(count += 1)}`);
+    shop = await createShop(cluster.plane.api, `acts-${(count += 1)}`);
     await shop.service('pricer');
     book = { decisions: new Map() };
   });
@@ -79,7 +64,7 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
 
   const core = (): string => `/api/v1/namespaces/${shop.namespace}`;
   const podNamed = async (name: string): Promise<PodObject | undefined> => {
-    const { status, body } = await plane.api.get(`${core()}/pods/${name}`);
+    const { status, body } = await cluster.plane.api.get(`${core()}/pods/${name}`);
     return status === 200 ? (body as PodObject) : undefined;
   };
   const labelOf = async (name: string) => (await podNamed(name))?.metadata.labels?.['kubervisor.io/rotation'];
@@ -88,7 +73,7 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
   async function makePod(name: string, more: { readonly stays?: boolean; readonly isAlone?: boolean } = {}) {
     const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'pricer-a', uid: 'a', controller: true };
     const { body } = await done(
-      plane.api.post(`${core()}/pods`, {
+      cluster.plane.api.post(`${core()}/pods`, {
         metadata: {
           name,
           labels: { app: 'pricer' },
@@ -100,7 +85,10 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
     );
     const conditions = [{ type: 'Ready', status: 'True' }];
     await done(
-      plane.api.put(`${core()}/pods/${name}/status`, { ...(body as object), status: { phase: 'Running', conditions } }),
+      cluster.plane.api.put(`${core()}/pods/${name}/status`, {
+        ...(body as object),
+        status: { phase: 'Running', conditions },
+      }),
     );
     return (body as PodObject).metadata.uid;
   }
@@ -116,18 +104,22 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
     const write = async (): Promise<void> => {
       const spec = { minAvailable: 1, selector: { matchLabels: { app: 'pricer' } } };
       const metadata = { name: 'pricer' };
-      await done(plane.api.apply(path, { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata, spec }));
-      const { body } = await plane.api.get(path);
+      await done(
+        cluster.plane.api.apply(path, { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata, spec }),
+      );
+      const { body } = await cluster.plane.api.get(path);
       const healthy = { currentHealthy: 1, desiredHealthy: 1, expectedPods: 1, observedGeneration: 1 };
       // As the controller, which nobody runs here, would write it.
-      await done(plane.api.put(`${path}/status`, { ...(body as object), status: { disruptionsAllowed, ...healthy } }));
+      await done(
+        cluster.plane.api.put(`${path}/status`, { ...(body as object), status: { disruptionsAllowed, ...healthy } }),
+      );
     };
     return write();
   }
 
-  async function clientOf(user: 'administrator' | 'kubervisor', url = plane.url): Promise<KubeClient> {
-    const kubeconfig = join(folder, `${user}.yaml`);
-    await writeFile(kubeconfig, plane.kubeconfig(user, url));
+  async function clientOf(user: 'administrator' | 'kubervisor', url = cluster.plane.url): Promise<KubeClient> {
+    const kubeconfig = join(cluster.folder, `${user}.yaml`);
+    await writeFile(kubeconfig, cluster.plane.kubeconfig(user, url));
     return connect({ kubeconfig }, systemClock);
   }
 
@@ -291,19 +283,18 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
 
     it('waits for an API server that is away; the record says nothing of it', async () => {
       await makePod('p1');
-      const wire = await startWire(plane.url);
       try {
-        const replica = await start({ evict: true, label: true }, { url: wire.url });
-        wire.cut();
+        const replica = await start({ evict: true, label: true }, { url: cluster.wire.url });
+        cluster.wire.cut();
         await decide('p1', 'evicted');
         await eventually(() => replica.codes().includes('KV0845') && replica.codes().includes('KV0846'), soon);
         expect([heldFor(), new Set(replica.evictions)]).toEqual([[undefined], new Set(['p1 failed'])]);
-        wire.mend();
+        cluster.wire.mend();
         await eventually(() => replica.evictions.includes('p1 evicted'), soon);
         expect(await podNamed('p1')).toBeUndefined();
         replica.stop();
       } finally {
-        await wire.close();
+        cluster.wire.mend();
       }
     });
 
@@ -359,7 +350,7 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
       for (const name of ['p1', 'p2']) await makePod(name);
       const setCost = async (name: string, value: string) => {
         const metadata = { name, annotations: { [cost]: value } };
-        await done(plane.api.apply(`${core()}/pods/${name}`, { apiVersion: 'v1', kind: 'Pod', metadata }));
+        await done(cluster.plane.api.apply(`${core()}/pods/${name}`, { apiVersion: 'v1', kind: 'Pod', metadata }));
       };
       await setCost('p1', '7');
       for (const name of ['p1', 'p2']) await decide(name, 'ejected');
@@ -379,7 +370,7 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
 
     it('a Service that selects by the label is a problem', async () => {
       const spec = { selector: { 'kubervisor.io/rotation': 'ejected' }, ports: [{ port: 80 }] };
-      await done(plane.api.post(`${core()}/services`, { metadata: { name: 'broken-ones' }, spec }));
+      await done(cluster.plane.api.post(`${core()}/services`, { metadata: { name: 'broken-ones' }, spec }));
       const [on, off] = [await start({ label: true }), await start({})];
       expect([on.codes(), off.codes()]).toEqual([['KV0848'], []]);
     });
@@ -399,9 +390,9 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
       ];
       const rbac = { apiVersion: 'rbac.authorization.k8s.io/v1' };
       const metadata = { name: 'kubervisor' };
-      await done(plane.api.apply(`${api}/roles/kubervisor`, { ...rbac, kind: 'Role', metadata, rules }));
+      await done(cluster.plane.api.apply(`${api}/roles/kubervisor`, { ...rbac, kind: 'Role', metadata, rules }));
       await done(
-        plane.api.apply(`${api}/rolebindings/kubervisor`, {
+        cluster.plane.api.apply(`${api}/rolebindings/kubervisor`, {
           ...rbac,
           kind: 'RoleBinding',
           metadata,

@@ -1,8 +1,7 @@
 /** What becomes of policies, and of what they decided, in a real API server: as an engine sees it that follows it all. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
@@ -10,7 +9,6 @@ import { serviceKey } from '../../engine/model.ts';
 import { formatProblem, type Problem } from '../../engine/problem.ts';
 import { isOut } from '../../engine/rotation/decision.ts';
 import type { ServiceState } from '../../engine/rotation/state.ts';
-import type { Standing } from '../../engine/leader/election.ts';
 import { createPolicyStatus } from '../../engine/policy-status/describe.ts';
 import { createPolicyFeed } from '../../engine/sources/kubernetes/policy-feed.ts';
 import { createKubernetesSource, type KubernetesSource } from '../../engine/sources/kubernetes/source.ts';
@@ -23,9 +21,10 @@ import {
   engineWorld,
 } from '../support/engine.ts';
 import { evidenceOf } from '../support/fixtures.ts';
+import { playedElection } from '../support/played-election.ts';
 import { describeWith } from '../support/parts.ts';
-import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { installCrd, withLooseCrd } from './crd.ts';
+import { withLooseCrd } from './crd.ts';
+import { useCluster } from './use-cluster.ts';
 import { createShop, done, type PodSpec, type Shop } from './shop.ts';
 
 const pods: readonly PodSpec[] = [1, 2, 3, 4, 5, 6].map((n) => ({ name: `p${n}`, ip: `10.1.0.${n}` }));
@@ -59,8 +58,7 @@ interface PolicyStatusObject {
 }
 
 describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (executables) => {
-  let plane: ControlPlane;
-  let folder: string;
+  const cluster = useCluster(executables);
   let shop: Shop;
   let count = 0;
   let store: ReturnType<typeof createMemoryStore>;
@@ -69,15 +67,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
   const errors = new Map<string, number>();
 
   beforeAll(async () => {
-    plane = await startControlPlane({ executables });
-    folder = await mkdtemp(join(tmpdir(), 'kubervisor-life-'));
-    await writeFile(join(folder, 'kube.yaml'), plane.kubeconfig('administrator'));
-    await installCrd(plane.api);
-  }, 120_000);
-
-  afterAll(async () => {
-    await plane?.stop();
-    await rm(folder, { recursive: true, force: true });
+    await writeFile(join(cluster.folder, 'kube.yaml'), cluster.plane.kubeconfig('administrator'));
   });
 
   beforeEach(async () => {
@@ -86,7 +76,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     store = createMemoryStore();
     // That of the API server, which dates what it marks.
     clock = createManualClock(Date.now());
-    shop = await createShop(plane.api, `life-${(count += 1)}`);
+    shop = await createShop(cluster.plane.api, `life-${(count += 1)}`);
     await shop.service('pricer');
     for (const pod of pods) await shop.pod('pricer', pod);
     await shop.slice('pricer', pods);
@@ -106,7 +96,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
   /** A process that has what was written down, and reads the cluster. */
   async function start(): Promise<Life> {
     const source = createKubernetesSource({
-      client: await connect({ kubeconfig: join(folder, 'kube.yaml') }, systemClock),
+      client: await connect({ kubeconfig: join(cluster.folder, 'kube.yaml') }, systemClock),
       clock: systemClock,
       random: Math.random,
       namespaces: [shop.namespace],
@@ -151,7 +141,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
 
   /** One of several: what is decided is in the status of the policies, and an election is the test's word. */
   async function replica(): Promise<Replica> {
-    const client = await connect({ kubeconfig: join(folder, 'kube.yaml') }, systemClock);
+    const client = await connect({ kubeconfig: join(cluster.folder, 'kube.yaml') }, systemClock);
     const onProblem = (problem: Problem): void => {
       throw new Error(formatProblem(problem));
     };
@@ -164,26 +154,13 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
       suspension: () => running.engine?.suspension(),
       now: () => clock.now(),
     });
-    let standing: Standing = { kind: 'following' };
-    let onChange: (standing: Standing) => void = () => undefined;
-    const stand = (next: Standing): void => {
-      standing = next;
-      onChange(next);
-    };
+    const election = playedElection();
     const kept = createStatusStore({
       ...common,
       policies,
       namespace: shop.namespace,
       lease: 'kubervisor',
-      elect(listener) {
-        onChange = listener;
-        return {
-          run: () => Promise.resolve(),
-          isLeading: () => standing.kind === 'leading',
-          problems: () => [],
-          release: () => Promise.resolve(),
-        };
-      },
+      elect: election.elect,
       describe: status.describe,
       timing: { perObjectMs: 10, lookMs: 50, peopleMs: 100 },
     });
@@ -201,17 +178,17 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     return {
       ...life,
       async lead(transitions) {
-        stand({ kind: 'leading', transitions });
+        election.stand({ kind: 'leading', transitions });
         await eventually(() => life.engine.role().kind === 'leading', soon);
       },
-      follow: () => stand({ kind: 'following' }),
+      follow: () => election.stand({ kind: 'following' }),
     };
   }
 
   /** As the API server has it. */
   async function statusOf(name: string): Promise<PolicyStatusObject> {
     const path = `/apis/breaker.kubervisor.io/v1/namespaces/${shop.namespace}/kubervisorservices/${name}`;
-    return ((await plane.api.get(path)).body as { status?: PolicyStatusObject }).status ?? {};
+    return ((await cluster.plane.api.get(path)).body as { status?: PolicyStatusObject }).status ?? {};
   }
 
   /** The pod turns bad; resolves when the leader has taken it out, and the API server has that in the status of the policy. */
@@ -296,7 +273,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     const one = await replica();
     await one.lead(1);
     await untilWritten(one, 'p', 'p1');
-    await withLooseCrd(plane.api, () =>
+    await withLooseCrd(cluster.plane.api, () =>
       eventually(async () => (await shop.policy('p', specOf({ settle: 'often' }))).status < 300, soon),
     );
     const two = await replica();
@@ -320,9 +297,9 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     one.follow();
     const path = `/apis/breaker.kubervisor.io/v1/namespaces/${shop.namespace}/kubervisorservices/p`;
     const write = async (change: (record: RecordOnStatus) => RecordOnStatus): Promise<void> => {
-      const object = (await plane.api.get(path)).body as { readonly status: { readonly record: string } };
+      const object = (await cluster.plane.api.get(path)).body as { readonly status: { readonly record: string } };
       const record = JSON.stringify(change(JSON.parse(object.status.record) as RecordOnStatus));
-      await done(plane.api.put(`${path}/status`, { ...object, status: { ...object.status, record } }));
+      await done(cluster.plane.api.put(`${path}/status`, { ...object, status: { ...object.status, record } }));
     };
     const known = two.of()?.enforced.decisions;
     let readable: RecordOnStatus['body'] = { enforced: {} };
@@ -347,7 +324,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     await clock.advance(3000);
     expect(life.out()).toEqual(['p1']);
 
-    await withLooseCrd(plane.api, () =>
+    await withLooseCrd(cluster.plane.api, () =>
       eventually(async () => (await shop.policy('z-old', specOf({ settle: 'often' }))).status < 300, soon),
     );
     await eventually(() => life.told().some((text) => text.includes('KV0104')), soon);
@@ -366,14 +343,14 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     expect(told).toContainEqual(expect.stringMatching(/KV0113.*a-new is ignored/));
     // Not by server-side apply: what is stored is nothing that its types could be applied to.
     const path = `/apis/breaker.kubervisor.io/v1/namespaces/${shop.namespace}/kubervisorservices/z-old`;
-    const { body } = await plane.api.get(path);
-    await done(plane.api.put(path, { ...(body as object), spec: specOf({ settle: 1 }) }));
+    const { body } = await cluster.plane.api.get(path);
+    await done(cluster.plane.api.put(path, { ...(body as object), spec: specOf({ settle: 1 }) }));
     await eventually(() => next.of()?.policy?.settle === 1, soon);
     expect(next.out()).toEqual(['p1', 'p2']);
   });
 
   it('a field that a newer version has is warned of, and the rest is in force', async () => {
-    await withLooseCrd(plane.api, async () => {
+    await withLooseCrd(cluster.plane.api, async () => {
       await eventually(async () => (await shop.policy('p', specOf({ sooner: true }))).status < 300, soon);
       const life = await start();
       expect(life.policy()).toBe('p');
@@ -459,7 +436,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     await done(shop.policy('p', specOf()));
     const life = await start();
     const evict = (name: string) =>
-      plane.api.post(`/api/v1/namespaces/${shop.namespace}/pods/${name}/eviction`, {
+      cluster.plane.api.post(`/api/v1/namespaces/${shop.namespace}/pods/${name}/eviction`, {
         apiVersion: 'policy/v1',
         kind: 'Eviction',
         metadata: { name },
@@ -467,7 +444,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     // Nobody is there to say that any disruption is allowed.
     const budgets = `/apis/policy/v1/namespaces/${shop.namespace}/poddisruptionbudgets`;
     await done(
-      plane.api.post(budgets, {
+      cluster.plane.api.post(budgets, {
         metadata: { name: 'all' },
         spec: { minAvailable: 7, selector: { matchLabels: { app: 'pricer' } } },
       }),
@@ -477,7 +454,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     await clock.advance(3000);
     expect(life.out()).toEqual(['p1']);
 
-    await done(plane.api.delete(`${budgets}/all`));
+    await done(cluster.plane.api.delete(`${budgets}/all`));
     await done(evict('p7'));
     await eventually(
       () => life.of()?.fleet.backends.some(({ disruptedSinceMs }) => disruptedSinceMs !== undefined),
@@ -500,7 +477,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     errors.set('p1', 9);
     await clock.advance(3000);
     expect(store.records.size).toBe(1);
-    await done(plane.api.delete(`/api/v1/namespaces/${shop.namespace}`));
+    await done(cluster.plane.api.delete(`/api/v1/namespaces/${shop.namespace}`));
     // The controller that empties a namespace is not here.
     const of = (api: string, resource: string): string => `${api}/namespaces/${shop.namespace}/${resource}`;
     for (const path of [
@@ -508,12 +485,12 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
       of('/apis/discovery.k8s.io/v1', 'endpointslices'),
       of('/api/v1', 'services'),
     ]) {
-      await done(plane.api.delete(path));
+      await done(cluster.plane.api.delete(path));
     }
     await eventually(() => life.removed.length === 1, soon);
     // The policy is the last to go, and until then it is there without anybody to judge.
     expect([life.policy(), life.of()?.fleet.backends]).toEqual(['p', []]);
-    await done(plane.api.delete(of('/apis/breaker.kubervisor.io/v1', 'kubervisorservices')));
+    await done(cluster.plane.api.delete(of('/apis/breaker.kubervisor.io/v1', 'kubervisorservices')));
     await eventually(() => life.engine.states().length === 0, soon);
     await eventually(() => store.records.size === 0, soon);
   });

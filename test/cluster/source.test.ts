@@ -1,8 +1,7 @@
 /** The Kubernetes source against a real API server, over a wire that can be cut. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { type Fleet, type ServiceKey, serviceKey } from '../../engine/model.ts';
@@ -11,10 +10,9 @@ import { connect } from '../../engine/kubernetes/connect.ts';
 import { createKubernetesSource, type KubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import type { SourceChange } from '../../engine/sources/source.ts';
 import { describeWith } from '../support/parts.ts';
-import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { installCrd, withLooseCrd } from './crd.ts';
+import { withLooseCrd } from './crd.ts';
+import { useCluster } from './use-cluster.ts';
 import { createShop, done, type PodSpec, type Shop } from './shop.ts';
-import { startWire, type Wire } from './wire.ts';
 
 const pods: readonly PodSpec[] = [1, 2, 3, 4].map((n) => ({
   name: `pricer-${n}`,
@@ -34,32 +32,17 @@ interface Seen {
 }
 
 describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) => {
-  let plane: ControlPlane;
-  let wire: Wire;
-  let folder: string;
+  const cluster = useCluster(executables);
   let shop: Shop;
   let count = 0;
   let stopping: AbortController;
   /** Called for each batch. */
   let watching: () => void;
 
-  beforeAll(async () => {
-    plane = await startControlPlane({ executables });
-    wire = await startWire(plane.url);
-    folder = await mkdtemp(join(tmpdir(), 'kubervisor-source-'));
-    await installCrd(plane.api);
-  }, 120_000);
-
-  afterAll(async () => {
-    await wire?.close();
-    await plane?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-
   beforeEach(async () => {
     stopping = new AbortController();
     watching = () => undefined;
-    shop = await createShop(plane.api, `shop-${(count += 1)}`);
+    shop = await createShop(cluster.plane.api, `shop-${(count += 1)}`);
     await shop.service('pricer');
     for (const pod of pods) await shop.pod('pricer', pod);
     await shop.slice('pricer', pods);
@@ -68,8 +51,8 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
   afterEach(() => stopping.abort());
 
   async function watch(user: 'administrator' | 'kubervisor' = 'administrator', namespaces = [shop.namespace]) {
-    const kubeconfig = join(folder, `${user}.yaml`);
-    await writeFile(kubeconfig, plane.kubeconfig(user, wire.url));
+    const kubeconfig = join(cluster.folder, `${user}.yaml`);
+    await writeFile(kubeconfig, cluster.plane.kubeconfig(user, cluster.wire.url));
     const changes: SourceChange[] = [];
     const fleets = new Map<ServiceKey, Fleet>();
     const source = createKubernetesSource({
@@ -153,8 +136,8 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
     const seen = await watch();
     await seen.started;
     const path = `/apis/breaker.kubervisor.io/v1/namespaces/${shop.namespace}/kubervisorservices/p`;
-    const { body } = await plane.api.get(path);
-    await done(plane.api.put(`${path}/status`, { ...(body as object), status: { serving: '4/4' } }));
+    const { body } = await cluster.plane.api.get(path);
+    await done(cluster.plane.api.put(`${path}/status`, { ...(body as object), status: { serving: '4/4' } }));
     await shop.slice('pricer', pods.slice(0, 3));
     await eventually(() => seen.names().length === 3, soon);
     expect(seen.changes.filter(({ kind }) => kind === 'policy')).toHaveLength(1);
@@ -165,13 +148,13 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
     await seen.started;
     // Workloads too, which nothing waits for.
     await eventually(() => seen.source.health().every(({ heardAtMs }) => heardAtMs !== undefined), soon);
-    wire.cut();
+    cluster.wire.cut();
     try {
       await eventually(() => seen.source.problems().some(({ code }) => code === 'KV0801'), soon);
       await shop.slice('pricer', pods.slice(0, 3));
       expect(seen.names()).toHaveLength(4);
     } finally {
-      wire.mend();
+      cluster.wire.mend();
     }
     await eventually(() => seen.names().length === 3, soon);
     await eventually(() => seen.source.problems().length === 0, soon);
@@ -180,7 +163,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
   });
 
   it('starts when the API server is not there yet, and is not ready before it was', async () => {
-    wire.cut();
+    cluster.wire.cut();
     const seen = await watch();
     let isStarted = false;
     void seen.started.then(() => {
@@ -191,7 +174,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
       expect(seen.source.problems()[0]?.message).toContain('nothing was read yet');
       expect(isStarted).toBe(false);
     } finally {
-      wire.mend();
+      cluster.wire.mend();
     }
     await seen.started;
     expect(seen.names()).toHaveLength(4);
@@ -206,7 +189,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
     const before = seen.changes.length;
     const at: number[] = [];
     watching = () => at.push(lists());
-    await plane.restart((etcd) => etcd.forget(`/registry/endpointslices/${shop.namespace}/`));
+    await cluster.plane.restart((etcd) => etcd.forget(`/registry/endpointslices/${shop.namespace}/`));
     await eventually(() => seen.source.problems().some(({ code }) => code === 'KV0212'), soon);
     expect(seen.names()).toHaveLength(4);
     await eventually(() => seen.names().length === 0, soon);
@@ -217,7 +200,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
 
   it('a right that is missing is named, and used as soon as it is given', async () => {
     const role = (resources: readonly [group: string, ...names: string[]][]) =>
-      plane.api.apply(`/apis/rbac.authorization.k8s.io/v1/namespaces/${shop.namespace}/roles/reader`, {
+      cluster.plane.api.apply(`/apis/rbac.authorization.k8s.io/v1/namespaces/${shop.namespace}/roles/reader`, {
         apiVersion: 'rbac.authorization.k8s.io/v1',
         kind: 'Role',
         metadata: { name: 'reader' },
@@ -233,7 +216,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
     ] as const satisfies readonly [string, ...string[]][];
     await done(role([['', 'services'], ...others]));
     await done(
-      plane.api.post(`/apis/rbac.authorization.k8s.io/v1/namespaces/${shop.namespace}/rolebindings`, {
+      cluster.plane.api.post(`/apis/rbac.authorization.k8s.io/v1/namespaces/${shop.namespace}/rolebindings`, {
         metadata: { name: 'reader' },
         roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' },
         subjects: [{ kind: 'User', name: 'kubervisor' }],
@@ -248,7 +231,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
   });
 
   it('an object that an older CRD let in is told, and does not come into force', async () => {
-    await withLooseCrd(plane.api, () =>
+    await withLooseCrd(cluster.plane.api, () =>
       eventually(async () => (await shop.policy('p', { ...spec, settle: 'often' })).status < 300, soon),
     );
     const seen = await watch();

@@ -1,8 +1,7 @@
 /** Decisions in the status of policies: the store of two replicas against a real API server. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
@@ -14,11 +13,10 @@ import { createPolicyFeed } from '../../engine/sources/kubernetes/policy-feed.ts
 import { createKubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import { createStatusStore, type StatusStore, type StatusTiming } from '../../engine/store/kubernetes/status-store.ts';
 import type { JsonValue, Role } from '../../engine/store/store.ts';
+import { playedElection } from '../support/played-election.ts';
 import { describeWith } from '../support/parts.ts';
-import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { installCrd } from './crd.ts';
+import { useCluster } from './use-cluster.ts';
 import { createShop, done, type Shop } from './shop.ts';
-import { startWire, type Wire } from './wire.ts';
 
 const spec = { service: 'pricer', breakers: [{ name: 'a', threshold: { query: 'x', operator: '>', value: 1 } }] };
 const soon = { timeoutMs: 20_000 };
@@ -35,37 +33,22 @@ interface Replica {
 }
 
 describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', (executables) => {
-  let plane: ControlPlane;
-  let wire: Wire;
-  let folder: string;
+  const cluster = useCluster(executables);
   let shop: Shop;
   let count = 0;
   let stopping: AbortController;
   let replicas: Replica[];
 
-  beforeAll(async () => {
-    plane = await startControlPlane({ executables });
-    wire = await startWire(plane.url);
-    folder = await mkdtemp(join(tmpdir(), 'kubervisor-store-'));
-    await installCrd(plane.api);
-  }, 120_000);
-
-  afterAll(async () => {
-    await wire?.close();
-    await plane?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-
   beforeEach(async () => {
     stopping = new AbortController();
     replicas = [];
-    shop = await createShop(plane.api, `shop-${(count += 1)}`);
+    shop = await createShop(cluster.plane.api, `shop-${(count += 1)}`);
     await shop.service('pricer');
     await done(shop.policy('p', spec));
   });
 
   afterEach(async () => {
-    wire.mend();
+    cluster.wire.mend();
     await Promise.all(replicas.map(({ store }) => store.close()));
     stopping.abort();
   });
@@ -82,13 +65,12 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
   }
 
   async function replica({ user = 'administrator', timing = {}, around = (client) => client }: Settings = {}) {
-    const kubeconfig = join(folder, `${user}.yaml`);
-    await writeFile(kubeconfig, plane.kubeconfig(user, wire.url));
+    const kubeconfig = join(cluster.folder, `${user}.yaml`);
+    await writeFile(kubeconfig, cluster.plane.kubeconfig(user, cluster.wire.url));
     const client = around(await connect({ kubeconfig }, systemClock));
     const told: unknown[] = [];
     let role: Role | undefined;
-    let standing: Standing = { kind: 'following' };
-    let onChange: (standing: Standing) => void = () => undefined;
+    const election = playedElection();
     const onProblem = (problem: Parameters<typeof formatProblem>[0]): void => {
       throw new Error(formatProblem(problem));
     };
@@ -99,15 +81,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       policies,
       namespace: shop.namespace,
       lease: 'kubervisor',
-      elect(listener) {
-        onChange = listener;
-        return {
-          run: () => Promise.resolve(),
-          isLeading: () => standing.kind === 'leading',
-          problems: () => [],
-          release: () => Promise.resolve(),
-        };
-      },
+      elect: election.elect,
       describe: ({ generation }) => ({ observedGeneration: generation, serving: '5/6' }),
       timing: { perObjectMs: 10, lookMs: 50, peopleMs: 100, ...timing },
     });
@@ -121,10 +95,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       store,
       told,
       role: () => role,
-      stand(next) {
-        if (!each.isDeluded) standing = next;
-        onChange(next);
-      },
+      stand: (next) => election.stand(next, !each.isDeluded),
       isDeluded: false,
     };
     replicas.push(each);
@@ -156,13 +127,13 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
 
   /** The record as an API server has it. */
   async function onRecord(name: string): Promise<JsonValue | undefined> {
-    const { body } = await plane.api.get(path(name));
+    const { body } = await cluster.plane.api.get(path(name));
     const text = (body as { status?: { record?: string } }).status?.record;
     return text === undefined ? undefined : (JSON.parse(text) as { body: JsonValue }).body;
   }
 
   async function patchStatus(name: string, status: object): Promise<void> {
-    await done(plane.api.patch(`${path(name)}/status`, { status }));
+    await done(cluster.plane.api.patch(`${path(name)}/status`, { status }));
   }
 
   it('what the leader saves the other is told once, in order, and a replica that starts later reads', async () => {
@@ -180,7 +151,9 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect((await replica()).told).toEqual([{ seq: 3 }]);
     expect(await two.store.save(pricer(), {}, 3)).toMatchObject({ kind: 'failed', problem: { code: 'KV0816' } });
     // What people see goes with it.
-    expect((await plane.api.get(path('p'))).body).toMatchObject({ status: { serving: '5/6', observedGeneration: 1 } });
+    expect((await cluster.plane.api.get(path('p'))).body).toMatchObject({
+      status: { serving: '5/6', observedGeneration: 1 },
+    });
   });
 
   it('somebody who edits the policy just then is no conflict; another writer of the record is one', async () => {
@@ -305,7 +278,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect((await Promise.all(saves)).every(({ kind }) => kind === 'saved')).toBe(true);
     expect(await onRecord('p')).toEqual({ seq: 99 });
     expect(writes).toBeLessThanOrEqual(2 + Math.ceil((performance.now() - startedMs) / 200));
-    const table = await plane.api.get(path('p'), 'application/json;as=Table;v=v1;g=meta.k8s.io');
+    const table = await cluster.plane.api.get(path('p'), 'application/json;as=Table;v=v1;g=meta.k8s.io');
     const { columnDefinitions, rows } = table.body as {
       columnDefinitions: readonly { name: string }[];
       rows: readonly { cells: readonly unknown[] }[];
@@ -339,12 +312,12 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     lose = true;
     expect(await one.store.save(pricer(), { seq: 1 }, 0)).toEqual({ kind: 'saved', revision: 1 });
     lose = false;
-    wire.cut();
+    cluster.wire.cut();
     expect(await one.store.save(pricer(), { seq: 2 }, 1)).toMatchObject({
       kind: 'failed',
       problem: { code: 'KV0816' },
     });
-    wire.mend();
+    cluster.wire.mend();
     await eventually(async () => (await one.store.save(pricer(), { seq: 3 }, 1)).kind === 'saved', soon);
     expect(one.told).toEqual([]);
   });
@@ -376,10 +349,10 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       { apiGroups: ['breaker.kubervisor.io'], resources: ['kubervisorservices'], verbs: ['get', 'list', 'watch'] },
     ];
     const rbac = '/apis/rbac.authorization.k8s.io/v1';
-    await done(plane.api.post(`${rbac}/clusterroles`, { metadata: { name: role }, rules }));
+    await done(cluster.plane.api.post(`${rbac}/clusterroles`, { metadata: { name: role }, rules }));
     const subjects = [{ kind: 'User', name: 'kubervisor', apiGroup: 'rbac.authorization.k8s.io' }];
     const roleRef = { kind: 'ClusterRole', name: role, apiGroup: 'rbac.authorization.k8s.io' };
-    await done(plane.api.post(`${rbac}/clusterrolebindings`, { metadata: { name: role }, subjects, roleRef }));
+    await done(cluster.plane.api.post(`${rbac}/clusterrolebindings`, { metadata: { name: role }, subjects, roleRef }));
     const one = await replica({ user: 'kubervisor' });
     one.stand({ kind: 'leading', transitions: 1 });
     await eventually(() => one.store.problems().length > 0, soon);
@@ -391,7 +364,9 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect(await one.store.saveGlobal({})).toMatchObject({ kind: 'failed', problem: { code: 'KV0802' } });
 
     const more = { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'patch'] };
-    await done(plane.api.put(`${rbac}/clusterroles/${role}`, { metadata: { name: role }, rules: [...rules, more] }));
+    await done(
+      cluster.plane.api.put(`${rbac}/clusterroles/${role}`, { metadata: { name: role }, rules: [...rules, more] }),
+    );
     await eventually(() => one.store.leads?.(), soon);
     expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({
       problem: { code: 'KV0802', message: expect.stringContaining('patch kubervisorservices/status') as unknown },
