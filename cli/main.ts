@@ -52,7 +52,8 @@ function interrupted(): AbortSignal {
 }
 
 /** kubectl calls a program of this name for `kubectl kubervisor`, and who calls it so means the cluster. */
-const isPlugin = basename(process.argv[1] ?? '').startsWith('kubectl-');
+const calledAs = process.env['KUBERVISOR_CALLED_AS'] ?? process.argv[1] ?? '';
+const isPlugin = basename(calledAs).startsWith('kubectl-');
 
 process.exitCode = await runCli(process.argv.slice(2), {
   program: isPlugin ? 'kubectl kubervisor' : 'kubervisor',

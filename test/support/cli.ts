@@ -1,7 +1,7 @@
 /** Runs the program `kubervisor` as a person does: its own process, its own exit code. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { symlink } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
@@ -12,6 +12,8 @@ export interface Ran {
 }
 
 const program = join(import.meta.dirname, '../../cli/main.ts');
+/** What `npm install --global .` links. */
+const launcher = join(import.meta.dirname, '../../cli/kubervisor');
 
 export function startCli(args: readonly string[], server?: string): ChildProcess {
   const env = { ...process.env, ...(server === undefined ? {} : { KUBERVISOR_SERVER: server }) };
@@ -32,11 +34,11 @@ export interface PluginOptions {
 
 /** `kubectl kubervisor`. */
 export async function runPlugin(args: readonly string[], options: PluginOptions): Promise<Ran> {
-  await symlink(program, join(options.folder, 'kubectl-kubervisor')).catch((error: NodeJS.ErrnoException) => {
+  await symlink(launcher, join(options.folder, 'kubectl-kubervisor')).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
   const { KUBERVISOR_SERVER: _, PATH = '', ...rest } = process.env;
-  const path = [options.folder, dirname(process.execPath), PATH].join(delimiter);
+  const path = [options.folder, PATH].join(delimiter);
   const env = { ...rest, PATH: path, KUBECONFIG: options.kubeconfig };
   return ended(spawn(options.kubectl, ['kubervisor', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }));
 }
