@@ -1,26 +1,23 @@
 /** The replicas: there, ready, one of them leads, and Envoys find them. */
 import { type Fields, fieldsOf } from '../../engine/is-record.ts';
 import { leadershipOf } from '../cluster/leader.ts';
-import { type Check, failed, nameOf, ok, recordsOf, warning } from './world.ts';
-
-/** As the chart labels what it installs. */
-const label = 'app.kubernetes.io/name=kubervisor';
+import { chartLabel, type Check, failed, nameOf, ok, recordsOf, warning } from './world.ts';
 
 export const replicasCheck: Check = {
   id: 'replicas',
   about: 'the replicas',
   async run(world) {
     const { controllerNamespace } = world;
-    const deployments = await world.list(`/apis/apps/v1/namespaces/${controllerNamespace}/deployments`, label);
+    const deployments = await world.list(`/apis/apps/v1/namespaces/${controllerNamespace}/deployments`, chartLabel);
     if (deployments.length === 0) {
       const hint = 'name the namespace with --controller-namespace; without the chart, label the Deployment so';
-      return [warning(`no Deployment in ${controllerNamespace} has the label ${label}`, hint)];
+      return [warning(`no Deployment in ${controllerNamespace} has the label ${chartLabel}`, hint)];
     }
     return deployments.map((deployment) => {
       const wanted = Number(fieldsOf(deployment, 'spec')['replicas'] ?? 1);
       const ready = Number(fieldsOf(deployment, 'status')['readyReplicas'] ?? 0);
       const said = `deployment/${nameOf(deployment)}: ${ready} of ${wanted} replicas are ready`;
-      const hint = `kubectl -n ${controllerNamespace} describe pods -l ${label}; /readyz of a replica says what it waits for`;
+      const hint = `kubectl -n ${controllerNamespace} describe pods -l ${chartLabel}; /readyz of a replica says what it waits for`;
       if (ready === 0) return failed(said, hint);
       return ready < wanted ? warning(said, hint) : ok(said);
     });
@@ -49,7 +46,7 @@ export const xdsCheck: Check = {
   about: 'the endpoints of xDS',
   async run(world) {
     const { controllerNamespace } = world;
-    const services = await world.list(`/api/v1/namespaces/${controllerNamespace}/services`, label);
+    const services = await world.list(`/api/v1/namespaces/${controllerNamespace}/services`, chartLabel);
     const found = services.filter(hasXdsPort);
     return Promise.all(
       found.map(async (service) => {
@@ -63,7 +60,7 @@ export const xdsCheck: Check = {
         if (ready > 0) return ok(`service/${nameOf(service)} has ${ready} endpoints that serve xDS`);
         return failed(
           `service/${nameOf(service)} has no endpoint that serves xDS: Envoys keep what they have, new ones get nothing`,
-          `kubectl -n ${controllerNamespace} get pods -l ${label}`,
+          `kubectl -n ${controllerNamespace} get pods -l ${chartLabel}`,
         );
       }),
     );

@@ -1,6 +1,7 @@
 /** Rights: what installing takes, what the controller must have and what it must not. */
-import { stateMapName } from '../../engine/kubernetes/paths.ts';
 import { type Fields, fieldsOf } from '../../engine/is-record.ts';
+import { accountOf, deployedScope, type Scope } from './deployed.ts';
+import { type Grant, isNeeded, replicaGrants } from './grants.ts';
 import type { Check, World } from './world.ts';
 import { failed, type Finding, ok, warning } from './world.ts';
 
@@ -9,72 +10,60 @@ interface Right {
   readonly group: string;
   readonly resource: string;
   readonly subresource?: string;
-  /** In the namespace of the controller; else in all that are looked at. */
-  readonly isOwn?: true;
   /** On the one that is called so, since no other is needed. */
   readonly name?: string;
 }
 
-const ours = 'breaker.kubervisor.io';
-
-function rights(verbs: string, group: string, resource: string, isOwn?: true, only?: string): readonly Right[] {
-  const [name = '', subresource] = resource.split('/');
-  return verbs.split(' ').map((verb) => ({
-    verb,
-    group,
-    resource: name,
-    ...(subresource === undefined ? {} : { subresource }),
-    ...(isOwn === undefined ? {} : { isOwn }),
-    ...(only === undefined ? {} : { name: only }),
-  }));
+/** A right in one namespace, or, with an empty name, in all of them. */
+interface Question {
+  readonly right: Right;
+  readonly namespace: string;
+  readonly grant: Grant;
 }
 
-const toInstall: readonly Right[] = [
-  ...rights('create', 'apiextensions.k8s.io', 'customresourcedefinitions'),
-  ...rights('create', 'rbac.authorization.k8s.io', 'clusterroles'),
-  ...rights('create', 'rbac.authorization.k8s.io', 'clusterrolebindings'),
-  ...rights('create', 'rbac.authorization.k8s.io', 'roles', true),
-  ...rights('create', 'rbac.authorization.k8s.io', 'rolebindings', true),
-  ...rights('create', 'apps', 'deployments', true),
-  ...rights('create', '', 'serviceaccounts', true),
-  ...rights('create', '', 'services', true),
-  ...rights('create', '', 'configmaps', true),
-  ...rights('create', 'policy', 'poddisruptionbudgets', true),
-];
+function own(verbs: string, group: string, resource: string): Grant {
+  return { verbs: verbs.split(' '), group, resource, isOwn: true };
+}
 
-/** Without one of these it reads nothing, decides nothing, or tells nobody. */
-const needed = (lease: string): readonly Right[] => [
-  ...rights('list watch', '', 'services'),
-  ...rights('list watch', '', 'pods'),
-  ...rights('list watch', 'discovery.k8s.io', 'endpointslices'),
-  ...rights('list watch', ours, 'kubervisorservices'),
-  ...rights('patch', ours, 'kubervisorservices/status'),
-  ...rights('list watch delete', ours, 'endpointoverrides'),
-  ...rights('patch', ours, 'endpointoverrides/status'),
-  ...rights('create', 'coordination.k8s.io', 'leases', true),
-  ...rights('get patch', 'coordination.k8s.io', 'leases', true, lease),
-  ...rights('create', '', 'configmaps', true),
-  ...rights('get list watch patch', '', 'configmaps', true, stateMapName(lease)),
+function anywhere(verbs: string, group: string, resource: string): Grant {
+  return { verbs: verbs.split(' '), group, resource };
+}
+
+const toInstall: readonly Grant[] = [
+  anywhere('create', 'apiextensions.k8s.io', 'customresourcedefinitions'),
+  anywhere('create', 'rbac.authorization.k8s.io', 'clusterroles'),
+  anywhere('create', 'rbac.authorization.k8s.io', 'clusterrolebindings'),
+  own('create', 'rbac.authorization.k8s.io', 'roles'),
+  own('create', 'rbac.authorization.k8s.io', 'rolebindings'),
+  own('create', 'apps', 'deployments'),
+  own('create', '', 'serviceaccounts'),
+  own('create', '', 'services'),
+  own('create', '', 'configmaps'),
+  own('create', 'policy', 'poddisruptionbudgets'),
 ];
 
 /** Nothing it does takes one of these; whoever has its token would. */
-const tooMuch: readonly Right[] = [
-  ...rights('get list', '', 'secrets'),
-  ...rights('create delete', '', 'pods'),
-  ...rights('create', '', 'pods/exec'),
-  ...rights('update patch', 'apps', 'deployments'),
-  ...rights('create', 'rbac.authorization.k8s.io', 'clusterrolebindings'),
-  ...rights('*', '*', '*'),
+const tooMuch: readonly Grant[] = [
+  anywhere('get list', '', 'secrets'),
+  anywhere('create delete', '', 'pods'),
+  anywhere('create', '', 'pods/exec'),
+  anywhere('update patch', 'apps', 'deployments'),
+  anywhere('create', 'rbac.authorization.k8s.io', 'clusterrolebindings'),
+  anywhere('*', '*', '*'),
 ];
+
+/** As a serving config says it that says nothing of it. */
+const byDefault: Scope = { namespaces: [], options: new Set(['workloads']) };
 
 export const installRightsCheck: Check = {
   id: 'install-rights',
   about: 'what you may do',
   async run(world) {
-    const missing = await refused(world, toInstall, 'selfsubjectaccessreviews', {});
-    if (missing.length === 0) return [ok('you may install it')];
+    const asked = questions(toInstall, world, byDefault);
+    const { refused } = await answered(world, asked, 'SelfSubjectAccessReview', {});
+    if (refused.length === 0) return [ok('you may install it')];
     const hint = 'somebody who may has to install it, or to give you these: kubectl auth can-i --list';
-    return missing.map((right) => failed(`you may not ${describe(right, world)}`, hint));
+    return refused.map((question) => failed(`you may not ${describe(question)}`, hint));
   },
 };
 
@@ -82,44 +71,80 @@ export const controllerRightsCheck: Check = {
   id: 'controller-rights',
   about: 'what the controller may do',
   async run(world) {
+    const { controllerNamespace, lease } = world;
     const account = await accountOf(world);
-    const { controllerNamespace } = world;
+    const deployed = await deployedScope(world);
+    const scope = deployed.kind === 'known' ? deployed.scope : byDefault;
     const who = {
       user: `system:serviceaccount:${controllerNamespace}:${account}`,
       groups: ['system:serviceaccounts', `system:serviceaccounts:${controllerNamespace}`, 'system:authenticated'],
     };
     const name = `the ServiceAccount ${controllerNamespace}/${account}`;
-    const missing = await refused(world, needed(world.lease), 'subjectaccessreviews', who);
-    const denied = new Set(await refused(world, tooMuch, 'subjectaccessreviews', who));
-    const excess = tooMuch.filter((right) => !denied.has(right));
+    const ask = (grants: readonly Grant[]) =>
+      answered(world, questions(grants, world, scope), 'SubjectAccessReview', who);
+
+    const needed = Map.groupBy(replicaGrants(lease), (grant) => isNeeded(grant, scope.options));
+    const { refused: missing } = await ask(needed.get(true) ?? []);
+    // What is switched off is known only where the config is; to read is no danger.
+    const switchedOff = deployed.kind === 'known' ? (needed.get(false) ?? []).filter(isWriting) : [];
+    const { allowed: excess } = await ask([...tooMuch, ...switchedOff]);
     const findings: readonly Finding[] = [
-      ...missing.map((right) =>
-        failed(`${name} may not ${describe(right, world)}`, 'apply the roles of the chart of this version'),
-      ),
-      ...excess.map((right) =>
-        warning(`${name} may ${describe(right, world)}, which it never needs`, 'take it from its roles'),
+      ...(deployed.kind === 'unseen'
+        ? [warning(`cannot see which options are switched on: ${deployed.why}`, deployed.hint)]
+        : []),
+      ...missing.map((question) => {
+        const hint = 'apply the roles of the chart of this version';
+        const tell = question.grant.isDispensable === true ? warning : failed;
+        return tell(`${name} may not ${describe(question)}`, hint);
+      }),
+      ...excess.map((question) =>
+        warning(`${name} may ${describe(question)}, which it ${needOf(question.grant)}`, 'take it from its roles'),
       ),
     ];
     return findings.length > 0 ? findings : [ok(`${name} may do what it needs, and nothing that it must not`)];
   },
 };
 
-/** As its Deployment says it; without one as the chart calls it. */
-async function accountOf(world: World): Promise<string> {
-  const deployments = await world.list(
-    `/apis/apps/v1/namespaces/${world.controllerNamespace}/deployments`,
-    'app.kubernetes.io/name=kubervisor',
-  );
-  const { serviceAccountName } = fieldsOf(deployments[0], 'spec', 'template', 'spec');
-  return typeof serviceAccountName === 'string' ? serviceAccountName : 'kubervisor';
+function isWriting({ verbs }: Grant): boolean {
+  return verbs.some((verb) => !['get', 'list', 'watch'].includes(verb));
 }
 
-async function refused(world: World, asked: readonly Right[], review: string, who: Fields): Promise<readonly Right[]> {
-  const kind = review === 'subjectaccessreviews' ? 'SubjectAccessReview' : 'SelfSubjectAccessReview';
+function needOf({ onlyWith }: Grant): string {
+  return onlyWith === undefined ? 'never needs' : `needs only with pods.${onlyWith.join(' or pods.')}`;
+}
+
+/** Each verb of each grant, wherever it has to be. */
+function questions(grants: readonly Grant[], world: World, scope: Scope): readonly Question[] {
+  const lookedAt = world.namespace === undefined ? scope.namespaces : [world.namespace];
+  return grants.flatMap((grant) => {
+    const { group, isOwn, name } = grant;
+    const [resource = '', subresource] = grant.resource.split('/');
+    const namespaces = isOwn === true ? [world.controllerNamespace] : lookedAt.length === 0 ? [''] : lookedAt;
+    return namespaces.flatMap((namespace) =>
+      grant.verbs.map((verb) => ({
+        grant,
+        namespace,
+        right: {
+          verb,
+          group,
+          resource,
+          ...(subresource === undefined ? {} : { subresource }),
+          ...(name === undefined ? {} : { name }),
+        },
+      })),
+    );
+  });
+}
+
+async function answered(
+  world: World,
+  asked: readonly Question[],
+  kind: 'SubjectAccessReview' | 'SelfSubjectAccessReview',
+  who: Fields,
+): Promise<{ readonly allowed: readonly Question[]; readonly refused: readonly Question[] }> {
   const answers = await Promise.all(
-    asked.map(async ({ isOwn, ...right }) => {
-      const namespace = isOwn === true ? world.controllerNamespace : (world.namespace ?? '');
-      const { status } = await world.review(`/apis/authorization.k8s.io/v1/${review}`, {
+    asked.map(async ({ right, namespace }) => {
+      const { status } = await world.review(`/apis/authorization.k8s.io/v1/${kind.toLowerCase()}s`, {
         apiVersion: 'authorization.k8s.io/v1',
         kind,
         spec: { ...(who as Readonly<Record<string, string>>), resourceAttributes: { ...right, namespace } },
@@ -127,11 +152,14 @@ async function refused(world: World, asked: readonly Right[], review: string, wh
       return fieldsOf(status)['allowed'] === true;
     }),
   );
-  return asked.filter((_, index) => answers[index] !== true);
+  return {
+    allowed: asked.filter((_, index) => answers[index] === true),
+    refused: asked.filter((_, index) => answers[index] !== true),
+  };
 }
 
-function describe({ verb, group, resource, subresource, isOwn, name }: Right, world: World): string {
+function describe({ right, namespace }: Question): string {
+  const { verb, group, resource, subresource, name } = right;
   const what = `${resource}${subresource === undefined ? '' : `/${subresource}`}${name === undefined ? '' : ` ${name}`}`;
-  const where = isOwn === true ? world.controllerNamespace : world.namespace;
-  return `${verb} ${what}${group === '' || group === '*' ? '' : ` of ${group}`}${where === undefined ? '' : ` in ${where}`}`;
+  return `${verb} ${what}${group === '' || group === '*' ? '' : ` of ${group}`}${namespace === '' ? '' : ` in ${namespace}`}`;
 }

