@@ -3,10 +3,11 @@
  * are enough to run.
  */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { constants, copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from '../../cli/commands.ts';
 import { freePort } from '../../demo/world/ports.ts';
@@ -79,18 +80,47 @@ describe('the Dockerfile', () => {
   });
 });
 
+/**
+ * As a pod has them: at a place of their own, nothing of it writable, run by somebody who is not root (where we are root, by the
+ * user of the image), with a folder for temporary files and a config from elsewhere.
+ */
 describe('the files of the image', () => {
+  let folder = '';
   let app = '';
+  let node = '';
   beforeAll(async () => {
-    app = await mkdtemp(join(tmpdir(), 'kubervisor-image-'));
+    folder = await mkdtemp(join(tmpdir(), 'kubervisor-image-'));
+    app = join(folder, 'app');
+    node = join(folder, 'nodejs/bin/node');
+    await mkdir(dirname(node), { recursive: true });
+    await copyFile(process.execPath, node, constants.COPYFILE_FICLONE);
     for (const { from, sources, target } of copiesOf(last)) {
       for (const source of sources) {
         if (from === 'dependencies') await copyProductionPackages(join(app, target));
         else await copyInto(source.replace(/^\/app\//, ''), target);
       }
     }
+    for (const path of ['config', 'config/input']) await mkdir(join(folder, path));
+    await allow(folder, 'a-w,a+rX');
+    await mkdir(join(folder, 'tmp'));
+    await allow(join(folder, 'tmp'), 'a+rwx');
   });
-  afterAll(() => rm(app, { recursive: true, force: true }));
+  afterAll(async () => {
+    await allow(folder, 'u+w');
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const allow = (path: string, mode: string) => promisify(execFile)('chmod', ['-R', mode, path]);
+
+  /** The entry point with these arguments, as the user of the image. */
+  function asInImage(args: readonly string[]): { readonly command: string; readonly args: readonly string[] } {
+    const command = [node, join(app, 'cli/main.ts'), ...args];
+    if (process.getuid?.() !== 0) return { command: node, args: command.slice(1) };
+    // Another user would else outlive us: the kernel forgets then what it was told to end with its parent.
+    const user = ['--reuid=65532', '--regid=65532', '--clear-groups', '--pdeathsig=KILL'];
+    return { command: 'setpriv', args: [...user, '--', ...command] };
+  }
+  const env = (): Record<string, string> => ({ TMPDIR: join(folder, 'tmp'), HOME: '/nonexistent' });
 
   async function copyInto(source: string, target: string): Promise<void> {
     const into = target.endsWith('/') ? join(target, source.slice(source.lastIndexOf('/') + 1)) : target;
@@ -115,9 +145,10 @@ describe('the files of the image', () => {
     }
   }
 
-  function run(...args: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
+  function run(...given: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
+    const { command, args } = asInImage(given);
     return new Promise((resolve) => {
-      execFile(process.execPath, [join(app, 'cli/main.ts'), ...args], { cwd: '/' }, (error, stdout, stderr) => {
+      execFile(command, args, { cwd: '/', env: env() }, (error, stdout, stderr) => {
         const code = error === null ? 0 : Number(error.code);
         resolve({ code, output: `${stdout}${stderr}` });
       });
@@ -135,22 +166,25 @@ describe('the files of the image', () => {
   });
 
   it('are enough to serve', async () => {
-    await mkdir(join(app, 'input'));
     const telemetry = `127.0.0.1:${await freePort()}`;
     const anywhere = '{listen: "127.0.0.1:0"}';
+    const config = join(folder, 'tmp/kubervisor.yaml');
     await writeFile(
-      join(app, 'kubervisor.yaml'),
-      `source: {files: ./input}\nxds: ${anywhere}\nhttp: ${anywhere}\ngrpcAdmin: ${anywhere}\ntelemetry: {listen: "${telemetry}"}\n`,
+      config,
+      `source: {files: ../config/input}\nxds: ${anywhere}\nhttp: ${anywhere}\ngrpcAdmin: ${anywhere}\ntelemetry: {listen: "${telemetry}"}\n`,
     );
     const serving = await startProcess({
       name: 'kubervisor',
-      command: process.execPath,
-      args: [join(app, 'cli/main.ts'), 'serve', '--config', join(app, 'kubervisor.yaml')],
+      ...asInImage(['serve', '--config', config]),
+      cwd: '/',
+      env: env(),
     });
     try {
       await untilReady(serving, async () => (await fetch(`http://${telemetry}/readyz`)).ok, { timeoutMs: 30_000 });
     } finally {
       await serving.stop();
     }
+    expect(serving.exit()).toEqual({ code: 0, signal: null });
+    expect(serving.log()).not.toMatch(/EACCES|EROFS|EPERM/);
   });
 });
