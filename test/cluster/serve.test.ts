@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import type { HostStatus } from '../../demo/world/envoy.ts';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { eventually } from '../../demo/world/wait.ts';
+import { runKubectl } from '../support/cli.ts';
 import { describeWith } from '../support/parts.ts';
 import { usePrograms } from '../support/programs.ts';
 import { act, freePorts, isConnected, startObeyingEnvoy, startServing } from '../support/serving.ts';
@@ -17,7 +18,7 @@ import { startWire } from './wire.ts';
 const pods: readonly PodSpec[] = [1, 2, 3, 4].map((n) => ({ name: `pricer-${n}`, ip: `10.1.0.${n}` }));
 const soon = { timeoutMs: 20_000 };
 
-describeWith(['kube-apiserver', 'etcd', 'envoy'], 'serve on a cluster', (executables) => {
+describeWith(['kube-apiserver', 'etcd', 'envoy', 'kubectl'], 'serve on a cluster', (executables) => {
   const programs = usePrograms();
 
   it('what the cluster has is served; neither the end of serve nor that of the API server changes it', async () => {
@@ -67,6 +68,27 @@ describeWith(['kube-apiserver', 'etcd', 'envoy'], 'serve on a cluster', (executa
           ]) as unknown,
         },
       });
+      await writeFile(join(folder, 'admin.yaml'), plane.kubeconfig('administrator'));
+      const { stdout } = await runKubectl(['get', 'kvs', '-n', 'shop'], {
+        kubectl: executables.kubectl,
+        kubeconfig: join(folder, 'admin.yaml'),
+      });
+      // Two spaces at least stand between columns; one may be in a value.
+      const table = stdout.trimEnd().split('\n');
+      expect(table.map((line) => line.split(/ {2,}/))).toEqual([
+        ['NAME', 'SERVICE', 'MODE', 'READY', 'SERVING', 'EJECTED', 'BUDGET', 'AGE'],
+        [
+          'pricer',
+          'pricer',
+          'Observe',
+          'True',
+          '3/4',
+          '1',
+          '0 left (floor 2)',
+          expect.stringMatching(/^(\d+m)?(\d+s)?$/),
+        ],
+      ]);
+      for (const line of table) expect(line.length).toBeLessThanOrEqual(80);
 
       wire.cut();
       first.kill('SIGKILL');

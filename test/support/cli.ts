@@ -43,6 +43,15 @@ export async function runPlugin(args: readonly string[], options: PluginOptions)
   return ended(spawn(options.kubectl, ['kubervisor', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }));
 }
 
+/** kubectl itself, as its users run it. */
+export function runKubectl(
+  args: readonly string[],
+  { kubectl, kubeconfig }: Pick<PluginOptions, 'kubectl' | 'kubeconfig'>,
+): Promise<Ran> {
+  const env = { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, KUBECACHEDIR: `${kubeconfig}.cache` };
+  return ended(spawn(kubectl, args, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+}
+
 async function ended(child: ChildProcess): Promise<Ran> {
   const code = new Promise<number | null>((resolve, reject) => child.on('exit', resolve).on('error', reject));
   const read = async (out: Readable | null): Promise<string> => (out === null ? '' : text(out));
