@@ -240,6 +240,69 @@ describe('a list that lacks much of what is known', () => {
   });
 });
 
+describe('a list that somebody asks for', () => {
+  /** Lists are answered as of when they were asked for, and the answer is on its way until the gate opens. */
+  async function gated(bench: Bench): Promise<() => Promise<void>> {
+    const { kube } = bench;
+    const get = kube.get.bind(kube);
+    const gate = Promise.withResolvers<void>();
+    kube.get = async (...given) => {
+      const answer = await get(...given);
+      await gate.promise;
+      return answer;
+    };
+    return async () => {
+      kube.get = get;
+      gate.resolve();
+      await settle();
+    };
+  }
+
+  it('is one that begins after that: one that is under way is told, and followed by another', async () => {
+    const bench = await start();
+    const { kube, reflector, told } = bench;
+    const open = await gated(bench);
+    const done: string[] = [];
+    void reflector.relist().then(() => done.push(`first: ${[...reflector.items().keys()].join()}`));
+    await settle();
+    kube.objects = [...kube.objects, fakeObject('c', 11)];
+    kube.version = 11;
+    void reflector.relist().then(() => done.push(`second: ${[...reflector.items().keys()].join()}`));
+    await settle();
+    expect(done).toEqual([]);
+    await open();
+    expect(kube.log).toEqual(['list', 'watch 10', 'list', 'list', 'watch 11']);
+    expect(told).toEqual(['listed()', 'listed()', 'listed()']);
+    expect(done).toEqual(['first: shop/a,shop/b', 'second: shop/a,shop/b,shop/c']);
+  });
+
+  it('is one for all who ask while another is under way', async () => {
+    const bench = await start();
+    const open = await gated(bench);
+    const first = bench.reflector.relist();
+    await settle();
+    const others = [1, 2, 3].map(() => bench.reflector.relist());
+    await open();
+    await Promise.all([first, ...others]);
+    expect(bench.kube.log).toEqual(['list', 'watch 10', 'list', 'list', 'watch 10']);
+  });
+
+  it('comes although the watch goes on for a moment', async () => {
+    const bench = await start();
+    const { kube, clock, reflector } = bench;
+    kube.end();
+    kube.watch = async (_path, query, observer, signal) => {
+      kube.log.push(`watch ${query['resourceVersion']}`);
+      observer.opened();
+      if (kube.log.filter((request) => request === 'list').length === 1) void reflector.relist();
+      observer.event(bookmark(10));
+      if (!signal.aborted) await new Promise(() => undefined);
+    };
+    await clock.advance(20_000);
+    expect(kube.log).toEqual(['list', 'watch 10', 'watch 10', 'list', 'watch 10']);
+  });
+});
+
 describe('time travel', () => {
   it('an object that is older than what is known is not believed', async () => {
     const { kube, reflector, told } = await start();

@@ -54,8 +54,11 @@ export interface Reflector<T> {
   readonly synced: Promise<void>;
   /** By `namespace/name`. */
   items(): ReadonlyMap<string, T>;
-  /** Asks for a list at once: somebody doubts the last one. */
-  relist(): void;
+  /**
+   * Asks for a list at once: somebody doubts the last one. Resolves when one was told that began after this; one that is
+   * under way may show less than is known by now. Never rejects, and never resolves when the signal aborts first.
+   */
+  relist(): Promise<void>;
   health(): ReflectorHealth;
 }
 
@@ -99,6 +102,9 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
   let items = new Map<string, Item<T>>();
   /** Where a watch may go on from; undefined: a list is needed. */
   let version: string | undefined;
+  /** How often somebody has asked for a list, and how many of those the last one that was told had begun after. */
+  const asks = { made: 0, answered: 0 };
+  let waiting: readonly { readonly ask: number; readonly resolve: () => void }[] = [];
   /** The newest state heard of. */
   let newest: string | undefined;
   let isConfirming = false;
@@ -111,6 +117,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
 
   async function list(signal: AbortSignal): Promise<void> {
     counts.lists += 1;
+    const asked = asks.made;
     const listed = new Map<string, Item<T>>();
     const read = await listAll(client, path, selector, (objects) => takePage(objects, listed), signal);
     if (newest !== undefined && isOlder(read.version, newest) && !isDisbeliefOver()) {
@@ -129,12 +136,17 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     items = listed;
     version = read.version;
     newest = read.version;
+    asks.answered = asked;
     check = undefined;
     lastCheckMs = clock.now();
     heard();
     tell({ kind: 'listed', items: copyOf(items), gone });
     isSynced.resolve();
+    for (const { ask, resolve } of waiting) if (ask <= asked) resolve();
+    waiting = waiting.filter(({ ask }) => ask > asked);
   }
+
+  const isListNeeded = (): boolean => version === undefined || asks.answered < asks.made;
 
   function isDisbeliefOver(): boolean {
     disbelievedSinceMs ??= clock.now();
@@ -220,12 +232,15 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     check = undefined;
     if (missed.length === 0) return;
     counts.misses += missed.length;
-    relist();
+    void relist();
   }
 
-  function relist(): void {
-    version = undefined;
+  function relist(): Promise<void> {
+    asks.made += 1;
     interrupt.abort();
+    return new Promise((resolve) => {
+      waiting = [...waiting, { ask: asks.made, resolve }];
+    });
   }
 
   function heard(): void {
@@ -244,12 +259,12 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
   }
 
   async function turn(signal: AbortSignal): Promise<void> {
-    if (version === undefined) await list(signal);
+    if (isListNeeded()) await list(signal);
     else if (clock.now() - lastCheckMs >= checkEveryMs) {
       lastCheckMs = clock.now();
       check = await createCheck(client, path, selector, signal);
     }
-    if (version !== undefined) await watch(version, signal);
+    if (version !== undefined && !isListNeeded()) await watch(version, signal);
   }
 
   return {

@@ -108,7 +108,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
   async function listAfresh(signal: AbortSignal): Promise<void> {
     const lists = books.map(({ reflector, nextList }) => {
       const listed = nextList();
-      reflector.relist();
+      void reflector.relist();
       return listed;
     });
     await Promise.race([aborted(signal), Promise.all(lists)]);

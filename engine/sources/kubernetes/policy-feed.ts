@@ -27,7 +27,7 @@ export interface PolicyFeed {
   subscribe(listener: (change: Change<PolicyObject>) => void): void;
   /** Told when the API server fails, or is well again. */
   onHealth(listener: () => void): void;
-  /** Asks for the newest state there is, and resolves when it was told. */
+  /** Asks for the newest state there is, and resolves when it was told: nothing older than this call. */
   refresh(): Promise<void>;
   health(): readonly ReflectorHealth[];
 }
@@ -35,9 +35,8 @@ export interface PolicyFeed {
 export function createPolicyFeed({ client, clock, random, namespaces, onProblem }: PolicyFeedOptions): PolicyFeed {
   const listeners: ((change: Change<PolicyObject>) => void)[] = [];
   const healthListeners: (() => void)[] = [];
-  const parts = scopesOf(namespaces).map((namespace) => {
-    let waiting: (() => void)[] = [];
-    const reflector = createReflector({
+  const reflectors = scopesOf(namespaces).map((namespace) =>
+    createReflector({
       path: policiesPath(namespace),
       client,
       clock,
@@ -49,35 +48,23 @@ export function createPolicyFeed({ client, clock, random, namespaces, onProblem 
       },
       onChange(change) {
         for (const tell of listeners) tell(change);
-        if (change.kind !== 'listed') return;
-        const listed = waiting;
-        waiting = [];
-        for (const resolve of listed) resolve();
       },
-    });
-    const listed = (): Promise<void> => new Promise((resolve) => waiting.push(resolve));
-    return { reflector, listed };
-  });
+    }),
+  );
   let isStarted = false;
 
   return {
     start(signal) {
       if (isStarted) return;
       isStarted = true;
-      for (const { reflector } of parts) void reflector.run(signal);
+      for (const reflector of reflectors) void reflector.run(signal);
     },
-    synced: Promise.all(parts.map(({ reflector }) => reflector.synced)).then(() => undefined),
+    synced: Promise.all(reflectors.map(({ synced }) => synced)).then(() => undefined),
     subscribe: (listener) => void listeners.push(listener),
     onHealth: (listener) => void healthListeners.push(listener),
     async refresh() {
-      await Promise.all(
-        parts.map(({ reflector, listed }) => {
-          const told = listed();
-          reflector.relist();
-          return told;
-        }),
-      );
+      await Promise.all(reflectors.map((reflector) => reflector.relist()));
     },
-    health: () => parts.map(({ reflector }) => reflector.health()),
+    health: () => reflectors.map((reflector) => reflector.health()),
   };
 }

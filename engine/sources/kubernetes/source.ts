@@ -92,7 +92,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
 
   const gathering = createAlarm(clock, settle);
   const doubting = createAlarm(clock, () => {
-    for (const reflector of slices) reflector.relist();
+    for (const reflector of slices) void reflector.relist();
     gather();
   });
   let isGathering = false;
