@@ -22,6 +22,10 @@ export type CommandOutcome =
     };
 
 export interface OnRecord {
+  /** Whether this process decides about the Service, at this very moment. */
+  readonly decides: boolean;
+  /** False where what is on record could not be read at our start: nobody knows who is out. */
+  readonly isKnown: boolean;
   readonly state: ServiceState;
   readonly decisions: ReadonlyMap<BackendId, Decision>;
 }
@@ -38,7 +42,7 @@ export interface Engine {
   onRecord(): readonly OnRecord[];
   /** What the cluster says to an eviction that is on record; `undefined`: nothing is in its way any more. */
   answerEviction(service: ServiceKey, backend: BackendId, answer: EvictionAnswer | undefined): void;
-  /** What cannot be written down right now. */
+  /** What cannot be written down, or read, right now. */
   problems(): readonly Problem[];
   command(service: ServiceKey, command: Command): Promise<CommandOutcome>;
   /** Break-glass for everything, manual acts included. Needs neither metrics nor a store. */
@@ -158,7 +162,12 @@ export function createEngine(options: EngineOptions): Engine {
       const message = `${runtime.service} has no policy: there is nothing to keep it with`;
       return verb === 'restore' ? undefined : { kind: 'refused', cause: 'no-policy', message };
     }
-    return lead.decides(runtime) ? undefined : { kind: 'refused', cause: 'not-leader', message: describe(lead.role()) };
+    return lead.decides(runtime) ? undefined : notDecided(runtime);
+  }
+
+  function notDecided({ unreadable }: Runtime): Extract<CommandOutcome, { kind: 'refused' }> {
+    const message = unreadable === undefined ? describe(lead.role()) : formatProblem(unreadable);
+    return { kind: 'refused', cause: 'not-leader', message };
   }
 
   return {
@@ -175,7 +184,13 @@ export function createEngine(options: EngineOptions): Engine {
     state: (service) => runtimes.find(service)?.state,
     suspension: () => runtimes.suspension(),
     role: lead.role,
-    onRecord: () => runtimes.all().map(({ state, persisted }) => ({ state, decisions: persisted })),
+    onRecord: () =>
+      runtimes.all().map((runtime) => ({
+        decides: lead.decides(runtime),
+        isKnown: !runtime.isUnknown,
+        state: runtime.state,
+        decisions: runtime.persisted,
+      })),
     answerEviction(service, backend, answer) {
       const runtime = runtimes.find(service);
       if (runtime !== undefined) pipeline.apply(runtime, { kind: 'eviction', backend, answer });
@@ -191,8 +206,7 @@ export function createEngine(options: EngineOptions): Engine {
       const isReduction = command.verb === 'eject' || command.verb === 'pause';
       // A freeze takes nothing away and holds at once; but who is told of it must not lose it to a crash.
       const problem = isReduction || command.verb === 'freeze' ? await runtimes.persist(runtime) : undefined;
-      if (problem !== undefined && !lead.decides(runtime))
-        return { kind: 'refused', cause: 'not-leader', message: describe(lead.role()) };
+      if (problem !== undefined && !lead.decides(runtime)) return notDecided(runtime);
       if (isReduction && problem !== undefined)
         return { kind: 'refused', cause: 'store-down', message: formatProblem(problem) };
       return { kind: 'done', state: runtime.state };

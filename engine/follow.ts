@@ -1,15 +1,15 @@
 /** What happens when a shared store tells that somebody else wrote, or that we lead now, or no longer. */
-import { defect } from './defect.ts';
 import { isOlder, type Lead, recordedOf, stopActing } from './lead.ts';
 import type { Pipeline } from './loop.ts';
 import type { ServiceKey } from './model.ts';
-import { type Problem, ProblemError } from './problem.ts';
+import type { Problem } from './problem.ts';
+import { readStored } from './read-stored.ts';
 import { adopt } from './recorder.ts';
 import type { Command, RotationEvent } from './rotation/event.ts';
 import { isOut } from './rotation/decision.ts';
 import type { ServiceRecord } from './rotation/record.ts';
 import type { ServiceState } from './rotation/state.ts';
-import { readRecord, type Runtime, type Runtimes } from './runtime.ts';
+import type { Runtime, Runtimes } from './runtime.ts';
 import { noRevision, type Role, type StoredRecord, type StoreWatcher } from './store/store.ts';
 
 export interface FollowOptions {
@@ -25,34 +25,50 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
   function onRecord(service: ServiceKey, stored: StoredRecord | undefined): void {
     const runtime = runtimes.of(service);
     runtime.revision = stored?.revision ?? noRevision;
-    if (stored === undefined) {
-      if (runtime.isUnknown) begin(runtime);
-      // Kept until the source says so: another policy may take over, and then its record is the one to be written.
-      runtime.isOverwritten = true;
-      if (runtime.isPolicyGone) delete runtime.saved;
-      else if (!runtime.hasPolicy) forget(runtime);
-      return;
-    }
-    const record = read(service, stored);
-    if (record === undefined) return;
+    if (stored === undefined) return onRemoved(runtime);
+    const wasUnreadable = runtime.unreadable !== undefined;
+    const record = readStored(runtime, stored, observer);
+    if (record === undefined) return freeze(runtime);
     const isNews = !isOlder(record, runtime.saved);
     if (isNews) adopt(runtime, stored.revision, record);
-    if (runtime.isUnknown) return begin(runtime);
+    runtime.isUnknown = false;
     runtime.isOverwritten = !isNews;
     // Of a policy that the source does not show, or not yet.
-    if (runtime.isPolicyGone) return;
-    if (lead.decides(runtime) && record.epoch <= lead.epoch()) return insist(runtime);
-    if (!isNews) return;
+    if (runtime.isPolicyGone) return pipeline.serve([runtime]);
+    if (lead.decides(runtime) && record.epoch <= lead.epoch()) {
+      return wasUnreadable ? begin(runtime) : insist(runtime);
+    }
+    if (!isNews && !wasUnreadable) return;
     if (lead.decides(runtime) && !lead.isUnrecorded(runtime)) fence(runtime, record);
     lead.follow(runtime);
     pipeline.serve([runtime]);
   }
 
-  /** What could not be read is replaced, or a person has removed it: now it is known who is out. */
-  function begin(runtime: Runtime): void {
+  /** What held it is gone, or a person has taken it away. */
+  function onRemoved(runtime: Runtime): void {
+    const wasHalted = runtime.isFenced || runtime.unreadable !== undefined;
+    // Of what was decided since we could read it last nothing is left, so what we knew before does not hold either.
+    if (runtime.unreadable !== undefined) delete runtime.saved;
+    delete runtime.unreadable;
     runtime.isUnknown = false;
     runtime.isFenced = false;
+    // Kept until the source says so: another policy may take over, and then its record is the one to be written.
+    runtime.isOverwritten = true;
+    if (runtime.isPolicyGone) delete runtime.saved;
+    else if (!runtime.hasPolicy) forget(runtime);
+    if (wasHalted) begin(runtime);
+  }
+
+  /** Of what we cannot read we know only that something was decided: until it is known what, nothing happens here. */
+  function freeze(runtime: Runtime): void {
+    if (lead.isUnrecorded(runtime)) return;
     lead.follow(runtime);
+    pipeline.serve([runtime]);
+  }
+
+  /** It is known who is out, if only that it is nobody. */
+  function begin(runtime: Runtime): void {
+    takeUp(runtime);
     pipeline.serve([runtime]);
   }
 
@@ -67,19 +83,6 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
     observer.problem(fenced(runtime.service, epoch, lead.epoch()));
   }
 
-  function read(service: ServiceKey, { body }: StoredRecord): ServiceRecord | undefined {
-    try {
-      return readRecord(service, body);
-    } catch (error) {
-      observer.problem(
-        error instanceof ProblemError ? error.problem : defect(`reading the record of ${service}`, error),
-      );
-      // Of what we cannot read we know only that somebody newer decides.
-      runtimes.of(service).isFenced = true;
-      return undefined;
-    }
-  }
-
   function onRole(role: Role): void {
     const known = runtimes.all().map(({ saved }) => saved?.epoch ?? 0);
     const next: Role =
@@ -87,18 +90,26 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
     lead.become(next);
     observer.role?.(next);
     for (const runtime of runtimes.all()) {
-      if (lead.isUnrecorded(runtime)) continue;
-      if (next.kind === 'leading') promote(runtime);
-      else lead.follow(runtime);
+      // Whoever wrote later than the one before us wrote earlier than we will.
+      if (next.kind === 'leading') runtime.isFenced = false;
+      takeUp(runtime);
     }
     pipeline.serve(runtimes.all());
   }
 
+  /** The Service as our role has it, from what is on record. */
+  function takeUp(runtime: Runtime): void {
+    if (lead.isUnrecorded(runtime)) return;
+    if (lead.role().kind === 'leading' && runtime.unreadable === undefined) promote(runtime);
+    else lead.follow(runtime);
+  }
+
   /** As after a start: what is on record, then the fleet, then the policy. So whoever comes to lead changes nothing. */
   function promote(runtime: Runtime): void {
-    const { fleet, given } = runtime;
+    const { fleet } = runtime;
+    // Of a record that is gone the last accepted policy is left: the source shows none that could replace it.
+    const given = runtime.given ?? runtime.state.policy;
     stopActing(runtime);
-    runtime.isFenced = false;
     runtime.unwritten = [];
     runtime.state = recordedOf(runtime);
     runtime.persisted = runtime.state.enforced.decisions;

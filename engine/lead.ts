@@ -57,7 +57,8 @@ export function createLead({ store, suspension }: LeadOptions): Lead {
       if (next.kind === 'leading') epoch = next.epoch;
     },
     decides: (runtime) =>
-      isUnrecorded(runtime) || (role.kind === 'leading' && !runtime.isFenced && store.leads?.() !== false),
+      isUnrecorded(runtime) ||
+      (role.kind === 'leading' && !runtime.isFenced && runtime.unreadable === undefined && store.leads?.() !== false),
     isUnrecorded,
     follow(runtime) {
       stopActing(runtime);

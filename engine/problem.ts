@@ -23,6 +23,9 @@ export interface Problem {
   readonly field?: string;
 }
 
+/** What problems with one thing have in common. */
+export type Place = Pick<Problem, 'code' | 'file' | 'field' | 'remedy'>;
+
 /**
  * Thrown where going on is impossible: at start, and in commands. Carries every problem that was found, because a
  * person who repairs a file wants the whole list, not one line per attempt. The message has one line per problem.

@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 import { defect } from './defect.ts';
 import type { BackendId, ServiceKey } from './model.ts';
 import type { Problem } from './problem.ts';
+import { readStored } from './read-stored.ts';
 import { servable } from './rotation/durable.ts';
 import { isOut, isReturning } from './rotation/decision.ts';
 import type { Effect } from './rotation/event.ts';
@@ -53,7 +54,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     await Promise.resolve();
     try {
       while (!runtime.isGone) {
-        if (!lead.decides(runtime)) return notLeading;
+        if (!lead.decides(runtime)) return runtime.unreadable ?? notLeading;
         const record = toRecord(runtime.state, lead.epoch());
         const { decisions } = runtime.state.enforced;
         const { unwritten } = runtime;
@@ -67,7 +68,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
         runtime.isOverwritten = false;
         const { revision } = runtime;
         const result = await save(runtime, record);
-        if (result.kind !== 'saved') return lead.decides(runtime) ? giveUp(runtime, result) : notLeading;
+        if (result.kind !== 'saved') {
+          return lead.decides(runtime) ? giveUp(runtime, result) : (runtime.unreadable ?? notLeading);
+        }
         // While it was under way somebody else may have come to decide, and have written already.
         // A store that was restored from a backup counts from lower on: then ours is the newest all the same.
         const isNewest = runtime.revision === revision || runtime.revision < result.revision;
@@ -110,9 +113,15 @@ export function createRecorder(options: RecorderOptions): Recorder {
   function giveUp(runtime: Runtime, result: Exclude<SaveResult, { kind: 'saved' }>): Problem {
     const problem = problemOf(runtime.service, result);
     if (runtime.isGone) return problem;
+    const current = result.kind === 'conflict' ? result.current : undefined;
+    if (current !== undefined && readStored(runtime, current, observer) === undefined) {
+      lead.follow(runtime);
+      serve(runtime);
+      return runtime.unreadable ?? problem;
+    }
     // R9: what a process that came after us wrote is not ours to replace. It decides now; we serve on and take nobody out.
-    if (result.kind === 'conflict' && epochOf(result.current) <= lead.epoch()) {
-      runtime.revision = result.current?.revision ?? noRevision;
+    if (result.kind === 'conflict' && epochOf(current) <= lead.epoch()) {
+      runtime.revision = current?.revision ?? noRevision;
     }
     if (runtime.storeProblem === undefined) observer.problem(problem);
     runtime.storeProblem = problem;

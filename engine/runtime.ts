@@ -4,10 +4,11 @@ import type { BackendId, Fleet, ServiceKey } from './model.ts';
 import type { Lead } from './lead.ts';
 import type { Policy } from './policy/policy.ts';
 import { type Problem, ProblemError } from './problem.ts';
+import { readStored } from './read-stored.ts';
 import { createRecorder, noAnswer, type Recorder, type Reduction, storeDeadlineMs, within } from './recorder.ts';
 import type { Decision } from './rotation/decision.ts';
 import type { Effect } from './rotation/event.ts';
-import { fromRecord, recordVersion, type ServiceRecord } from './rotation/record.ts';
+import { fromRecord, type ServiceRecord } from './rotation/record.ts';
 import { initialState, type ServiceState, type Suspension } from './rotation/state.ts';
 import { type JsonValue, noRevision, type Store } from './store/store.ts';
 import { createGlobalSuspension } from './suspension.ts';
@@ -39,7 +40,9 @@ export interface Runtime {
   isOverwritten: boolean;
   /** R9: what is on record is of a later epoch than ours; somebody else decides. */
   isFenced: boolean;
-  /** What is on record at our start cannot be read: who is out is not known, so nothing of it is served. */
+  /** Why what is on record cannot be read: nothing is decided until it can be, or is gone. */
+  unreadable?: Problem;
+  /** It could not be read at our start already: who is out is not known, so nothing of it is served. */
   isUnknown: boolean;
   saving?: Promise<Problem | undefined>;
   /** What is not on record yet and so not told, in the order in which it happened. */
@@ -74,7 +77,7 @@ export interface Runtimes {
   suspendAll(suspension: Suspension | undefined): void;
   /** As another replica wrote it. */
   followSuspension(global: JsonValue | undefined): void;
-  /** What cannot be written right now. */
+  /** What cannot be written or read right now. */
   problems(): readonly Problem[];
   /** Forgets Services that the source neither has nor has a policy for. */
   dropUnused(): readonly ServiceKey[];
@@ -105,37 +108,25 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
     if (result.kind === 'failed' || result.kind === 'full') observer.problem(result.problem);
   }
 
-  /** Among replicas one record that cannot be read must not keep all other Services from being served. */
-  function readIfShared(service: ServiceKey, body: JsonValue): ServiceRecord | undefined {
-    try {
-      return readRecord(service, body);
-    } catch (error) {
-      if (!lead.isShared || !(error instanceof ProblemError)) throw error;
-      observer.problem(error.problem);
-      return undefined;
-    }
-  }
-
   return {
     async load(signal) {
       const stored = await store.load(signal);
       lead.load(stored.epoch);
       suspension.load(stored.global);
       for (const problem of stored.problems) observer.problem(problem);
-      for (const { service, revision, body } of stored.records.values()) {
-        const record = readIfShared(service, body);
-        if (record === undefined) {
-          const isUnread = { isFenced: true, isUnknown: true, revision };
-          runtimes.set(service, { ...newRuntime(service, initialState(noFleet(service))), ...isUnread });
+      for (const record of stored.records.values()) {
+        const runtime = of(record.service);
+        runtime.revision = record.revision;
+        const saved = readStored(runtime, record, observer);
+        if (saved !== undefined) {
+          runtime.saved = saved;
+          runtime.state = fromRecord(saved, runtime.state.fleet);
+          runtime.persisted = runtime.state.enforced.decisions;
           continue;
         }
-        const state = fromRecord(record, noFleet(service));
-        runtimes.set(service, {
-          ...newRuntime(service, state),
-          revision,
-          saved: record,
-          persisted: state.enforced.decisions,
-        });
+        // Among replicas one record that cannot be read must not keep all other Services from being served.
+        if (!lead.isShared && runtime.unreadable !== undefined) throw new ProblemError(runtime.unreadable);
+        runtime.isUnknown = true;
       }
     },
     of,
@@ -147,11 +138,12 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
     followSuspension: suspension.follow,
     problems: () => [
       ...[suspension.problem()].flatMap((problem) => problem ?? []),
-      ...[...runtimes.values()].flatMap(({ storeProblem }) => storeProblem ?? []),
+      ...[...runtimes.values()].flatMap(({ storeProblem, unreadable }) => unreadable ?? storeProblem ?? []),
     ],
     dropUnused() {
       const unused = [...runtimes.values()].filter(
-        ({ isListed, hasPolicy, state }) => !isListed && !hasPolicy && state.policy === undefined,
+        ({ isListed, hasPolicy, state, unreadable }) =>
+          !isListed && !hasPolicy && state.policy === undefined && unreadable === undefined,
       );
       for (const runtime of unused) {
         runtime.cancelWake();
@@ -198,16 +190,4 @@ function newRuntime(service: ServiceKey, state: ServiceState): Runtime {
 
 export function noFleet(service: ServiceKey): Fleet {
   return { service, ports: [], backends: [] };
-}
-
-/** @throws ProblemError when another version wrote it. */
-export function readRecord(service: ServiceKey, body: JsonValue): ServiceRecord {
-  const record = body as unknown as ServiceRecord;
-  if (record.formatVersion === recordVersion) return record;
-  throw new ProblemError({
-    code: 'KV0412',
-    severity: 'error',
-    message: `the decisions of ${service} have format ${record.formatVersion}, this version reads ${recordVersion}`,
-    remedy: 'start the version that wrote them',
-  });
 }

@@ -1,8 +1,11 @@
 /** The suspension of everything: it holds at once, and is written down as soon as the store can. */
 import type { Clock } from './clock.ts';
 import type { Problem } from './problem.ts';
+import { Type } from './json-schema.ts';
 import { noAnswer, storeDeadlineMs, storeRetryMs, within } from './recorder.ts';
+import { suspensionSchema } from './rotation/record-schema.ts';
 import type { Suspension } from './rotation/state.ts';
+import { schemaCheck } from './schema-check.ts';
 import type { JsonValue, Store } from './store/store.ts';
 
 export interface SuspensionOptions {
@@ -20,13 +23,14 @@ export interface GlobalSuspension {
   load(global: JsonValue | undefined): void;
   /** Another replica wrote it. What was said here and is not on record yet outranks it. */
   follow(global: JsonValue | undefined): void;
-  /** Set while the last write failed. */
+  /** Set while the last write failed, or what another replica wrote last cannot be read. */
   problem(): Problem | undefined;
 }
 
 export function createGlobalSuspension({ clock, store, observer, stopping }: SuspensionOptions): GlobalSuspension {
   let current: Suspension | undefined;
   let problem: Problem | undefined;
+  let unreadable: Problem | undefined;
   let isSaving = false;
   let cancelRetry: () => void = () => undefined;
 
@@ -57,23 +61,52 @@ export function createGlobalSuspension({ clock, store, observer, stopping }: Sus
     return result.kind === 'saved' ? undefined : result.problem;
   }
 
+  /** What cannot be read changes nothing. */
+  function take(global: JsonValue | undefined): void {
+    const reading = readGlobal(global);
+    if (reading.kind === 'read') {
+      current = reading.suspension;
+      unreadable = undefined;
+      return;
+    }
+    if (unreadable === undefined) observer.problem(reading.problem);
+    unreadable = reading.problem;
+  }
+
   stopping.addEventListener('abort', () => cancelRetry(), { once: true });
   return {
     current: () => current,
     set(suspension) {
       current = suspension;
+      unreadable = undefined;
       void save();
     },
     load(global) {
-      current ??= read(global);
+      if (current === undefined) take(global);
     },
     follow(global) {
-      if (!isSaving && problem === undefined) current = read(global);
+      if (!isSaving && problem === undefined) take(global);
     },
-    problem: () => problem,
+    problem: () => problem ?? unreadable,
   };
 }
 
-function read(global: JsonValue | undefined): Suspension | undefined {
-  return (global as { readonly suspension?: Suspension } | undefined)?.suspension;
+const check = schemaCheck(Type.Object({ suspension: Type.Optional(suspensionSchema) }));
+
+type GlobalReading =
+  | { readonly kind: 'read'; readonly suspension: Suspension | undefined }
+  | { readonly kind: 'unreadable'; readonly problem: Problem };
+
+/** Whether everything is suspended, by what a store or a cluster has of it. */
+export function readGlobal(global: unknown): GlobalReading {
+  if (global === undefined) return { kind: 'read', suspension: undefined };
+  if (check.accepts(global)) return { kind: 'read', suspension: global.suspension };
+  return { kind: 'unreadable', problem: notRead };
 }
+
+const notRead: Problem = {
+  code: 'KV0813',
+  severity: 'error',
+  message: 'what is stored about the suspension of everything cannot be read: what held before holds',
+  remedy: 'kubervisor suspend or kubervisor resume, without a Service, writes it anew',
+};

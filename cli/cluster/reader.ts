@@ -8,6 +8,7 @@ import { configMapsPath, stateMapName } from '../../engine/kubernetes/paths.ts';
 import { sleep } from '../../engine/kubernetes/sleep.ts';
 import { defaultTiming } from '../../engine/rotation/context.ts';
 import type { Suspension } from '../../engine/rotation/state.ts';
+import { readGlobal } from '../../engine/suspension.ts';
 import type { Context } from '../context.ts';
 import { Exit, exitCodes } from '../exit.ts';
 import { printable } from '../printable.ts';
@@ -128,8 +129,9 @@ async function globalSuspension(
   try {
     const map = await client.get(path, {}, signal);
     const text = isRecord(map) && isRecord(map['data']) ? map['data']['global'] : undefined;
-    const global: unknown = JSON.parse(typeof text === 'string' ? text : '{}');
-    return isRecord(global) ? (global['suspension'] as Suspension | undefined) : undefined;
+    const reading = readGlobal(JSON.parse(typeof text === 'string' ? text : '{}'));
+    if (reading.kind === 'unreadable') throw new Error(reading.problem.message);
+    return reading.suspension;
   } catch (error) {
     if (error instanceof KubeError && error.status === 404) return undefined;
     const why = error instanceof Error ? error.message : String(error);

@@ -4,13 +4,14 @@
  */
 import { recordReady } from '../../engine/budget/base.ts';
 import type { Clock } from '../../engine/clock.ts';
-import { fieldsOf, isRecord } from '../../engine/is-record.ts';
+import { fieldsOf } from '../../engine/is-record.ts';
 import type { KubeClient } from '../../engine/kubernetes/kube-client.ts';
 import type { Change, ReflectorHealth } from '../../engine/kubernetes/reflector.ts';
 import { type Fleet, members, type ServiceKey, serviceKey } from '../../engine/model.ts';
 import { createNotifier } from '../../engine/notify.ts';
 import type { Policy } from '../../engine/policy/policy.ts';
-import { fromRecord, recordVersion, type ServiceRecord } from '../../engine/rotation/record.ts';
+import { recordIn } from '../../engine/rotation/read-record.ts';
+import { fromRecord, type ServiceRecord } from '../../engine/rotation/record.ts';
 import { emptyBreaker, initialState, type ServiceState } from '../../engine/rotation/state.ts';
 import { type PolicyObject } from '../../engine/sources/kubernetes/policy-book.ts';
 import { createPolicyFeed } from '../../engine/sources/kubernetes/policy-feed.ts';
@@ -120,13 +121,11 @@ export function createClusterStates(
   };
 }
 
-/** Undefined where there is none of this version: nobody is known to be out then. */
+/** Undefined where there is none that this version can read: nobody is known to be out then. */
 function readRecord(text: unknown, service: ServiceKey): ServiceRecord | undefined {
   if (typeof text !== 'string') return undefined;
   try {
-    const body = parseRecord(JSON.parse(text) as JsonValue, service)?.record.body;
-    const isOurs = isRecord(body) && body['formatVersion'] === recordVersion;
-    return isOurs ? (body as unknown as ServiceRecord) : undefined;
+    return recordIn(service, parseRecord(JSON.parse(text) as JsonValue, service)?.record.body);
   } catch {
     return undefined;
   }

@@ -87,7 +87,7 @@ export function createPodActs(options: PodActsOptions): PodActs {
     clock,
     timing,
     marks: settings,
-    pods: () => objects.pods,
+    pods: () => ofKnown(engine, objects.pods),
     wanted: () => (leads() ? marksOnRecord(engine) : undefined),
     tell: onMark,
   });
@@ -113,10 +113,10 @@ export function createPodActs(options: PodActsOptions): PodActs {
   };
 }
 
-/** On record, still so, not frozen by a person, and of a pod that is there and not leaving. */
+/** On record, still so, ours to decide, not frozen by a person, and of a pod that is there and not leaving. */
 function dueEvictions(engine: Pick<Engine, 'onRecord'>, pods: ReadonlyMap<string, PodObject>): readonly DueEviction[] {
-  return engine.onRecord().flatMap(({ state, decisions }) => {
-    if (state.freeze !== undefined) return [];
+  return engine.onRecord().flatMap(({ decides, state, decisions }) => {
+    if (!decides || state.freeze !== undefined) return [];
     const { namespace } = splitServiceKey(state.service);
     return [...decisions.values()].flatMap((onRecord): readonly DueEviction[] => {
       const { backend, name } = onRecord;
@@ -127,6 +127,21 @@ function dueEvictions(engine: Pick<Engine, 'onRecord'>, pods: ReadonlyMap<string
       return [{ namespace, name, uid: backend, state, decision }];
     });
   });
+}
+
+/** Where nobody knows who is out, whoever bears a mark may well be. */
+function ofKnown(
+  engine: Pick<Engine, 'onRecord'>,
+  pods: ReadonlyMap<string, PodObject>,
+): ReadonlyMap<string, PodObject> {
+  const unknown = engine.onRecord().filter(({ isKnown }) => !isKnown);
+  if (unknown.length === 0) return pods;
+  const known = new Map(pods);
+  for (const { state } of unknown) {
+    const { namespace } = splitServiceKey(state.service);
+    for (const { name } of state.fleet.backends) known.delete(`${namespace}/${name}`);
+  }
+  return known;
 }
 
 function marksOnRecord(engine: Pick<Engine, 'onRecord'>): ReadonlyMap<string, WantedMarks> {

@@ -4,7 +4,8 @@ import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import type { EpochMs, ServiceKey } from '../model.ts';
 import { members, splitServiceKey } from '../model.ts';
 import { isOut, type RotationState } from '../rotation/decision.ts';
-import { fromRecord, recordVersion, type ServiceRecord } from '../rotation/record.ts';
+import { recordIn } from '../rotation/read-record.ts';
+import { fromRecord } from '../rotation/record.ts';
 import type { ServiceState, Suspension } from '../rotation/state.ts';
 import type { JsonValue } from '../store/store.ts';
 import { conditionsOf } from './conditions.ts';
@@ -59,8 +60,8 @@ export function createPolicyStatus({ stateOf, suspension, now }: PolicyStatusOpt
 
 /** Who is out is told as it is on record: what could not be written is not so. */
 function asRecorded(state: ServiceState, body: JsonValue | undefined): ServiceState {
-  const record = body as unknown as ServiceRecord | undefined;
-  if (record?.formatVersion !== recordVersion) return state;
+  const record = recordIn(state.service, body);
+  if (record === undefined) return state;
   const { enforced, shadow } = fromRecord(record, state.fleet);
   return {
     ...state,

@@ -4,6 +4,8 @@ import { stringify } from 'yaml';
 import { pathsOf, policies } from '../../test/support/policies.ts';
 import { formatProblem } from '../problem.ts';
 import { createPolicyParser, type PolicyOutcome } from './parse.ts';
+import { schemaCheck } from '../schema-check.ts';
+import { recordedPolicySchema } from './recorded-schema.ts';
 import { policySchema } from './schema.ts';
 
 const parser = createPolicyParser();
@@ -40,6 +42,18 @@ test('a policy normalises to finite numbers and non-empty lists, whatever was le
       expect(outcome.policy.activator.ramp.weights.at(-1)).toBe(100);
     }),
     { numRuns: 200 },
+  );
+});
+
+test('whatever is accepted can be read again from the record that keeps it', () => {
+  const recorded = schemaCheck(recordedPolicySchema);
+  fc.assert(
+    fc.property(policies, (object) => {
+      const outcome = parser.parseObject(object);
+      if (outcome.kind === 'refused') throw new Error(told(outcome));
+      expect(recorded.errors(JSON.parse(JSON.stringify(outcome.policy)))).toEqual([]);
+    }),
+    { numRuns: 300 },
   );
 });
 

@@ -109,7 +109,7 @@ export function cohortNameOf({ cause }: Decision): string | undefined {
   return cause.kind === 'manual' ? undefined : cause.cohort;
 }
 
-export function isOut(decision: Decision | undefined): boolean {
+export function isOut(decision: Pick<Decision, 'state'> | undefined): boolean {
   return decision !== undefined && decision.state !== 'serving';
 }
 

@@ -53,11 +53,14 @@ interface BreakerRecord {
 }
 
 interface TrackRecord {
-  readonly decisions: readonly Decision[];
+  readonly decisions: readonly RecordedDecision[];
   readonly ejections: readonly Ejection[];
   /** Absent in records from before evictions were counted. */
   readonly evictions?: readonly Eviction[];
 }
+
+/** Those from before there were raised weights say nothing of them. */
+type RecordedDecision = Omit<Decision, keyof typeof unraised> & Partial<Pick<Decision, keyof typeof unraised>>;
 
 export function toRecord(state: ServiceState, epoch: number): ServiceRecord {
   return {
@@ -109,7 +112,7 @@ export function fromRecord(record: ServiceRecord, fleet: Fleet): ServiceState {
     const { fingerprint, evaluations, level, levels, silentSinceMs } = known;
     const baseline = {
       agreements: 0,
-      ...(level === undefined ? {} : { level }),
+      ...(level !== undefined && Number.isFinite(level) ? { level } : {}),
       ...(levels === undefined ? {} : { groups: baselinesOf(levels) }),
     };
     const isTime = silentSinceMs !== undefined && Number.isFinite(silentSinceMs);
@@ -151,8 +154,8 @@ function fromTrackRecord({ decisions, ejections, evictions = [] }: TrackRecord):
   };
 }
 
-/** A record of before there were raised weights has none of them, and one that a hand has edited may have any. */
-function fromOlder(decision: Decision): Decision {
+/** Whatever the weight is, a hand may have written it. */
+function fromOlder(decision: RecordedDecision): Decision {
   const { minWeight, starvedMs, starved } = { ...unraised, ...decision };
   return {
     ...decision,

@@ -13,7 +13,7 @@ import { nodeFileOps } from './file-ops.ts';
 import type { Lane } from './lane.ts';
 import { createLane } from './lane.ts';
 import { lockDirectory } from './lock.ts';
-import { failedWrite, foreignFile, misplacedState, noRoom, unusableDirectory } from './problems.ts';
+import { failedWrite, foreignFile, misplacedState, noRoom, placeIn, unusableDirectory } from './problems.ts';
 import type { Processes } from './processes.ts';
 import { linuxProcesses } from './processes.ts';
 import { documentName, epochPayload, parseDocumentName, parseEpoch, parseRecord, recordPayload } from './record.ts';
@@ -135,7 +135,7 @@ export function createFileStore(options: FileStoreOptions): Store {
       if (document === undefined) continue;
       const parsed = parseRecord(document.payload, service);
       if (parsed === undefined) throw misplacedState(file);
-      slotOf(service).record = parsed.record;
+      slotOf(service).record = { ...parsed.record, place: placeIn(file) };
       lastRevision = Math.max(lastRevision, parsed.record.revision);
       highestEpoch = Math.max(highestEpoch, parsed.epoch);
     }

@@ -1,5 +1,5 @@
 /** What can go wrong with a store in files, in words. `docs/errors.md` has a paragraph for each code. */
-import type { Problem } from '../problem.ts';
+import type { Place, Problem } from '../problem.ts';
 import { ProblemError } from '../problem.ts';
 import { errnoOf } from './file-ops.ts';
 import { frameFormat } from './frame.ts';
@@ -33,10 +33,20 @@ export function damagedState(file: string, reason: string): ProblemError {
     severity: 'error',
     file,
     message: `the stored state is damaged (${reason}) and there is no good copy of it`,
-    remedy:
-      `restore ${file} from a backup, or move it and ${file}.bak away ` +
-      'to accept that the decisions in it are forgotten and the endpoints they kept out serve again',
+    remedy: forgetting(file),
   });
+}
+
+/** Of a record whose file is intact. */
+export function placeIn(file: string): Place {
+  return { code: 'KV0403', file, remedy: forgetting(file) };
+}
+
+function forgetting(file: string): string {
+  return (
+    `restore ${file} from a backup, or move it and ${file}.bak away ` +
+    'to accept that the decisions in it are forgotten and the endpoints they kept out serve again'
+  );
 }
 
 export function newerState(file: string, format: number): ProblemError {

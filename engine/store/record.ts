@@ -36,9 +36,7 @@ export function parseRecord(
   service: ServiceKey,
 ): { readonly record: StoredRecord; readonly epoch: number } | undefined {
   const { service: named, revision, epoch, body } = objectOf(payload);
-  if (named !== service || typeof revision !== 'number' || typeof epoch !== 'number' || body === undefined) {
-    return undefined;
-  }
+  if (named !== service || !isCount(revision) || !isCount(epoch) || body === undefined) return undefined;
   return { record: { service, revision, body }, epoch };
 }
 
@@ -48,8 +46,16 @@ export function epochPayload(epoch: number): JsonValue {
 
 export function parseEpoch(payload: JsonValue): number | undefined {
   const { epoch } = objectOf(payload);
-  return typeof epoch === 'number' ? epoch : undefined;
+  return isCount(epoch) ? epoch : undefined;
 }
+
+/** One that can be counted on from: whoever comes next takes the one after it. */
+function isCount(value: JsonValue | undefined): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < highestCount;
+}
+
+/** Of fifteen digits, below what is exact by far. */
+const highestCount = 1e15;
 
 function objectOf(value: JsonValue): { readonly [key: string]: JsonValue | undefined } {
   return typeof value === 'object' && value !== null && !isArray(value) ? value : {};

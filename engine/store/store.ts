@@ -4,7 +4,7 @@
  * with `saved` is a promise that no crash, and no restart, takes back.
  */
 import type { ServiceKey } from '../model.ts';
-import type { Problem } from '../problem.ts';
+import type { Place, Problem } from '../problem.ts';
 
 export type JsonValue =
   | string
@@ -23,6 +23,8 @@ export interface StoredRecord {
    * its own format version; the store never looks inside.
    */
   readonly body: JsonValue;
+  /** Where a person finds it, for when its body turns out to be no use. */
+  readonly place?: Place;
 }
 
 export interface StoredState {

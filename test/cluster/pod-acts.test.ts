@@ -161,7 +161,7 @@ describeWith(['kube-apiserver', 'etcd'], 'acts on pods', (executables) => {
         client,
         clock: systemClock,
         engine: {
-          onRecord: () => [{ state: state(), decisions: book.decisions }],
+          onRecord: () => [{ decides: true, isKnown: true, state: state(), decisions: book.decisions }],
           answerEviction(_, backend, answer) {
             const decision = book.decisions.get(backend);
             if (decision === undefined) return;

@@ -241,10 +241,12 @@ export async function liveTogether(history: ReplicasHistory, tally: Tally, mista
   }
 }
 
-function isSame(a: Decision, b: Decision): boolean {
+type Stamp = Pick<Decision, 'epoch' | 'seq'>;
+
+function isSame(a: Stamp, b: Stamp): boolean {
   return a.epoch === b.epoch && a.seq === b.seq;
 }
 
-function isBefore(a: Decision, b: Decision): boolean {
+function isBefore(a: Stamp, b: Stamp): boolean {
   return a.epoch < b.epoch || (a.epoch === b.epoch && a.seq < b.seq);
 }

@@ -2,6 +2,7 @@
  * A store that several processes share, with a lease that the test hands out. Each process hears of the others' writes when
  * the test lets it, may be cut off, and may go on in the belief that it leads.
  */
+import { fieldsOf } from '../../engine/is-record.ts';
 import type { ServiceKey } from '../../engine/model.ts';
 import type { Problem } from '../../engine/problem.ts';
 import type { JsonValue, SaveResult, Store, StoredRecord, StoreWatcher } from '../../engine/store/store.ts';
@@ -72,7 +73,7 @@ export function createClusterStore(): ClusterStore {
   }
 
   const highestEpoch = (): number =>
-    Math.max(0, ...[...records.values()].map(({ body }) => (body as { readonly epoch: number }).epoch));
+    Math.max(0, ...[...records.values()].map(({ body }) => Number(fieldsOf(body)['epoch'] ?? 0) || 0));
 
   function open(name: string): ClusterProcess {
     const attempt = async <Result>(run: () => Result): Promise<Result | { kind: 'failed'; problem: Problem }> => {

@@ -35,8 +35,8 @@ export interface EngineWorld {
   readonly errors: Map<string, number>;
   /** What the input does next. */
   change(...changes: readonly SourceChange[]): void;
-  /** Status by backend of the assignment that was published last. */
-  statuses(): Readonly<Record<string, string>>;
+  /** Status by backend of the assignment that was published last, or last of that Service. */
+  statuses(of?: ServiceKey): Readonly<Record<string, string>>;
   state(): ServiceState | undefined;
   readonly roles: readonly Role[];
   eject(name: string, change?: Partial<Extract<Command, { verb: 'eject' | 'pause' }>>): ReturnType<Engine['command']>;
@@ -146,8 +146,9 @@ export async function engineWorld(
       return asked;
     },
     change: (...next) => onChanges(next),
-    statuses() {
-      const localities = published.at(-1)?.ports[0]?.localities ?? [];
+    statuses(of) {
+      const last = published.findLast((each) => of === undefined || each.service === of);
+      const localities = last?.ports[0]?.localities ?? [];
       return Object.fromEntries(
         localities.flatMap(({ endpoints }) => endpoints.map(({ backend, status }) => [backend, status])),
       );

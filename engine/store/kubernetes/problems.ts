@@ -2,7 +2,7 @@
 import { isForbidden, type KubeError } from '../../kubernetes/kube-client.ts';
 import type { ServiceKey } from '../../model.ts';
 import { maxRecordBytes } from '../../policy/schema/status.ts';
-import type { Problem } from '../../problem.ts';
+import type { Place, Problem } from '../../problem.ts';
 
 /** @param what such as `patch kubervisorservices/status`: what RBAC has to allow */
 export function notWritten(about: string, what: string, namespace: string, error: KubeError): Problem {
@@ -48,14 +48,11 @@ export function recordFull(service: ServiceKey): Problem {
   };
 }
 
-export function unreadable(policy: string): Problem {
+export function placeIn({ namespace, name }: { readonly namespace: string; readonly name: string }): Place {
   return {
     code: 'KV0819',
-    severity: 'error',
-    file: `KubervisorService ${policy}`,
+    file: `KubervisorService ${namespace}/${name}`,
     field: 'status.record',
-    message: 'the decisions on record cannot be read; what is served of its Service stays as it is',
-    remedy:
-      'to put everybody back: kubectl patch kvs NAME --subresource=status --type=merge -p \'{"status":{"record":null}}\'',
+    remedy: `to put everybody back: kubectl patch kvs ${name} -n ${namespace} --subresource=status --type=merge -p '{"status":{"record":null}}'`,
   };
 }

@@ -7,6 +7,7 @@ import { isOlder } from '../../kubernetes/resource-version.ts';
 import { isRecord } from '../../is-record.ts';
 import type { Change } from '../../kubernetes/reflector.ts';
 import type { PolicyObject } from '../../sources/kubernetes/policy-book.ts';
+import { placeIn } from './problems.ts';
 import { isNewer, type KeptRecord, readRecordText } from './record-text.ts';
 
 /** A policy in the cluster. */
@@ -129,10 +130,12 @@ function serviceOf(holding: Holding | undefined): readonly ServiceKey[] {
   return holding?.kept === undefined ? [] : [holding.kept.record.service];
 }
 
-function keptIn({ namespace, object, status }: PolicyObject): KeptRecord | undefined {
+function keptIn(policy: PolicyObject): KeptRecord | undefined {
+  const { namespace, object, status } = policy;
   const text = status['record'];
   if (typeof text !== 'string' || text === '') return undefined;
   const { spec } = object;
   const service = isRecord(spec) && typeof spec['service'] === 'string' ? spec['service'] : '';
-  return readRecordText(text, namespace, service);
+  const kept = readRecordText(text, namespace, service);
+  return { ...kept, record: { ...kept.record, place: placeIn(policy) } };
 }

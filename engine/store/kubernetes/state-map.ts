@@ -153,12 +153,12 @@ function contentOf(object: unknown): Content {
   };
 }
 
-/** What is no JSON, a hand wrote; nothing is suspended by it. */
+/** What is no JSON, a hand wrote: it is handed on as the text that it is. */
 function parse(global: string | undefined): JsonValue | undefined {
-  if (global === undefined) return undefined;
+  if (global === undefined || global === '') return undefined;
   try {
     return JSON.parse(global) as JsonValue;
   } catch {
-    return undefined;
+    return global;
   }
 }

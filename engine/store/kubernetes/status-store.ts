@@ -18,7 +18,7 @@ import { createLeadership, type LeadershipOptions } from './leadership.ts';
 import { createPace, type PaceSettings } from './pace.ts';
 import { createPatchStatus } from './patch-status.ts';
 import { createPeople, type DescribePolicy } from './people.ts';
-import { notWritten, unreadable } from './problems.ts';
+import { notWritten } from './problems.ts';
 import { createRecords } from './records.ts';
 import { createShelf } from './shelf.ts';
 import { createStateMap } from './state-map.ts';
@@ -204,7 +204,6 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     problems: () => [
       ...[reflectorProblem(state.health())].flatMap((problem) => problem ?? []),
       ...leadership.problems(),
-      ...shelf.holdings().flatMap(({ key, kept }) => (kept?.isReadable === false ? [unreadable(key)] : [])),
     ],
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { ServiceKey } from '../../model.ts';
 import type { StoreWatcher } from '../store.ts';
-import { isSameRecord, type KeptRecord } from './record-text.ts';
+import { isNewer, isSameRecord, type KeptRecord } from './record-text.ts';
 import type { Shelf } from './shelf.ts';
 
 export interface Told {
@@ -30,8 +30,10 @@ export function createTold(shelf: Shelf, ownEpoch: () => number | undefined): To
   function tell(services: Iterable<ServiceKey>): void {
     for (const service of services) {
       const kept = shelf.current(service);
-      if (isSameRecord(kept, known.get(service))) continue;
-      if (kept !== undefined && kept.epoch === ownEpoch()) continue;
+      const before = known.get(service);
+      if (isSameRecord(kept, before)) continue;
+      // Ours, unless somebody has put it back over what was told since.
+      if (kept !== undefined && kept.epoch === ownEpoch() && isNewer(kept, before)) continue;
       knows(service, kept);
       watcher?.record(service, kept?.record);
     }

@@ -4,6 +4,7 @@ import { type BackendId, type EpochMs, readyMembers, type ServiceKey } from '../
 import { budgetOfService } from '../../../engine/rotation/capacity.ts';
 import { isOut } from '../../../engine/rotation/decision.ts';
 import type { Effect } from '../../../engine/rotation/event.ts';
+import { readRecord } from '../../../engine/rotation/read-record.ts';
 import type { ServiceRecord } from '../../../engine/rotation/record.ts';
 import type { ServiceState } from '../../../engine/rotation/state.ts';
 import { guidanceOf } from '../../../engine/rotation/unguided.ts';
@@ -76,8 +77,11 @@ export function recordKeeper(): {
 } {
   const recorded = new Set<string>();
   return {
-    onSave(service, { enforced }) {
-      for (const decision of enforced.decisions) if (isOut(decision)) recorded.add(`${service} ${decision.backend}`);
+    onSave(service, record) {
+      const { kind } = readRecord(service, JSON.parse(JSON.stringify(record)));
+      must(kind === 'record', 'I4 on record', `${service}, which cannot be read again`);
+      for (const decision of record.enforced.decisions)
+        if (isOut(decision)) recorded.add(`${service} ${decision.backend}`);
     },
     onLook(look) {
       for (const id of reducedIn(look)) must(recorded.has(`${look.service} ${id}`), 'I4 on record', id);
