@@ -79,7 +79,7 @@ export async function createInput(config: Config, status: PolicyStatus, clock: C
     onProblem,
     onPolicies(known) {
       status.onPolicies(known);
-      store.onOwners(known.owners);
+      store.onPolicies(known);
     },
   });
   return {

@@ -170,7 +170,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
       namespaces,
       onPolicies(known) {
         status.onPolicies(known);
-        kept.onOwners(known.owners);
+        kept.onPolicies(known);
       },
     });
     const life = await live(source, { shared: kept });

@@ -25,6 +25,8 @@ interface Replica {
   readonly store: StatusStore;
   /** What it was told, in order: a body, `gone`, a global value, a role. */
   readonly told: readonly unknown[];
+  /** Policies whose state was described, each time: the last thing in a look of the leader. */
+  readonly described: readonly string[];
   role(): Role | undefined;
   /** What an election would say. */
   stand(standing: Standing): void;
@@ -62,13 +64,21 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     readonly timing?: Partial<StatusTiming>;
     /** Between the store and the API server. */
     readonly around?: (client: KubeClient) => KubeClient;
+    /** The Lease is free, and it gets it as soon as it takes part. */
+    readonly isElected?: boolean;
+    /** Between the source, which says who governs, and the store. */
+    readonly relay?: (tell: () => void) => void;
   }
 
-  async function replica({ user = 'administrator', timing = {}, around = (client) => client }: Settings = {}) {
+  /** In the order of the engine: what is on record, then what others write, then the fleets and policies. */
+  async function replica(settings: Settings = {}): Promise<Replica> {
+    const { user = 'administrator', timing = {}, around = (client) => client, isElected = false } = settings;
+    const { relay = (tell) => tell() } = settings;
     const kubeconfig = join(cluster.folder, `${user}.yaml`);
     await writeFile(kubeconfig, cluster.plane.kubeconfig(user, cluster.wire.url));
     const client = around(await connect({ kubeconfig }, systemClock));
     const told: unknown[] = [];
+    const described: string[] = [];
     let role: Role | undefined;
     const election = playedElection();
     const onProblem = (problem: Parameters<typeof formatProblem>[0]): void => {
@@ -82,18 +92,22 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       namespace: shop.namespace,
       lease: 'kubervisor',
       elect: election.elect,
-      describe: ({ generation }) => ({ observedGeneration: generation, serving: '5/6' }),
+      describe({ name, generation }) {
+        described.push(name);
+        return { observedGeneration: generation, serving: '5/6' };
+      },
       timing: { perObjectMs: 10, lookMs: 50, peopleMs: 100, ...timing },
     });
     const source = createKubernetesSource({
       ...common,
       policies,
       namespaces: [shop.namespace],
-      onPolicies: ({ owners }) => store.onOwners(owners),
+      onPolicies: (known) => relay(() => store.onPolicies(known)),
     });
     const each: Replica = {
       store,
       told,
+      described,
       role: () => role,
       stand: (next) => election.stand(next, !each.isDeluded),
       isDeluded: false,
@@ -101,7 +115,6 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     replicas.push(each);
     const state = await store.load(stopping.signal);
     for (const record of state.records.values()) told.push(record.body);
-    await source.start(() => undefined, stopping.signal);
     store.watch?.({
       record: (_, record) => told.push(record?.body ?? 'gone'),
       global: (body) => told.push({ global: body }),
@@ -109,6 +122,8 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
         role = next;
       },
     });
+    if (isElected) each.stand({ kind: 'leading', transitions: (transitions += 1) });
+    await source.start(() => undefined, stopping.signal);
     return each;
   }
 
@@ -123,6 +138,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
   async function lead(each: Replica): Promise<void> {
     each.stand({ kind: 'leading', transitions: (transitions += 1) });
     await eventually(() => each.store.leads?.(), soon);
+    await untilDescribed('p');
   }
 
   /** The record as an API server has it. */
@@ -130,6 +146,14 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     const { body } = await cluster.plane.api.get(path(name));
     const text = (body as { status?: { record?: string } }).status?.record;
     return text === undefined ? undefined : (JSON.parse(text) as { body: JsonValue }).body;
+  }
+
+  /** Whoever has come to lead looks at all of them once, which is a write of its own. */
+  async function untilDescribed(name: string): Promise<void> {
+    await eventually(async () => {
+      const { body } = await cluster.plane.api.get(path(name));
+      return (body as { status?: { serving?: string } }).status?.serving !== undefined;
+    }, soon);
   }
 
   async function patchStatus(name: string, status: object): Promise<void> {
@@ -202,6 +226,56 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect(second).toBeGreaterThan(first ?? 0);
   });
 
+  it('who has not read everything yet does not lead, and puts no record away', async () => {
+    const writer = await leader();
+    await writer.store.save(pricer(), { seq: 1 }, 0);
+    writer.stand({ kind: 'following' });
+    const asks: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    const starting = replica({
+      isElected: true,
+      around: (client) => ({
+        ...client,
+        async get(...given) {
+          if (given[0].endsWith('/pods')) await gate.promise;
+          return client.get(...given);
+        },
+        send(...given) {
+          asks.push(`${given[0]} ${given[1]}`);
+          return client.send(...given);
+        },
+      }),
+    });
+    // Another that begins after it and waits for nothing has long been through with everything.
+    const other = await leader();
+    await eventually(async () => (await other.store.save(pricer(), { seq: 2 }, 1)).kind === 'saved', soon);
+    other.stand({ kind: 'following' });
+    const seen = [[...asks], await onRecord('p')];
+    gate.resolve();
+    expect(seen).toEqual([[], { seq: 2 }]);
+    const slow = await starting;
+    await eventually(() => slow.store.leads?.(), soon);
+    expect(await slow.store.save(pricer(), { seq: 3 }, 2)).toEqual({ kind: 'saved', revision: 3 });
+  });
+
+  it('a record in a policy of which it is not known yet whether it governs is left alone', async () => {
+    let isBehind = false;
+    const one = await leader({
+      relay(tell) {
+        if (!isBehind) tell();
+      },
+    });
+    isBehind = true;
+    await done(shop.policy('q', { ...spec, service: 'other' }));
+    const record = JSON.stringify({ service: serviceKey(shop.namespace, 'other'), revision: 1, epoch: 1, body: {} });
+    await patchStatus('q', { record });
+    await eventually(() => one.told.length === 1, soon);
+    const looks = (): number => one.described.filter((name) => name === 'q').length;
+    const from = looks();
+    await eventually(() => looks() >= from + 2, soon);
+    expect(await onRecord('q')).toEqual({});
+  });
+
   it('K9: a policy that goes takes its record along, unless another one takes over', async () => {
     const one = await leader();
     const two = await replica();
@@ -260,10 +334,10 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect([...state.records.keys()]).toEqual([pricer()]);
   });
 
-  it('kubectl shows it as a table, and the bound on writes holds over many saves', async () => {
+  it('kubectl shows it as a table, and saves that come while one is under way are a single write', async () => {
     let writes = 0;
     const one = await leader({
-      timing: { perObjectMs: 200 },
+      timing: { lookMs: 600_000 },
       around: (client) => ({
         ...client,
         send(...given) {
@@ -272,11 +346,12 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
         },
       }),
     });
-    const startedMs = performance.now();
+    writes = 0;
     const saves = Array.from({ length: 100 }, (_, n) => one.store.save(pricer(), { seq: n }, 0));
     expect((await Promise.all(saves)).every(({ kind }) => kind === 'saved')).toBe(true);
     expect(await onRecord('p')).toEqual({ seq: 99 });
-    expect(writes).toBeLessThanOrEqual(2 + Math.ceil((performance.now() - startedMs) / 200));
+    // The one that was under way, and what came meanwhile.
+    expect(writes).toBeLessThanOrEqual(2);
     const table = await cluster.plane.api.get(path('p'), 'application/json;as=Table;v=v1;g=meta.k8s.io');
     const { columnDefinitions, rows } = table.body as {
       columnDefinitions: readonly { name: string }[];
@@ -299,6 +374,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
   it('a write whose answer is lost is looked for: it was done, or it is not known', async () => {
     let lose = false;
     const one = await leader({
+      timing: { lookMs: 600_000 },
       around: (client) => ({
         ...client,
         async send(...given) {
@@ -324,11 +400,12 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
   it('K6: a server that says wait is left alone for as long, and then the write is done', async () => {
     const { KubeError } = await import('../../engine/kubernetes/kube-client.ts');
     const asked: number[] = [];
+    let isBusy = false;
     const one = await leader({
       around: (client) => ({
         ...client,
         async send(...given) {
-          if (!given[1].endsWith('/status')) return client.send(...given);
+          if (!isBusy || !given[1].endsWith('/status')) return client.send(...given);
           asked.push(performance.now());
           if (asked.length === 1) throw new KubeError('too many requests', { status: 429, retryAfterMs: 400 });
           return client.send(...given);
@@ -336,6 +413,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       }),
       timing: { lookMs: 600_000 },
     });
+    isBusy = true;
     expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({ kind: 'saved' });
     expect((asked[1] ?? 0) - (asked[0] ?? 0)).toBeGreaterThanOrEqual(399);
   });

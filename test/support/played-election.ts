@@ -5,7 +5,7 @@ import type { LeadershipOptions } from '../../engine/store/kubernetes/leadership
 export interface PlayedElection {
   readonly elect: LeadershipOptions['elect'];
   /**
-   * The candidate is told, and from now on knows it.
+   * The candidate is told, as soon as it takes part, and from then on knows it.
    * @param isBelieved false: it is told, and goes on as before, as a process does that was stopped meanwhile
    */
   stand(standing: Standing, isBelieved?: boolean): void;
@@ -13,20 +13,27 @@ export interface PlayedElection {
 
 export function playedElection(): PlayedElection {
   let standing: Standing = { kind: 'following' };
-  let onChange: (standing: Standing) => void = () => undefined;
-  return {
-    elect(listener) {
-      onChange = listener;
-      return {
-        run: () => Promise.resolve(),
-        isLeading: () => standing.kind === 'leading',
-        problems: () => [],
-        release: () => Promise.resolve(),
-      };
-    },
-    stand(next, isBelieved = true) {
+  let early: Standing | undefined;
+  let tell: ((standing: Standing) => void) | undefined;
+
+  function stand(next: Standing, isBelieved = true): void {
+    if (tell === undefined) early = next;
+    else {
       if (isBelieved) standing = next;
-      onChange(next);
-    },
+      tell(next);
+    }
+  }
+
+  return {
+    elect: (onChange) => ({
+      async run() {
+        tell = onChange;
+        if (early !== undefined) stand(early);
+      },
+      isLeading: () => standing.kind === 'leading',
+      problems: () => [],
+      release: () => Promise.resolve(),
+    }),
+    stand,
   };
 }

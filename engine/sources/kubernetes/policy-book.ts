@@ -24,6 +24,8 @@ export interface PolicyBook {
   /** @returns whether there are other policies, or other specs, than at the last call. */
   hasChanged(): boolean;
   claims(): readonly PolicyClaim[];
+  /** Of all there are now. */
+  editions(): ReadonlySet<string>;
   /** @param key `namespace/name` */
   uidOf(key: string): string | undefined;
 }
@@ -94,6 +96,7 @@ export function createPolicyBook(parser: PolicyParser): PolicyBook {
       return had;
     },
     claims: () => [...entries.values()],
+    editions: () => new Set([...entries.values()].map(({ edition }) => edition)),
     uidOf: (key) => entries.get(key)?.uid,
   };
 }

@@ -42,6 +42,8 @@ export interface KubernetesSourceOptions {
 /** What is known of all policies, in force or not. */
 export interface PoliciesKnown extends Pick<PoliciesState, 'owners'> {
   readonly claims: readonly PolicyClaim[];
+  /** Of the objects that this takes into account: whoever follows the same feed hears of new ones a moment before. */
+  readonly editions: ReadonlySet<string>;
   readonly fleets: ReadonlyMap<ServiceKey, unknown>;
 }
 
@@ -121,7 +123,8 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     else doubting.cancel();
     if (changes.length > 0 || before === undefined) hand?.(changes);
     if (policies !== undefined && policies !== before) {
-      options.onPolicies?.({ owners: policies.owners, claims: book.claims(), fleets: cluster.fleets() });
+      const { owners } = policies;
+      options.onPolicies?.({ owners, claims: book.claims(), editions: book.editions(), fleets: cluster.fleets() });
     }
     report();
   }

@@ -19,6 +19,8 @@ export interface RecordsOptions {
   readonly patch: PatchStatus;
   /** `namespace/name` of the policy that governs the Service. */
   readonly ownerOf: (service: ServiceKey) => string | undefined;
+  /** Whether `ownerOf` takes this object into account, as it is. */
+  readonly isKnown: (holding: Holding) => boolean;
   /** While we lead. */
   readonly ownEpoch: () => number | undefined;
   /** What the status says to people, with this record. */
@@ -55,7 +57,7 @@ const attempts = 5;
 const pauseMs = 1_000;
 
 export function createRecords(options: RecordsOptions): Records {
-  const { shelf, told, pace, patch, ownerOf, ownEpoch, peopleOf, signal } = options;
+  const { shelf, told, pace, patch, ownerOf, isKnown, ownEpoch, peopleOf, signal } = options;
   const slots = new Map<ServiceKey, Slot>();
 
   function slotOf(service: ServiceKey): Slot {
@@ -181,7 +183,9 @@ export function createRecords(options: RecordsOptions): Records {
         const owner = ownerOf(service);
         if (owner === key) continue;
         if (owner !== undefined && isSameRecord(shelf.current(service), kept)) await carry(service);
-        if (owner === undefined || !isSameRecord(shelf.current(service), kept)) await clear(holding);
+        // What we have heard of before those who say who governs is nobody's to put away yet.
+        const isOver = owner === undefined ? isKnown(holding) : !isSameRecord(shelf.current(service), kept);
+        if (isOver) await clear(holding);
       }
     },
     async idle() {

@@ -13,6 +13,7 @@ import type { ServiceKey } from '../../model.ts';
 import type { Problem } from '../../problem.ts';
 import type { PolicyFeed } from '../../sources/kubernetes/policy-feed.ts';
 import { reflectorProblem } from '../../sources/kubernetes/problems.ts';
+import type { PoliciesKnown } from '../../sources/kubernetes/source.ts';
 import type { Store, StoredRecord, StoreWatcher } from '../store.ts';
 import { createLeadership, type LeadershipOptions } from './leadership.ts';
 import { createPace, type PaceSettings } from './pace.ts';
@@ -20,7 +21,7 @@ import { createPatchStatus } from './patch-status.ts';
 import { createPeople, type DescribePolicy } from './people.ts';
 import { notWritten } from './problems.ts';
 import { createRecords } from './records.ts';
-import { createShelf } from './shelf.ts';
+import { createShelf, type Holding } from './shelf.ts';
 import { createStateMap } from './state-map.ts';
 import { createTold } from './told.ts';
 
@@ -50,8 +51,11 @@ export interface StatusTiming extends PaceSettings {
 }
 
 export interface StatusStore extends Store {
-  /** Which policy decides about each Service, by `namespace/name`: the source says so after each change. */
-  onOwners(owners: ReadonlyMap<ServiceKey, string>): void;
+  /**
+   * Which policy decides about each Service, by `namespace/name`: the source says so after each change, and for the first
+   * time when it has read everything. Until then nobody here stands for election.
+   */
+  onPolicies(known: Pick<PoliciesKnown, 'owners' | 'editions'>): void;
   problems(): readonly Problem[];
 }
 
@@ -75,10 +79,12 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
   const { signal } = stopping;
   const shelf = createShelf();
   const pace = createPace(timing, clock);
-  let owners: ReadonlyMap<ServiceKey, string> = new Map();
+  let known: Pick<PoliciesKnown, 'owners' | 'editions'> | undefined;
   let watcher: StoreWatcher | undefined;
+  let isStanding = false;
 
-  const ownerOf = (service: ServiceKey): string | undefined => owners.get(service);
+  const ownerOf = (service: ServiceKey): string | undefined => known?.owners.get(service);
+  const isKnown = ({ object }: Holding): boolean => known?.editions.has(object.edition) === true;
   const ownEpoch = (): number | undefined => leadership.epoch();
   const told = createTold(shelf, ownEpoch);
   const patch = createPatchStatus({
@@ -100,7 +106,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     onProblem,
     signal,
   });
-  const records = createRecords({ shelf, told, pace, patch, ownerOf, ownEpoch, peopleOf: people.of, signal });
+  const records = createRecords({ shelf, told, pace, patch, ownerOf, isKnown, ownEpoch, peopleOf: people.of, signal });
   const state = createStateMap({
     client,
     clock,
@@ -129,6 +135,13 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     },
   });
   const looking = createAlarm(clock, () => void look());
+
+  /** Who has not read everything yet would take what it does not see for gone. */
+  function stand(): void {
+    if (isStanding || watcher === undefined || known === undefined) return;
+    isStanding = true;
+    leadership.run(signal);
+  }
 
   policies.subscribe((change) => told.tell(shelf.follow(change)));
 
@@ -183,7 +196,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
       watcher = given;
       told.listen(given);
       told.tellAll();
-      leadership.run(signal);
+      stand();
     },
     leads: () => ownEpoch() !== undefined,
     resign: () => leadership.release(),
@@ -193,13 +206,14 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
       await leadership.release();
       stopping.abort();
     },
-    onOwners(now) {
-      owners = now;
+    onPolicies(now) {
+      known = now;
       for (const service of shelf.orphans()) {
         if (ownerOf(service) !== undefined) continue;
         shelf.forget(service);
         told.tell([service]);
       }
+      stand();
     },
     problems: () => [
       ...[reflectorProblem(state.health())].flatMap((problem) => problem ?? []),
