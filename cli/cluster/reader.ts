@@ -6,6 +6,8 @@ import { isRecord } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { configMapsPath, stateMapName } from '../../engine/kubernetes/paths.ts';
 import { sleep } from '../../engine/kubernetes/sleep.ts';
+import { serviceKey } from '../../engine/model.ts';
+import { formatProblem } from '../../engine/problem.ts';
 import { defaultTiming } from '../../engine/rotation/context.ts';
 import type { Suspension } from '../../engine/rotation/state.ts';
 import { readGlobal } from '../../engine/suspension.ts';
@@ -39,6 +41,8 @@ export async function clusterReader(
   async function opened(): Promise<AdminHandlers> {
     if (handlers !== undefined) return handlers;
     await untilRead(states, signal);
+    const named = scope.name === undefined ? undefined : serviceKey(scope.namespace ?? '', scope.name);
+    for (const problem of states.problems(named)) context.stderr.write(`${printable(formatProblem(problem))}\n`);
     const suspension = await globalSuspension(cluster, options, context);
     handlers = handlersOver(states, suspension);
     return handlers;

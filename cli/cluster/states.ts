@@ -10,20 +10,23 @@ import type { Change, ReflectorHealth } from '../../engine/kubernetes/reflector.
 import { type Fleet, members, type ServiceKey, serviceKey } from '../../engine/model.ts';
 import { createNotifier } from '../../engine/notify.ts';
 import type { Policy } from '../../engine/policy/policy.ts';
-import { recordIn } from '../../engine/rotation/read-record.ts';
-import { fromRecord, type ServiceRecord } from '../../engine/rotation/record.ts';
+import type { Problem } from '../../engine/problem.ts';
+import { type Reading, readRecord } from '../../engine/rotation/read-record.ts';
+import { fromRecord } from '../../engine/rotation/record.ts';
 import { emptyBreaker, initialState, type ServiceState } from '../../engine/rotation/state.ts';
 import { type PolicyObject } from '../../engine/sources/kubernetes/policy-book.ts';
 import { createPolicyFeed } from '../../engine/sources/kubernetes/policy-feed.ts';
 import { createKubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import type { SourceChange } from '../../engine/sources/source.ts';
-import { parseRecord } from '../../engine/store/record.ts';
-import type { JsonValue } from '../../engine/store/store.ts';
+import { placeIn } from '../../engine/store/kubernetes/problems.ts';
+import { readRecordText } from '../../engine/store/kubernetes/record-text.ts';
 
 export interface ClusterStates {
   states(): readonly ServiceState[];
   subscribe(listener: (service: ServiceKey) => void): () => void;
   health(): readonly ReflectorHealth[];
+  /** Records that cannot be read, of the Service or of all: nobody is known to be out of these. */
+  problems(service?: ServiceKey): readonly Problem[];
   /** Resolves when all was read; until then there are no states. */
   start(signal: AbortSignal): Promise<void>;
 }
@@ -41,7 +44,7 @@ export function createClusterStates(
   const fleets = new Map<ServiceKey, Fleet>();
   const policies = new Map<ServiceKey, Policy>();
   /** By `namespace/name` of the policy. */
-  const records = new Map<string, ServiceRecord>();
+  const records = new Map<string, Reading & { readonly service: ServiceKey }>();
   const shared = {
     client,
     clock,
@@ -60,12 +63,16 @@ export function createClusterStates(
     else records.delete(change.key);
   });
 
-  function keep({ namespace, name, object, status }: PolicyObject): void {
+  function keep(policy: PolicyObject): void {
+    const { namespace, name, object, status } = policy;
     const spec = fieldsOf(object, 'spec');
     const service = serviceKey(namespace, String(spec['service']));
-    const record = readRecord(status['record'], service);
-    if (record === undefined) records.delete(`${namespace}/${name}`);
-    else records.set(`${namespace}/${name}`, record);
+    const text = status['record'];
+    const kept =
+      typeof text === 'string' && text !== '' ? readRecordText(text, namespace, String(spec['service'])) : undefined;
+    // Of the Service that it was for before: the leader puts it away.
+    if (kept === undefined || kept.record.service !== service) records.delete(`${namespace}/${name}`);
+    else records.set(`${namespace}/${name}`, { ...readRecord(service, kept.record.body, placeIn(policy)), service });
     notifier.notify(service);
   }
 
@@ -98,8 +105,8 @@ export function createClusterStates(
   function stateOf(fleet: Fleet): ServiceState {
     const now = clock.now();
     const policy = policies.get(fleet.service);
-    const record = policy === undefined ? undefined : records.get(`${policy.namespace}/${policy.name}`);
-    const known = record === undefined ? initialState(fleet) : fromRecord(record, fleet);
+    const kept = policy === undefined ? undefined : records.get(`${policy.namespace}/${policy.name}`);
+    const known = kept?.kind === 'record' ? fromRecord(kept.record, fleet) : initialState(fleet);
     const inForce = policy ?? known.policy;
     const ready = members(fleet).filter((backend) => backend.ready).length;
     return {
@@ -117,16 +124,10 @@ export function createClusterStates(
     states: () => [...fleets.values()].map(stateOf),
     subscribe: notifier.subscribe,
     health: source.health,
+    problems: (of) =>
+      [...records.values()].flatMap((kept) =>
+        kept.kind === 'unreadable' && (of ?? kept.service) === kept.service ? [kept.problem] : [],
+      ),
     start: (signal) => source.start(onChanges, signal),
   };
-}
-
-/** Undefined where there is none that this version can read: nobody is known to be out then. */
-function readRecord(text: unknown, service: ServiceKey): ServiceRecord | undefined {
-  if (typeof text !== 'string') return undefined;
-  try {
-    return recordIn(service, parseRecord(JSON.parse(text) as JsonValue, service)?.record.body);
-  } catch {
-    return undefined;
-  }
 }

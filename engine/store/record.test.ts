@@ -1,7 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { serviceKey } from '../model.ts';
-import { documentName, parseDocumentName } from './record.ts';
+import { documentName, parseDocumentName, parseEpoch, parseRecord, recordPayload } from './record.ts';
+import type { JsonValue } from './store.ts';
+
+const pricer = serviceKey('shop', 'pricer');
+
+describe('a payload', () => {
+  const payload = recordPayload({ service: pricer, revision: 7, body: {} }, 3) as { readonly [key: string]: JsonValue };
+
+  test('is read as it was written', () => {
+    expect(parseRecord(payload, pricer)).toEqual({ record: { service: pricer, revision: 7, body: {} }, epoch: 3 });
+  });
+
+  test.each([['1e999'], ['-1'], ['0.5'], ['1e300'], ['"3"'], ['null']])(
+    'with %s for a count is none: nobody could count on from there',
+    (text) => {
+      const value = JSON.parse(text) as JsonValue;
+      expect(parseRecord({ ...payload, epoch: value }, pricer)).toBeUndefined();
+      expect(parseRecord({ ...payload, revision: value }, pricer)).toBeUndefined();
+      expect(parseEpoch({ epoch: value })).toBeUndefined();
+    },
+  );
+});
 
 describe('the name of a document', () => {
   test('is NAMESPACE.SERVICE', () => {

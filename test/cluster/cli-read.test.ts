@@ -173,7 +173,33 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'reading a cluster', (execut
     const { stdout, stderr } = await run(['get', '-n', 'shop']);
     expect(stderr).toContain('everything is suspended since 2026-01-01T00:00:00.000Z by ana: the metrics lie\n');
     expect(stdout).toContain('Suspended');
+    await done(plane.api.patch(`${maps}/kubervisor-state`, { data: { global: '{"suspension": 5}' } }));
+    const broken = await run(['get', '-n', 'shop']);
+    expect(broken.stderr).toContain('whether everything is suspended is not known: ');
+    expect(broken.stdout).toContain('Enforce');
     await done(plane.api.delete(`${maps}/kubervisor-state`));
+  });
+
+  it('of whom the decisions cannot be read, that is said, and the rest is told', async () => {
+    const path = '/apis/breaker.kubervisor.io/v1/namespaces/shop/kubervisorservices/pricer/status';
+    const body = { formatVersion: 1, enforced: { decisions: [null] } };
+    const text = JSON.stringify({ service: 'shop/pricer', revision: 9, epoch: 9, body });
+    const all = [
+      ['get', '-n', 'shop'],
+      ['get', 'shop/pricer'],
+      ['why', 'pricer-3', '-n', 'shop'],
+    ];
+    for (const record of [text, '{"half', text.replace('"formatVersion":1', '"formatVersion":99')]) {
+      await done(plane.api.patch(path, { status: { record } }));
+      for (const args of all) {
+        const { code, stdout, stderr } = await run(args);
+        expect([code, stdout.includes('pricer')]).toEqual([0, true]);
+        const which = 'KubervisorService shop/pricer: error KV(0819|0412) status.record: the decisions of shop/pricer ';
+        expect(stderr).toMatch(new RegExp(which));
+      }
+    }
+    await record('pricer-3');
+    expect((await run(['get', '-n', 'shop'])).stderr).not.toContain('KV0819');
   });
 
   it('as a plugin of kubectl it means the cluster of the kubeconfig, and says how it is called', async () => {

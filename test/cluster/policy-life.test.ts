@@ -315,6 +315,86 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     await eventually(() => two.out().length === 0, soon);
   });
 
+  it.each([
+    ['a newer version wrote it', 'KV0412', (body) => ({ ...body, formatVersion: 99 })],
+    ['a field is missing', 'KV0819', ({ enforced: _, ...body }) => body],
+    ['there is nothing in it', 'KV0819', () => null],
+  ] satisfies readonly (readonly [string, string, (body: RecordOnStatus['body']) => unknown])[])(
+    'a record that cannot be read, as %s, freezes its Service, whoever leads, and the remedy ends it without a restart',
+    async (_, code, change) => {
+      await done(shop.policy('p', specOf()));
+      await shop.service('other');
+      await shop.slice('other', pods);
+      await done(shop.policy('q', specOf({ service: 'other' })));
+      const one = await replica();
+      await one.lead(1);
+      await untilWritten(one, 'p', 'p1');
+      const two = await replica();
+      const path = `/apis/breaker.kubervisor.io/v1/namespaces/${shop.namespace}/kubervisorservices/p`;
+      const text = (await statusOf('p')).record ?? '';
+      const written = JSON.parse(text) as RecordOnStatus;
+      const damaged = JSON.stringify({ ...written, epoch: 9, revision: 90, body: change(written.body) });
+      await done(cluster.plane.api.patch(`${path}/status`, { status: { record: damaged } }));
+      const problemsOf = ({ engine }: Life) => engine.problems().map((problem) => problem.code);
+      await eventually(() => problemsOf(one).length > 0 && problemsOf(two).length > 0, soon);
+      expect([problemsOf(one), problemsOf(two)]).toEqual([[code], [code]]);
+
+      one.follow();
+      await two.lead(2);
+      errors.clear();
+      errors.set('p2', 9);
+      // Longer than anybody is out, in steps that let the store answer.
+      const startedMs = clock.now();
+      await eventually(async () => {
+        await clock.advance(1000);
+        return two.out('other').includes('p2') && clock.now() - startedMs > 90_000;
+      }, soon);
+      expect([one.out(), two.out(), (await statusOf('p')).record]).toEqual([['p1'], ['p1'], damaged]);
+      const third = await replica();
+      const names = third.published.map(({ service }) => service);
+      expect(new Set(names)).toEqual(new Set([serviceKey(shop.namespace, 'other')]));
+
+      const [problem] = two.engine.problems();
+      expect(problem).toMatchObject({ file: `KubervisorService ${shop.namespace}/p`, field: 'status.record' });
+      const [, command = '', patch = ''] = /(kubectl patch .*) -p '(.*)'/.exec(problem?.remedy ?? '') ?? [];
+      expect(command).toBe(`kubectl patch kvs p -n ${shop.namespace} --subresource=status --type=merge`);
+      errors.clear();
+      await done(cluster.plane.api.patch(`${path}/status`, JSON.parse(patch) as object));
+      const all = [one, two, third];
+      await eventually(() => all.every((each) => problemsOf(each).length === 0), soon);
+      for (const each of all) {
+        const served = each.published.findLast(({ service }) => service === serviceKey(shop.namespace, 'pricer'));
+        const endpoints = served?.ports.flatMap(({ localities }) =>
+          localities.flatMap((locality) => locality.endpoints),
+        );
+        expect(endpoints?.map(({ status }) => status)).toEqual(pods.map(() => 'HEALTHY'));
+      }
+      await untilWritten(two, 'p', 'p5');
+      await eventually(() => all.every((each) => each.out().includes('p5')), soon);
+    },
+  );
+
+  it('a record that is put back as it was is gone on with, by the leader that wrote it too', async () => {
+    await done(shop.policy('p', specOf()));
+    const one = await replica();
+    await one.lead(1);
+    await untilWritten(one, 'p', 'p1');
+    const two = await replica();
+    const path = `/apis/breaker.kubervisor.io/v1/namespaces/${shop.namespace}/kubervisorservices/p/status`;
+    const { record = '' } = await statusOf('p');
+    const frozen = () => [one, two].map(({ engine }) => engine.problems().length);
+    await done(cluster.plane.api.patch(path, { status: { record: record.slice(1) } }));
+    await eventually(() => frozen().every((count) => count > 0), soon);
+    await done(cluster.plane.api.patch(path, { status: { record } }));
+    await eventually(() => frozen().every((count) => count === 0), soon);
+    await untilWritten(one, 'p', 'p2');
+    await eventually(() => two.out().length === 2, soon);
+    expect([one.out(), two.out()]).toEqual([
+      ['p1', 'p2'],
+      ['p1', 'p2'],
+    ]);
+  });
+
   it('one that becomes invalid freezes its Service, through a restart too, and is no handover; then it is mended', async () => {
     await done(shop.policy('z-old', specOf()));
     await nextSecond();
