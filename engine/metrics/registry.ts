@@ -1,10 +1,12 @@
 /** The metric sources by name. */
 import type { Clock } from '../clock.ts';
 import type { PrometheusSettings } from './config.ts';
+import { enforceLabel } from '../policy/promql/enforce.ts';
 import { createPrometheusSource } from './prometheus.ts';
 import { createSharedSource } from './shared.ts';
 import type { MetricSource, MetricSourceHealth } from './source.ts';
-import { boundTo } from './tenancy.ts';
+import { rememberInUse } from './in-use.ts';
+import { boundTo, type Enforce } from './tenancy.ts';
 import { createWarmingSource, prometheusWitness } from './warming.ts';
 
 export interface MetricSources {
@@ -27,6 +29,7 @@ export interface MetricSourcesOptions {
 export function createMetricSources({ sources, clock, random }: MetricSourcesOptions): MetricSources {
   const byName = new Map<string, MetricSource>();
   const closers: (() => void)[] = [];
+  const enforce = rememberingEnforce(clock);
   for (const [name, settings] of sources) {
     const prometheus = createPrometheusSource({ name, settings, clock, random });
     const warming = createWarmingSource(prometheus, { clock, witness: prometheusWitness });
@@ -40,13 +43,22 @@ export function createMetricSources({ sources, clock, random }: MetricSourcesOpt
       const settings = sources.get(name);
       if (source === undefined || settings === undefined) return unknownSource(name, [...byName.keys()]);
       // Outermost, so that what is shared, and whose past is looked at, is what the tenant asks.
-      return boundTo(namespace, settings, name, source);
+      return boundTo(namespace, settings, name, source, enforce);
     },
     health: () => [...byName.values()].map((source) => source.health()),
     close: () => {
       for (const close of closers) close();
     },
   };
+}
+
+/** Longer than between two evaluations of any breaker. */
+const keepMs = 2 * 3_600_000;
+
+/** The same queries are evaluated each period: each is read once. */
+function rememberingEnforce(clock: Clock): Enforce {
+  const enforced = rememberInUse(clock, keepMs, (key) => enforceLabel(...(JSON.parse(key) as Parameters<Enforce>)));
+  return (query, label, value) => enforced(JSON.stringify([query, label, value]));
 }
 
 function unknownSource(name: string, known: readonly string[]): MetricSource {

@@ -1,5 +1,5 @@
 /** What a source makes of the namespace that asks: who may, and of whose metrics. For sources that many share. */
-import { enforceLabel } from '../policy/promql/enforce.ts';
+import { type Enforced, enforceLabel } from '../policy/promql/enforce.ts';
 import type { PrometheusSettings } from './config.ts';
 import type { RangeReader } from './range.ts';
 import type { MetricSource, QueryErrorCause } from './source.ts';
@@ -14,18 +14,26 @@ export interface Tenancy {
   readonly value: string;
 }
 
-/** A source as `namespace` may use it. @param namespace undefined: whoever runs us asks, and no policy */
+/** Holds a query to a label; `enforceLabel` does. */
+export type Enforce = (query: string, label: string, value: string) => Enforced;
+
+/**
+ * A source as `namespace` may use it.
+ * @param namespace undefined: whoever runs us asks, and no policy
+ * @param enforce one that remembers, where the same is asked again and again
+ */
 export function boundTo(
   namespace: string | undefined,
   settings: PrometheusSettings,
   name: string,
   source: MetricSource,
+  enforce: Enforce = enforceLabel,
 ): MetricSource {
   if (namespace === undefined) return source;
   return {
     ...source,
     async query(request, signal) {
-      const bound = bind(namespace, settings, name, request.query);
+      const bound = bind(namespace, settings, name, request.query, enforce);
       return bound.kind === 'error' ? bound : source.query({ ...request, ...bound.question }, signal);
     },
   };
@@ -41,7 +49,7 @@ export function readerBoundTo(
   return {
     ...reader,
     async read(request, signal) {
-      const bound = bind(namespace, settings, name, request.query);
+      const bound = bind(namespace, settings, name, request.query, enforceLabel);
       return bound.kind === 'error' ? bound : reader.read({ ...request, ...bound.question }, signal);
     },
   };
@@ -51,7 +59,13 @@ type Bound =
   | { readonly kind: 'question'; readonly question: { readonly query: string; readonly tenant?: string } }
   | { readonly kind: 'error'; readonly cause: QueryErrorCause; readonly message: string };
 
-function bind(namespace: string, { tenant, allowNamespaces }: PrometheusSettings, name: string, query: string): Bound {
+function bind(
+  namespace: string,
+  { tenant, allowNamespaces }: PrometheusSettings,
+  name: string,
+  query: string,
+  enforce: Enforce,
+): Bound {
   if (allowNamespaces?.some((pattern) => fits(pattern, namespace)) === false) {
     return {
       kind: 'error',
@@ -62,7 +76,7 @@ function bind(namespace: string, { tenant, allowNamespaces }: PrometheusSettings
   if (tenant === undefined) return { kind: 'question', question: { query } };
   const { header, label } = tenant;
   const value = tenant.value.replaceAll('{namespace}', namespace);
-  const enforced = label === undefined ? ({ kind: 'query', query } as const) : enforceLabel(query, label, value);
+  const enforced = label === undefined ? ({ kind: 'query', query } as const) : enforce(query, label, value);
   if (enforced.kind === 'refused') {
     const message = `metric source ${name}: the query cannot be held to ${label}: ${enforced.reason}`;
     return { kind: 'error', cause: 'bad-query', message };

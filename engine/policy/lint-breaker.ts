@@ -3,15 +3,21 @@ import { codes } from './codes.ts';
 import { formatDuration } from './duration.ts';
 import { type Finding, type Path, warning } from './finding.ts';
 import { type Breaker, type Detector, type Policy, queriesOf } from './policy.ts';
-import { checkQuery, type Expr, keepsLabel, looksAhead, makesRates, readsInstant, windowMs } from './promql.ts';
+import { type Expr, keepsLabel, looksAhead, makesRates, type QueryChecker, readsInstant, windowMs } from './promql.ts';
 import type { BreakerSpec } from './schema.ts';
 
-export function lintBreaker(breaker: Breaker, spec: BreakerSpec, policy: Policy, path: Path): readonly Finding[] {
+export function lintBreaker(
+  breaker: Breaker,
+  spec: BreakerSpec,
+  policy: Policy,
+  path: Path,
+  checkQuery: QueryChecker,
+): readonly Finding[] {
   const { detector } = breaker;
   const about = [
     ...observedOnly(spec, policy, path),
     ...blindSide(detector, path),
-    ...notLonger(detector, [...path, detector.kind, 'longQuery']),
+    ...notLonger(detector, [...path, detector.kind, 'longQuery'], checkQuery),
   ];
   if (detector.kind === 'customService') return [...about, ...metricFieldsWithoutEffect(spec, path)];
   const queries = [
@@ -103,7 +109,7 @@ function blindSide(detector: Detector, path: Path): readonly Finding[] {
 }
 
 /** Two windows are there because the long one forgets a blip that fills the short one. */
-function notLonger(detector: Detector, path: Path): readonly Finding[] {
+function notLonger(detector: Detector, path: Path, checkQuery: QueryChecker): readonly Finding[] {
   if (detector.kind !== 'threshold' || detector.longQuery === undefined) return [];
   const [short, long] = [detector.query, detector.longQuery].map((query) => {
     const check = checkQuery(query);

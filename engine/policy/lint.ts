@@ -12,15 +12,22 @@ import { lintGroups } from './lint-groups.ts';
 import { lintStateful } from './lint-stateful.ts';
 import { breakerSpecs } from './normalise.ts';
 import type { Policy } from './policy.ts';
+import type { QueryChecker } from './promql.ts';
 import type { PolicySpec } from './schema.ts';
 
 /** `members` of the fleet add the rules that need to know how many there are, and where. */
-export function lint(policy: Policy, spec: PolicySpec, members?: readonly Backend[]): readonly Finding[] {
+export function lint(
+  policy: Policy,
+  spec: PolicySpec,
+  checkQuery: QueryChecker,
+  members?: readonly Backend[],
+): readonly Finding[] {
   const breakers = breakerSpecs(spec).flatMap((breakerSpec, index) => {
     const breaker = policy.breakers[index];
     const path: Path = spec.breaker === undefined ? ['spec', 'breakers', index] : ['spec', 'breaker'];
     if (breaker === undefined) return [];
-    return [...lintBreaker(breaker, breakerSpec, policy, path), ...lintGroups(breaker, breakerSpec, path, members)];
+    const about = lintBreaker(breaker, breakerSpec, policy, path, checkQuery);
+    return [...about, ...lintGroups(breaker, breakerSpec, path, members)];
   });
   return [
     ...neverEjects(policy),

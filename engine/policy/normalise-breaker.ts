@@ -11,10 +11,10 @@ import {
   type Enforcement,
   queriesOf,
 } from './policy.ts';
-import { checkQuery, instantLookbackMs, lookbackMs } from './promql.ts';
+import { instantLookbackMs, lookbackMs, type QueryCheck, type QueryChecker } from './promql.ts';
 import type { BreakerSpec } from './schema.ts';
 
-export function normaliseBreaker(spec: BreakerSpec, policyEnforcement: Enforcement): Breaker {
+export function normaliseBreaker(spec: BreakerSpec, policyEnforcement: Enforcement, checkQuery: QueryChecker): Breaker {
   const fallback = defaults.breaker;
   const detector = detectorOf(spec);
   const evaluationPeriodMs = durationMs(spec.evaluationPeriod ?? fallback.evaluationPeriod);
@@ -40,7 +40,7 @@ export function normaliseBreaker(spec: BreakerSpec, policyEnforcement: Enforceme
     confirm: { of, atLeast: spec.confirm?.atLeast ?? Math.min(fallback.confirm.atLeast, of) },
     onNoData: spec.onNoData ?? fallback.onNoData,
     ...measured,
-    ...lookbacks(detector, activity?.query, evaluationPeriodMs),
+    ...lookbacks(detector, activity?.query, evaluationPeriodMs, checkQuery),
     fingerprint: fingerprint(measured),
   };
 }
@@ -109,20 +109,23 @@ function lookbacks(
   detector: Detector,
   activity: string | undefined,
   evaluationPeriodMs: number,
+  checkQuery: QueryChecker,
 ): Pick<Breaker, 'lookbackMs' | 'suspectLookbackMs'> {
   // Such a service judges in its own way; one period is the least that it can be thought to have looked back.
   if (detector.kind === 'customService') return { lookbackMs: evaluationPeriodMs };
-  const activityMs = activity === undefined ? undefined : queryLookbackMs(activity, instantLookbackMs);
+  const activityMs = activity === undefined ? undefined : reachOf(checkQuery(activity), instantLookbackMs);
   const lookback = (queries: readonly DetectorQuery[]): number =>
-    Math.max(...queries.map(({ query }) => queryLookbackMs(query, activityMs ?? instantLookbackMs)), activityMs ?? 0);
+    Math.max(
+      ...queries.map(({ query }) => reachOf(checkQuery(query), activityMs ?? instantLookbackMs)),
+      activityMs ?? 0,
+    );
   const queries = queriesOf(detector);
   const lookbackMs = lookback(queries);
   if (detector.kind !== 'threshold' || detector.longQuery === undefined) return { lookbackMs };
   return { lookbackMs, suspectLookbackMs: lookback(queries.slice(0, 1)) };
 }
 
-function queryLookbackMs(query: string, instantMs: number): number {
-  const check = checkQuery(query);
+function reachOf(check: QueryCheck, instantMs: number): number {
   if (check.kind === 'faulty') throw new Error(`not a usable query: ${check.faults[0].message}`);
   return lookbackMs(check.expr, instantMs);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type NormaliseOptions, normalise } from './normalise.ts';
 import type { Policy } from './policy.ts';
+import { checkQuery } from './promql.ts';
 import type { BreakerSpec, PolicySpec } from './schema.ts';
 
 const options: NormaliseOptions = { defaultEnforcement: 'Enforce', defaultNamespace: 'default' };
@@ -15,6 +16,7 @@ function policyOf(spec: Partial<PolicySpec>, overrides: Partial<NormaliseOptions
       spec: { service: 'pricer', ...(spec.breaker === undefined ? { breakers: [errors] } : {}), ...spec },
     },
     { ...options, ...overrides },
+    checkQuery,
   );
 }
 
@@ -207,6 +209,7 @@ describe('the fingerprint of a policy', () => {
         spec: { service: 'pricer', breakers: [errors] },
       },
       options,
+      checkQuery,
     );
     expect(fingerprint).toBe(policyOf({}).fingerprint);
   });

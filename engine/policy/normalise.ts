@@ -6,6 +6,7 @@ import { durationMs } from './duration.ts';
 import { fingerprint } from './fingerprint.ts';
 import { normaliseBreaker } from './normalise-breaker.ts';
 import type { ActivatorPolicy, BudgetPolicy, EjectPolicy, Enforcement, Policy } from './policy.ts';
+import type { QueryChecker } from './promql.ts';
 import type { BreakerSpec, PolicyObject, PolicySpec } from './schema.ts';
 
 export interface NormaliseOptions {
@@ -15,7 +16,7 @@ export interface NormaliseOptions {
   readonly defaultNamespace: string;
 }
 
-export function normalise(object: PolicyObject, options: NormaliseOptions): Policy {
+export function normalise(object: PolicyObject, options: NormaliseOptions, checkQuery: QueryChecker): Policy {
   const { metadata, spec } = object;
   const namespace = metadata.namespace ?? options.defaultNamespace;
   const enforcement = spec.enforcement ?? options.defaultEnforcement;
@@ -27,7 +28,7 @@ export function normalise(object: PolicyObject, options: NormaliseOptions): Poli
     budget: budgetOf(spec),
     proximity: spec.proximity ?? defaults.proximity,
     warmUpMs: durationMs(spec.warmUp ?? defaults.warmUp),
-    breakers: breakerSpecs(spec).map((breaker) => normaliseBreaker(breaker, enforcement)),
+    breakers: breakerSpecs(spec).map((breaker) => normaliseBreaker(breaker, enforcement, checkQuery)),
     combine: spec.combine ?? defaults.combine,
     activator: activatorOf(spec),
     ...(spec.allowStateful === true ? { allowStateful: true as const } : {}),

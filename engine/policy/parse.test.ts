@@ -471,6 +471,43 @@ describe('an object from an API server', () => {
     });
   });
 
+  const withBreakers = (breakers: readonly object[]) =>
+    parser.parseObject({ ...object, spec: { service: 'pricer', breakers } });
+
+  test('whose queries would take long to read is refused, and told which field is beyond which limit', () => {
+    const query = `${'('.repeat(65)}a${')'.repeat(65)}`;
+    const outcome = withBreakers([{ name: 'a', threshold: { query, operator: '>', value: 1 } }]);
+    expect(outcome).toMatchObject({
+      kind: 'refused',
+      problems: [
+        {
+          code: 'KV0104',
+          field: 'spec.breakers[0].threshold.query',
+          message: expect.stringMatching(/^has brackets nested more than 64 deep, at character 65: /),
+        },
+      ],
+    });
+  });
+
+  test('may have as much as 16384 characters of queries in all its breakers', () => {
+    const breaker = (name: string, query: string) => ({ name, ratio: { bad: query, total: query } });
+    const most = ['a', 'b'].map((name) => breaker(name, 'a'.repeat(4096)));
+    expect(withBreakers(most)).toMatchObject({ kind: 'accepted' });
+    expect(withBreakers([...most, breaker('c', 'aaaa')])).toEqual({
+      kind: 'refused',
+      service: 'shop/pricer',
+      problems: [
+        {
+          code: 'KV0104',
+          severity: 'error',
+          field: 'spec.breakers',
+          message: 'has queries of 16392 characters in all, 16384 are the most',
+          remedy: 'have the metric source record the long ones under names of their own',
+        },
+      ],
+    });
+  });
+
   test('with a real error is refused all the same', () => {
     const tolerant = createPolicyParser({ unknownFields: 'warning' });
     const broken = { ...object, spec: { ...object.spec, settle: -1 } };

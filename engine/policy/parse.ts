@@ -12,6 +12,7 @@ import { lint } from './lint.ts';
 import { createLocate } from './locate.ts';
 import { type NormaliseOptions, normalise } from './normalise.ts';
 import type { Policy } from './policy.ts';
+import { createQueryChecker } from './promql.ts';
 import { checkQueries } from './queries.ts';
 import { checkRules } from './rules.ts';
 import { type PolicyObject, policySchema } from './schema.ts';
@@ -79,13 +80,14 @@ export function createPolicyParser(options: PolicyParserOptions = {}): PolicyPar
     const stranger = checkIdentity(object);
     if (stranger !== undefined) return refused(object, problems([stranger]));
     const unknown = checkUnknownFields(policySchema, object).map((finding) => ({ ...finding, severity }));
-    const errors = [...checkShape(object), ...checkRules(policySchema, object), ...checkQueries(object)];
+    const checkQuery = createQueryChecker();
+    const errors = [...checkShape(object), ...checkRules(policySchema, object), ...checkQueries(object, checkQuery)];
     if (errors.length > 0 || (severity === 'error' && unknown.length > 0)) {
       return refused(object, problems([...unknown, ...errors]));
     }
     const valid = object as PolicyObject;
-    const policy = normalise(valid, normaliseOptions);
-    const advice = lint(policy, valid.spec, membersOf?.(policy.service));
+    const policy = normalise(valid, normaliseOptions, checkQuery);
+    const advice = lint(policy, valid.spec, checkQuery, membersOf?.(policy.service));
     return { kind: 'accepted', policy, warnings: problems([...unknown, ...advice]) };
   }
 

@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { checkQuery, type Expr, keepsLabel, lookbackMs, markFault, readsInstant, windowMs } from './promql.ts';
+import {
+  checkQuery,
+  createQueryChecker,
+  type Expr,
+  keepsLabel,
+  lookbackMs,
+  markFault,
+  readsInstant,
+  windowMs,
+} from './promql.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -169,5 +178,53 @@ describe('the mark in a message', () => {
     expect(markFault(`${'a'.repeat(100)}!${'b'.repeat(100)}`, 100)).toBe(
       `...${'a'.repeat(40)}<HERE>!${'b'.repeat(39)}...`,
     );
+  });
+});
+
+/** Whoever may write a policy may write any text, which every replica reads: it must not take long, whatever it is. */
+describe('a query that would take long to read', () => {
+  const nested = (open: string, times: number, close: string): string => `${open.repeat(times)}a${close.repeat(times)}`;
+
+  test.each([
+    ['brackets', '(', ')'],
+    ['aggregations', 'sum(', ')'],
+    ['aggregations of sums', 'sum(a + ', ')'],
+    ['subqueries', 'max_over_time(', '[1m:])'],
+  ])('%s nest 64 deep at most', (_, open, close) => {
+    const deepest = close.includes('[') ? 63 : 64;
+    expect(faultsOf(nested(open, deepest, close))).toEqual([]);
+    const tooDeep = nested(open, 65, close);
+    const offset = open.indexOf('(') + 64 * open.length;
+    expect(faultsOf(tooDeep)).toEqual([[offset, 'has brackets nested more than 64 deep']]);
+  });
+
+  test('brackets in texts and comments are none', () => {
+    const many = '('.repeat(100);
+    expect(faultsOf(`a{b="${many}\\"${many}", c='${many}', d=\`${many}\`} # ${many}`)).toEqual([]);
+    expect(faultsOf(`a{b="\\\\"} + ${many}`)).toEqual([
+      [`a{b="\\\\"} + `.length + 64, 'has brackets nested more than 64 deep'],
+    ]);
+  });
+
+  test.each([
+    ['a text in double quotes', 'a{b="c}', 4, 'a text that begins with " is not closed'],
+    ['one that goes on in the next line', 'a{b="\\\n"} + a', 4, 'a text that begins with " is not closed'],
+    ['a text in single quotes', "a{b='c}", 4, "a text that begins with ' is not closed"],
+    ['a text in backticks', 'a{b=`c}', 4, 'a text that begins with ` is not closed'],
+  ])('%s hides no brackets: it is refused where it begins', (_, query, offset, message) => {
+    expect(faultsOf(query)).toEqual([[offset, message]]);
+  });
+
+  test('one that several ask about is read once', () => {
+    const check = createQueryChecker();
+    expect(check('rate(foo[1m])')).toBe(check('rate(foo[1m])'));
+    expect(check('rate(foo[1m])')).toEqual(checkQuery('rate(foo[1m])'));
+  });
+
+  test('of a text that goes wrong early the rest is not read', () => {
+    const [[offset, message] = []] = faultsOf(`{${'{'.repeat(50)}`);
+    expect([offset, message]).toEqual([1, 'unexpected "{"']);
+    expect(faultsOf('a '.repeat(2000))).toEqual([[2, 'unexpected "a"']]);
+    expect(faultsOf(`a ${'b'.repeat(4000)}`)).toEqual([[2, `unexpected "${'b'.repeat(64)}"`]]);
   });
 });

@@ -11,6 +11,18 @@ export type QueryCheck =
   | { readonly kind: 'usable'; readonly expr: Expr }
   | { readonly kind: 'faulty'; readonly faults: readonly [QueryFault, ...QueryFault[]] };
 
+export type QueryChecker = (query: string) => QueryCheck;
+
+/** Reads each query once, however many ask about it. To be let go with the policy that the queries are of. */
+export function createQueryChecker(): QueryChecker {
+  const checks = new Map<string, QueryCheck>();
+  return (query) => {
+    const check = checks.get(query) ?? checkQuery(query);
+    checks.set(query, check);
+    return check;
+  };
+}
+
 /** Never throws, whatever the text. */
 export function checkQuery(query: string): QueryCheck {
   const reading = readQuery(query);

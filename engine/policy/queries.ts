@@ -1,11 +1,16 @@
 /** Where a policy has PromQL, and whether it can be used. */
 import { codes } from './codes.ts';
 import type { Finding, Path } from './finding.ts';
-import { checkQuery, markFault, type QueryFault } from './promql.ts';
+import { markFault, type QueryChecker, type QueryFault } from './promql.ts';
 import { queryMaxLength } from './schema/fields.ts';
 import { isFields } from './walk.ts';
 
-const codeOf = { syntax: codes.querySyntax, type: codes.queryType, 'frozen-time': codes.queryFrozen } as const;
+const codeOf = {
+  syntax: codes.querySyntax,
+  nesting: codes.badValue,
+  type: codes.queryType,
+  'frozen-time': codes.queryFrozen,
+} as const;
 
 /** Fields of a breaker that hold a query, as paths inside the breaker. */
 const queryFields: readonly Path[] = [
@@ -19,9 +24,22 @@ const queryFields: readonly Path[] = [
   ['activity', 'query'],
 ];
 
+/**
+ * Characters of all queries of a policy. Each replica reads them at each start and at each edit, and while it does so it
+ * does nothing else: this much takes a few hundredths of a second. Policies of people come to a few thousand.
+ */
+const queriesMaxLength = 16_384;
+
 /** Tells every query that cannot be used; `object` need not have any particular shape. */
-export function checkQueries(object: unknown): readonly Finding[] {
-  return queriesOf(object).flatMap(({ path, query }) => {
+export function checkQueries(object: unknown, checkQuery: QueryChecker): readonly Finding[] {
+  const queries = queriesOf(object);
+  const total = queries.reduce((sum, { query }) => sum + query.length, 0);
+  if (total > queriesMaxLength) {
+    const message = `has queries of ${total} characters in all, ${queriesMaxLength} are the most`;
+    const remedy = 'have the metric source record the long ones under names of their own';
+    return [{ code: codes.badValue, path: ['spec', 'breakers'], at: 'key', message, remedy }];
+  }
+  return queries.flatMap(({ path, query }) => {
     const check = checkQuery(query);
     return check.kind === 'usable' ? [] : check.faults.map((fault) => toFinding(path, query, fault));
   });

@@ -39,7 +39,9 @@ export function updatePolicies(
   );
   const inForce = new Map<ServiceKey, InForce>();
   const owners = new Map<ServiceKey, string>();
-  for (const [service, claims] of Map.groupBy(policies, (policy) => serviceOf(policy, previous))) {
+  // By owner: anybody may write thousands of policies that are refused, or for one Service.
+  const owned = new Map([...(previous?.owners ?? [])].map(([service, owner]) => [owner, service]));
+  for (const [service, claims] of Map.groupBy(policies, (policy) => serviceOf(policy, owned))) {
     if (service === undefined) continue;
     const { owner, change, losers } = decide(service, claims, previous?.owners.get(service));
     inForce.set(service, change);
@@ -66,10 +68,10 @@ export function policyChanges(before: PoliciesState | undefined, after: Policies
  * What a refused policy in a file says about its Service is as doubtful as the rest of it (the name may be half-written), so
  * the Service it decided about comes first. An object is written as a whole, and must say the same to each replica.
  */
-function serviceOf(policy: PolicyClaim, previous: PoliciesState | undefined): ServiceKey | undefined {
+function serviceOf(policy: PolicyClaim, ownedBy: ReadonlyMap<string, ServiceKey>): ServiceKey | undefined {
   const { outcome, createdAtMs } = policy;
   if (outcome.kind === 'accepted') return outcome.policy.service;
-  const owned = [...(previous?.owners ?? [])].find(([, owner]) => owner === keyOf(policy))?.[0];
+  const owned = ownedBy.get(keyOf(policy));
   return createdAtMs === undefined ? (owned ?? outcome.service) : (outcome.service ?? owned);
 }
 
@@ -95,10 +97,8 @@ function decide(service: ServiceKey, claims: readonly PolicyClaim[], owner: stri
     return { owner: name, change: { kind: 'policy-invalid', service, problems }, losers };
   }
   const { winner, losers } = pickWinner([first, ...others]);
-  const placed = losers.map(({ policy, problem }) => {
-    const claim = claims.find((candidate) => keyOf(candidate) === keyOf(policy));
-    return { ...problem, ...claim?.servicePlace };
-  });
+  const claimOf = new Map(claims.toReversed().map((claim) => [keyOf(claim), claim]));
+  const placed = losers.map(({ policy, problem }) => ({ ...problem, ...claimOf.get(keyOf(policy))?.servicePlace }));
   return { owner: keyOf(winner), change: { kind: 'policy', policy: winner }, losers: placed };
 }
 

@@ -7,7 +7,8 @@
  * feed; and our grammar takes a string without its closing quote.
  */
 import type { SyntaxNode } from '@lezer/common';
-import { parser } from '@prometheus-io/lezer-promql';
+import type { QueryFault } from './expr.ts';
+import { readTree } from './tree.ts';
 
 export type Enforced =
   | { readonly kind: 'query'; readonly query: string }
@@ -25,12 +26,13 @@ interface Edit {
 /** @param label the name of a Prometheus label; @param value printable ASCII */
 export function enforceLabel(query: string, label: string, value: string): Enforced {
   const matcher = `${label}=${JSON.stringify(value)}`;
+  const reading = readTree(query);
+  if (reading.kind === 'unreadable') return { kind: 'refused', reason: whyUnreadable(reading.fault) };
   const edits: Edit[] = [];
   let refused: string | undefined;
-  parser.parse(query).iterate({
+  reading.tree.iterate({
     enter({ type, from, to, node }) {
-      if (type.isError) refused ??= 'it is not valid PromQL';
-      else if (type.name === 'LineComment') edits.push({ from, to, text: ' ' });
+      if (type.name === 'LineComment') edits.push({ from, to, text: ' ' });
       else if (type.name === 'VectorSelector') edits.push(addition(node, matcher));
       else if (type.name === 'StringLiteral') {
         if (!wholeString.test(query.slice(from, to))) refused ??= 'it has a text that is not closed on its line';
@@ -47,6 +49,10 @@ export function enforceLabel(query: string, label: string, value: string): Enfor
       edits.toSorted((a, b) => a.from - b.from),
     ),
   };
+}
+
+function whyUnreadable({ kind, message }: QueryFault): string {
+  return kind === 'nesting' ? `it ${message}` : 'it is not valid PromQL';
 }
 
 /** `x` to `x{m}`, `x{}` to `x{m}`, `x{a="b"}` to `x{m,a="b"}`. */

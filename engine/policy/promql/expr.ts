@@ -45,7 +45,7 @@ export interface Matching {
 
 /** Something wrong with a query. */
 export interface QueryFault {
-  readonly kind: 'syntax' | 'type' | 'frozen-time';
+  readonly kind: 'syntax' | 'nesting' | 'type' | 'frozen-time';
   /** 0-based, in characters. */
   readonly offset: number;
   readonly message: string;

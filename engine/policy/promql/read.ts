@@ -4,20 +4,19 @@
  * from the expression, such a modifier is moved to its true operand, the last one.
  */
 import type { SyntaxNode } from '@lezer/common';
-import { parser } from '@prometheus-io/lezer-promql';
 import { parsePromDurationMs } from './duration.ts';
 import type { Expr, Grouping, Matching, QueryFault } from './expr.ts';
+import { readTree } from './tree.ts';
 
 export type QueryReading =
   | { readonly kind: 'readable'; readonly expr: Expr }
   | { readonly kind: 'unreadable'; readonly fault: QueryFault };
 
-/** Never throws. Only the first fault is told: what follows a syntax error is guesswork of the parser. */
+/** Never throws. Only the first fault is told. */
 export function readQuery(query: string): QueryReading {
-  const tree = parser.parse(query);
-  const error = firstError(tree.topNode);
-  if (error !== undefined) return { kind: 'unreadable', fault: syntaxFault(error, query) };
-  const [top] = children(tree.topNode);
+  const reading = readTree(query);
+  if (reading.kind === 'unreadable') return reading;
+  const [top] = children(reading.tree.topNode);
   if (top === undefined)
     return { kind: 'unreadable', fault: { kind: 'syntax', offset: 0, message: 'the query is empty' } };
   try {
@@ -151,28 +150,6 @@ function literalMs(node: SyntaxNode, query: string): number {
   }
   const text = query.slice(node.from, node.to);
   throw new Unreadable({ kind: 'syntax', offset: node.from, message: `"${text}" must be a plain duration such as 5m` });
-}
-
-function syntaxFault(error: SyntaxNode, query: string): QueryFault {
-  const offset = error.from + (/^\s*/.exec(query.slice(error.from))?.[0].length ?? 0);
-  const found = /^(?:[\p{L}\p{N}_:]+|.)/su.exec(query.slice(offset))?.[0];
-  const word = /([A-Za-z_]\w*)\s*$/.exec(query.slice(0, offset))?.[1];
-  if (found === undefined) return { kind: 'syntax', offset: query.length, message: 'unexpected end of query' };
-  if (found === '(' && word !== undefined) {
-    return { kind: 'syntax', offset, message: `"${word}" is not a PromQL function` };
-  }
-  return { kind: 'syntax', offset, message: `unexpected "${found}"` };
-}
-
-function firstError(top: SyntaxNode): SyntaxNode | undefined {
-  let found: SyntaxNode | undefined;
-  top.tree?.iterate({
-    enter: (node) => {
-      if (node.type.isError) found ??= node.node;
-      return found === undefined;
-    },
-  });
-  return found;
 }
 
 function children(node: SyntaxNode): readonly SyntaxNode[] {

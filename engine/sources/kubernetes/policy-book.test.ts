@@ -1,8 +1,11 @@
-import { expect, it } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
 import { createPolicyParser } from '../../policy/parse.ts';
-import { createPolicyBook, keepPolicy, type PolicyObject } from './policy-book.ts';
+import { createPolicyBook, keepPolicy, type PolicyBook, type PolicyObject } from './policy-book.ts';
 
 const spec = { service: 'pricer', breakers: [{ name: 'a', threshold: { query: 'x', operator: '>', value: 1 } }] };
+
+const never = new AbortController().signal;
 
 function policy(generation: number, more: object = {}): PolicyObject {
   const metadata = { name: 'p', namespace: 'shop', uid: 'u', resourceVersion: '7', generation, managedFields: [{}] };
@@ -27,7 +30,7 @@ it('keeps spec, status and identity, and forgets what others manage', () => {
   });
 });
 
-it('reads a policy once a generation', () => {
+it('reads a policy once a generation', async () => {
   let parsed = 0;
   const parser = createPolicyParser();
   const book = createPolicyBook({
@@ -37,6 +40,7 @@ it('reads a policy once a generation', () => {
       return parser.parseObject(object);
     },
   });
+  await book.open(never);
   book.follow({ kind: 'listed', items: new Map([['shop/p', policy(1)]]), gone: new Map() });
   expect([book.hasChanged(), book.hasChanged()]).toEqual([true, false]);
   book.follow({ kind: 'changed', key: 'shop/p', object: policy(1) });
@@ -47,8 +51,9 @@ it('reads a policy once a generation', () => {
   expect([book.claims(), book.hasChanged()]).toEqual([[], true]);
 });
 
-it('names the object where a file would have a line, and lets fields of a newer version pass', () => {
+it('names the object where a file would have a line, and lets fields of a newer version pass', async () => {
   const book = createPolicyBook(createPolicyParser({ unknownFields: 'warning' }));
+  await book.open(never);
   book.follow({ kind: 'changed', key: 'shop/p', object: policy(1, { later: 1 }) });
   const [claim] = book.claims();
   expect(claim?.outcome).toMatchObject({
@@ -61,5 +66,54 @@ it('names the object where a file would have a line, and lets fields of a newer 
   expect(book.claims()[0]?.outcome).toMatchObject({
     kind: 'refused',
     problems: expect.arrayContaining([expect.objectContaining({ file: 'KubervisorService shop/p' })]),
+  });
+});
+
+describe('at a start', () => {
+  const named = (name: string, generation = 1): [string, PolicyObject] => [
+    `shop/${name}`,
+    keepPolicy({ metadata: { name, namespace: 'shop', uid: name, resourceVersion: '7', generation }, spec }),
+  ];
+
+  /** Every policy that was read, by name and generation, and the turns of the event loop in between. */
+  function book(): { readonly diary: string[]; readonly book: PolicyBook } {
+    const diary: string[] = [];
+    const parser = createPolicyParser();
+    const opened = createPolicyBook({
+      ...parser,
+      parseObject: (object) => {
+        diary.push(String((object as PolicyObject['object'] & { metadata: { name: string } }).metadata.name));
+        return parser.parseObject(object);
+      },
+    });
+    return { diary, book: opened };
+  }
+
+  it('the loop has a turn after each policy; what is edited, made or deleted meanwhile is as it is in the end', async () => {
+    const { diary, book: opening } = book();
+    const listed = new Map([named('a'), named('b'), named('c'), named('d')]);
+    opening.follow({ kind: 'listed', items: listed, gone: new Map() });
+    expect(diary).toEqual([]);
+    const opened = opening.open(never);
+    expect(diary).toEqual(['a']);
+    for (const [key, object] of [named('a', 2), named('c', 2), named('e')]) {
+      opening.follow({ kind: 'changed', key, object });
+    }
+    opening.follow({ kind: 'gone', key: 'shop/b', before: named('b')[1] });
+    await setImmediate();
+    diary.push('a turn');
+    await opened;
+    expect(diary).toEqual(['a', 'a turn', 'c', 'd', 'a', 'e']);
+    const editions = opening.claims().map(({ name, generation }) => `${name}${generation}`);
+    expect(new Set(editions)).toEqual(new Set(['a2', 'c2', 'd1', 'e1']));
+    opening.follow({ kind: 'changed', key: 'shop/d', object: named('d', 2)[1] });
+    expect(diary.at(-1)).toBe('d');
+  });
+
+  it('whoever stops does not wait until all is read', async () => {
+    const { diary, book: opening } = book();
+    opening.follow({ kind: 'listed', items: new Map([named('a'), named('b')]), gone: new Map() });
+    await opening.open(AbortSignal.abort());
+    expect(diary).toEqual(['a']);
   });
 });

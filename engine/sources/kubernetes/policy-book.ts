@@ -1,4 +1,5 @@
 /** Policies as the cluster has them. Each is read once a generation: a status that is written changes nothing about it. */
+import { setImmediate } from 'node:timers/promises';
 import type { PolicyOutcome, PolicyParser } from '../../policy/parse.ts';
 import { fieldsOf, isRecord } from '../../is-record.ts';
 import type { PolicyClaim } from '../policies.ts';
@@ -20,6 +21,11 @@ export interface PolicyObject {
 }
 
 export interface PolicyBook {
+  /**
+   * Reads what was told so far, and from then on each policy as it is told. At a start that is everybody's policies at
+   * once, so each has a turn of the event loop: whoever asks whether we live is answered in between.
+   */
+  open(signal: AbortSignal): Promise<void>;
   follow(change: Change<PolicyObject>): void;
   /** @returns whether there are other policies, or other specs, than at the last call. */
   hasChanged(): boolean;
@@ -58,9 +64,16 @@ interface Entry extends PolicyClaim {
 
 export function createPolicyBook(parser: PolicyParser): PolicyBook {
   const entries = new Map<string, Entry>();
+  /** Until it is open: the last that was told of each. */
+  let unread: Map<string, PolicyObject> | undefined = new Map();
   let changed = true;
 
   function put(key: string, policy: PolicyObject): void {
+    if (unread === undefined) read(key, policy);
+    else unread.set(key, policy);
+  }
+
+  function read(key: string, policy: PolicyObject): void {
     const { namespace, name, uid, generation, edition, object } = policy;
     if (entries.get(key)?.edition === edition) return;
     const place = { file: `KubervisorService ${namespace}/${name}` };
@@ -78,10 +91,24 @@ export function createPolicyBook(parser: PolicyParser): PolicyBook {
   }
 
   function drop(key: string): void {
+    unread?.delete(key);
     changed = entries.delete(key) || changed;
   }
 
   return {
+    async open(signal) {
+      const told = unread ?? new Map<string, PolicyObject>();
+      for (const key of [...told.keys()]) {
+        const policy = told.get(key);
+        told.delete(key);
+        if (policy !== undefined) read(key, policy);
+        await setImmediate();
+        if (signal.aborted) return;
+      }
+      unread = undefined;
+      // Edited meanwhile. Not in turns again: somebody may go on editing.
+      for (const [key, policy] of told) read(key, policy);
+    },
     follow(change) {
       if (change.kind === 'listed') {
         // What is gone may be there again, as another object of the same name.

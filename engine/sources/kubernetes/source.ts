@@ -221,6 +221,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
       feed.start(signal);
       const synced = [...reflectors.map((reflector) => reflector.synced), feed.synced];
       await Promise.race([stopped.promise, Promise.all(synced)]);
+      await book.open(signal);
       signal.throwIfAborted();
       hand = onChanges;
       settle();
