@@ -6,7 +6,7 @@ import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { freePort } from '../../demo/world/ports.ts';
 import { untilReady } from '../../demo/world/process.ts';
 import { eventually } from '../../demo/world/wait.ts';
-import { chartFolder, helm, type HelmRun, type Manifest, manifestsOf, withValues } from '../support/chart.ts';
+import { chartFolder, helmOn, type HelmRun, type Manifest, manifestsOf, withValues } from '../support/chart.ts';
 import { runCli } from '../support/cli.ts';
 import { describeWith } from '../support/parts.ts';
 import { usePrograms } from '../support/programs.ts';
@@ -44,12 +44,7 @@ describeWith(['kube-apiserver', 'etcd', 'helm'], 'the chart on an API server', (
   });
 
   const run = (args: readonly string[]): Promise<HelmRun> =>
-    helm(executables.helm, [...args, '--namespace', 'mesh'], {
-      KUBECONFIG: admin,
-      HELM_CACHE_HOME: join(folder, 'helm'),
-      HELM_CONFIG_HOME: join(folder, 'helm'),
-      HELM_DATA_HOME: join(folder, 'helm'),
-    });
+    helmOn(executables.helm, { kubeconfig: admin, folder, namespace: 'mesh' })(args);
   const install = (verb: 'install' | 'upgrade', values: object, chart = chartFolder): Promise<HelmRun> =>
     withValues(values, (flags) => run([verb, 'kubervisor', chart, ...flags]));
   const get = async (path: string): Promise<Manifest> => (await done(plane.api.get(path))).body as Manifest;

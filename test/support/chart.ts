@@ -26,6 +26,23 @@ export function helm(executable: string, args: readonly string[], env: Record<st
   });
 }
 
+export interface HelmPlace {
+  readonly kubeconfig: string;
+  /** For what helm keeps of its own. */
+  readonly folder: string;
+  readonly namespace: string;
+}
+
+/** helm as whoever the kubeconfig is of. */
+export function helmOn(
+  executable: string,
+  { kubeconfig, folder, namespace }: HelmPlace,
+): (args: readonly string[]) => Promise<HelmRun> {
+  const own = join(folder, 'helm');
+  const env = { KUBECONFIG: kubeconfig, HELM_CACHE_HOME: own, HELM_CONFIG_HOME: own, HELM_DATA_HOME: own };
+  return (args) => helm(executable, [...args, '--namespace', namespace], env);
+}
+
 export interface Release {
   readonly name: string;
   readonly namespace: string;
