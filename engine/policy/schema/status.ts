@@ -27,7 +27,10 @@ const EjectedEndpoint = Type.Object(
 
 const Condition = Type.Object(
   {
-    type: Type.String({ maxLength: 316, description: 'Such as Ready, Accepted, Programmed or EndpointsEjected.' }),
+    type: Type.String({
+      maxLength: 316,
+      description: 'Such as Ready, Accepted, DetectorsHealthy or EndpointsEjected.',
+    }),
     status: Type.Unsafe<string>({
       type: 'string',
       enum: ['True', 'False', 'Unknown'],
