@@ -76,6 +76,16 @@ describe('a follower', () => {
     },
   );
 
+  it('of two people who suspend and resume everything at the same moment, all replicas obey whose word is on record', async () => {
+    const { a, b, cluster, stop } = await twoReplicas();
+    a.engine.suspendAll(suspension);
+    b.engine.suspendAll(undefined);
+    await settle();
+    expect(cluster.global).toEqual({});
+    expect([a.engine.suspension(), b.engine.suspension()]).toEqual([undefined, undefined]);
+    await stop();
+  });
+
   it('keeps out whom a person took out, unless everything is suspended', async () => {
     const { a, b, cluster, change, stop } = await twoReplicas();
     await a.eject('p2');

@@ -65,6 +65,7 @@ export async function createInput(config: Config, status: PolicyStatus, clock: C
       }),
     describe: status.describe,
     onProblem,
+    log,
   });
   const watched = createKubernetesSource({
     client,

@@ -2,7 +2,7 @@
 import type { Clock } from './clock.ts';
 import type { Problem } from './problem.ts';
 import { Type } from './json-schema.ts';
-import { noAnswer, storeDeadlineMs, storeRetryMs, within } from './recorder.ts';
+import { noAnswer, storeDeadlineMs, storeRetryMs } from './recorder.ts';
 import { suspensionSchema } from './rotation/record-schema.ts';
 import type { Suspension } from './rotation/state.ts';
 import { schemaCheck } from './schema-check.ts';
@@ -10,7 +10,7 @@ import type { JsonValue, Store } from './store/store.ts';
 
 export interface SuspensionOptions {
   readonly clock: Clock;
-  readonly store: Pick<Store, 'saveGlobal'>;
+  readonly store: Pick<Store, 'saveGlobal' | 'retellGlobal'>;
   readonly observer: { problem(problem: Problem): void };
   /** No more writes after the one under way. */
   readonly stopping: AbortSignal;
@@ -23,7 +23,7 @@ export interface GlobalSuspension {
   load(global: JsonValue | undefined): void;
   /** Another replica wrote it. What was said here and is not on record yet outranks it. */
   follow(global: JsonValue | undefined): void;
-  /** Set while the last write failed, or what another replica wrote last cannot be read. */
+  /** Set while the last write failed, or is late, or what another replica wrote last cannot be read. */
   problem(): Problem | undefined;
 }
 
@@ -34,7 +34,7 @@ export function createGlobalSuspension({ clock, store, observer, stopping }: Sus
   let isSaving = false;
   let cancelRetry: () => void = () => undefined;
 
-  /** One write at a time, until the store has what holds now. */
+  /** Until the store has what holds now. One write at a time, each to its end: of two the older one might land last. */
   async function save(): Promise<void> {
     cancelRetry();
     if (isSaving) return;
@@ -47,18 +47,25 @@ export function createGlobalSuspension({ clock, store, observer, stopping }: Sus
     } while (failure === undefined && saved !== current);
     isSaving = false;
 
-    if (failure !== undefined) {
-      if (problem === undefined) observer.problem(failure);
-      if (!stopping.aborted) cancelRetry = clock.at(clock.now() + storeRetryMs, () => void save());
+    if (failure === undefined) {
+      problem = undefined;
+      // Of what we were told meanwhile nobody could say whether it was written before or after ours.
+      store.retellGlobal?.();
+      return;
     }
-    problem = failure;
+    tell(failure);
+    if (!stopping.aborted) cancelRetry = clock.at(clock.now() + storeRetryMs, () => void save());
   }
 
   async function write(suspension: Suspension | undefined): Promise<Problem | undefined> {
-    const body = suspension === undefined ? {} : { suspension: { ...suspension } };
-    const late = { kind: 'failed', problem: noAnswer } as const;
-    const result = await within(clock, storeDeadlineMs, store.saveGlobal(body), late);
+    const cancel = clock.at(clock.now() + storeDeadlineMs, () => tell(noAnswer));
+    const result = await store.saveGlobal(globalOf(suspension)).finally(cancel);
     return result.kind === 'saved' ? undefined : result.problem;
+  }
+
+  function tell(failure: Problem): void {
+    if (problem === undefined) observer.problem(failure);
+    problem = failure;
   }
 
   /** What cannot be read changes nothing. */
@@ -89,6 +96,11 @@ export function createGlobalSuspension({ clock, store, observer, stopping }: Sus
     },
     problem: () => problem ?? unreadable,
   };
+}
+
+/** The value that concerns no single Service, as all who share a store keep it. */
+export function globalOf(suspension: Suspension | undefined): JsonValue {
+  return suspension === undefined ? {} : { suspension: { ...suspension } };
 }
 
 const check = schemaCheck(Type.Object({ suspension: Type.Optional(suspensionSchema) }));

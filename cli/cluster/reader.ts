@@ -2,7 +2,6 @@
 import { createAdminHandlers, type AdminHandlers } from '../../engine/admin/handlers.ts';
 import { Refusal } from '../../engine/admin/refusal.ts';
 import { systemClock } from '../../engine/clock.ts';
-import { isRecord } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { configMapsPath, stateMapName } from '../../engine/kubernetes/paths.ts';
 import { sleep } from '../../engine/kubernetes/sleep.ts';
@@ -10,6 +9,7 @@ import { serviceKey } from '../../engine/model.ts';
 import { formatProblem } from '../../engine/problem.ts';
 import { defaultTiming } from '../../engine/rotation/context.ts';
 import type { Suspension } from '../../engine/rotation/state.ts';
+import { globalIn } from '../../engine/store/kubernetes/state-map.ts';
 import { readGlobal } from '../../engine/suspension.ts';
 import type { Context } from '../context.ts';
 import { Exit, exitCodes } from '../exit.ts';
@@ -131,9 +131,7 @@ async function globalSuspension(
 ): Promise<Suspension | undefined> {
   const path = `${configMapsPath(controllerNamespace)}/${stateMapName(lease)}`;
   try {
-    const map = await client.get(path, {}, signal);
-    const text = isRecord(map) && isRecord(map['data']) ? map['data']['global'] : undefined;
-    const reading = readGlobal(JSON.parse(typeof text === 'string' ? text : '{}'));
+    const reading = readGlobal(globalIn(await client.get(path, {}, signal)));
     if (reading.kind === 'unreadable') throw new Error(reading.problem.message);
     return reading.suspension;
   } catch (error) {

@@ -3,10 +3,12 @@
  * is kept beside it, for `resume` to put back. Everything is suspended by a ConfigMap that all replicas watch.
  */
 import { type Fields, fieldsOf, isRecord } from '../../engine/is-record.ts';
-import { KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { changeConfigMap } from '../../engine/kubernetes/config-map.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
-import { configMapsPath, policiesPath, stateMapName } from '../../engine/kubernetes/paths.ts';
+import { policiesPath, stateMapName } from '../../engine/kubernetes/paths.ts';
+import { globalData } from '../../engine/store/kubernetes/state-map.ts';
 import type { JsonValue } from '../../engine/store/store.ts';
+import { globalOf } from '../../engine/suspension.ts';
 import type { Context } from '../context.ts';
 import { failure } from '../exit.ts';
 import { type Format, printJson, type ServiceName } from '../options.ts';
@@ -76,20 +78,13 @@ export async function writeGlobal(
   { controllerNamespace, lease, reason, dryRun }: GlobalAct,
   now: number,
 ): Promise<unknown> {
-  const suspension = { actor: await cluster.user(), reason, sinceMs: now };
-  const data = { global: JSON.stringify(verb === 'suspend' ? { suspension } : {}) };
-  const maps = configMapsPath(controllerNamespace);
-  const name = stateMapName(lease);
-  const query = dryRun === undefined ? '' : '?dryRun=All';
-  const send = (how: 'patch' | 'post', path: string, metadata: object): Promise<unknown> =>
-    cluster.client.send(how, `${path}${query}`, { metadata: { ...metadata }, data }, cluster.signal);
+  const suspension = verb === 'suspend' ? { actor: await cluster.user(), reason, sinceMs: now } : undefined;
+  const map = { namespace: controllerNamespace, name: stateMapName(lease) };
+  const data = globalData(globalOf(suspension));
   try {
-    return await send('patch', `${maps}/${name}`, {}).catch((error: unknown) => {
-      if (error instanceof KubeError && error.status === 404) return send('post', maps, { name });
-      throw error;
-    });
+    return await changeConfigMap(cluster.client, map, () => data, cluster.signal, queryOf(dryRun));
   } catch (error) {
-    throw clusterFailure(error, `write the ConfigMap ${name} in ${controllerNamespace}`);
+    throw clusterFailure(error, `write the ConfigMap ${map.name} in ${controllerNamespace}`);
   }
 }
 
@@ -121,14 +116,17 @@ async function change(
     metadata: { resourceVersion: String(resourceVersion), annotations },
     spec: { enforcement },
   };
-  const query = options.dryRun === undefined ? '' : '?dryRun=All';
   try {
-    const changed = await cluster.client.send('patch', `${path}${query}`, body, cluster.signal);
+    const changed = await cluster.client.send('patch', `${path}${queryOf(options.dryRun)}`, body, cluster.signal);
     const said = options.dryRun === undefined ? verbed : `${verbed} (server dry run)`;
     tell(fieldsOf(changed), said, options, context);
   } catch (error) {
     throw clusterFailure(error, `change kubervisorservice/${String(name)} in ${String(namespace)}`);
   }
+}
+
+function queryOf(dryRun: true | undefined): string {
+  return dryRun === undefined ? '' : '?dryRun=All';
 }
 
 function tell(policy: Fields, said: string, { output }: SuspensionOptions, context: Context): void {

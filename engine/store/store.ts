@@ -94,7 +94,7 @@ export interface Store {
   /** Forgets the Service, under the same rules as `save`. */
   remove(service: ServiceKey, expectedRevision: number): Promise<RemoveResult>;
 
-  /** Keeps the one value that concerns no single Service; the last writer wins. */
+  /** Keeps the one value that concerns no single Service; the last writer wins. Never throws and never rejects. */
   saveGlobal(body: JsonValue): Promise<SaveGlobalResult>;
 
   /**
@@ -102,6 +102,12 @@ export interface Store {
    * otherwise, we follow.
    */
   watch?(watcher: StoreWatcher): void;
+
+  /**
+   * Only a shared store has it: tells the watcher once more what the global value is. Once our own save was answered that
+   * is what was written last, by whomever.
+   */
+  retellGlobal?(): void;
 
   /**
    * How long a save may take, in milliseconds, before it counts as failed; absent: 5 s. A store that makes writes wait for

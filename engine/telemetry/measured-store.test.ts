@@ -69,3 +69,22 @@ test('failures are counted by kind, and the time of what succeeds is measured', 
   expect(text).toContain('kubervisor_store_failures_total{kind="failed"} 1');
   expect(text).toContain('kubervisor_store_save_duration_seconds_sum 0.02');
 });
+
+test('what only a shared store can do it can do when measured, and another one cannot', () => {
+  const told: unknown[] = [];
+  const shared: Partial<Store> = {
+    watch: (watcher) => told.push(watcher),
+    retellGlobal: () => told.push('global'),
+    leads: () => true,
+    resign: async () => void told.push('resigned'),
+  };
+  const { store, clock, metrics } = measured();
+  const names = Object.keys(shared) as (keyof Store)[];
+  const having = (measuredStore: Store) => names.filter((name) => measuredStore[name] !== undefined);
+  expect(having(store)).toEqual([]);
+  const both = measureStore({ ...store, ...shared }, metrics.store, clock);
+  expect(having(both)).toEqual(names);
+  both.retellGlobal?.();
+  void both.resign?.();
+  expect([both.leads?.(), told]).toEqual([true, ['global', 'resigned']]);
+});

@@ -19,6 +19,7 @@ export function measureStore(store: Store, metrics: StoreMetrics, clock: Clock):
   return {
     ...(store.patienceMs === undefined ? {} : { patienceMs: store.patienceMs }),
     ...(store.watch === undefined ? {} : { watch: (watcher) => store.watch?.(watcher) }),
+    ...(store.retellGlobal === undefined ? {} : { retellGlobal: () => store.retellGlobal?.() }),
     ...(store.leads === undefined ? {} : { leads: () => store.leads?.() === true }),
     ...(store.resign === undefined ? {} : { resign: () => store.resign?.() ?? Promise.resolve() }),
     load: (signal) => store.load(signal),

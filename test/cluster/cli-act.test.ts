@@ -171,9 +171,17 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
     });
 
     it('of everything: a ConfigMap that all replicas watch', async () => {
+      const map = '/api/v1/namespaces/kubervisor/configmaps/kubervisor-state';
+      expect(await about('suspend', '--dry-run')).toMatchObject({
+        code: 0,
+        stdout: 'everything suspended (server dry run)\n',
+      });
+      expect((await plane.api.get(map)).status).toBe(404);
       expect(await about('suspend')).toEqual({ code: 0, stderr: '', stdout: 'everything suspended\n' });
+      const labels = { 'app.kubernetes.io/managed-by': 'kubervisor' };
+      expect((await plane.api.get(map)).body).toMatchObject({ metadata: { labels } });
       const read = async (): Promise<unknown> => {
-        const { body } = await plane.api.get('/api/v1/namespaces/kubervisor/configmaps/kubervisor-state');
+        const { body } = await plane.api.get(map);
         return JSON.parse((body as { data: { global: string } }).data.global) as unknown;
       };
       expect(await read()).toEqual({

@@ -30,6 +30,8 @@ interface Replica {
   role(): Role | undefined;
   /** What an election would say. */
   stand(standing: Standing): void;
+  /** What its log says, as `error ...` or `info no longer: ...`. */
+  readonly logged: readonly string[];
   /** What it says to itself although the Lease is another's by now. */
   isDeluded: boolean;
 }
@@ -79,6 +81,8 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     const client = around(await connect({ kubeconfig }, systemClock));
     const told: unknown[] = [];
     const described: string[] = [];
+    const logged: string[] = [];
+    const log = (level: string) => (_: object, message: string) => void logged.push(`${level} ${message}`);
     let role: Role | undefined;
     const election = playedElection();
     const onProblem = (problem: Parameters<typeof formatProblem>[0]): void => {
@@ -96,6 +100,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
         described.push(name);
         return { observedGeneration: generation, serving: '5/6' };
       },
+      log: { info: log('info'), warn: log('warn'), error: log('error') },
       timing: { perObjectMs: 10, lookMs: 50, peopleMs: 100, ...timing },
     });
     const source = createKubernetesSource({
@@ -108,6 +113,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       store,
       told,
       described,
+      logged,
       role: () => role,
       stand: (next) => election.stand(next, !each.isDeluded),
       isDeluded: false,
@@ -437,6 +443,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       code: 'KV0802',
       message: expect.stringContaining('patch configmaps') as unknown,
     });
+    expect(one.logged).toEqual([expect.stringMatching(/^error .*patch configmaps/)]);
     expect(one.store.leads?.()).toBe(false);
     expect(await one.store.saveGlobal({})).toMatchObject({ kind: 'failed', problem: { code: 'KV0802' } });
 
@@ -445,6 +452,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       cluster.plane.api.put(`${rbac}/clusterroles/${role}`, { metadata: { name: role }, rules: [...rules, more] }),
     );
     await eventually(() => one.store.leads?.(), soon);
+    expect(one.logged.at(-1)).toMatch(/^info no longer: .*patch configmaps/);
     expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({
       problem: { code: 'KV0802', message: expect.stringContaining('patch kubervisorservices/status') as unknown },
     });
@@ -459,5 +467,50 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     await eventually(() => one.told.length === 1, soon);
     expect([one.told, two.told]).toEqual([[{ global: {} }], [{ global: { suspension: 1 } }]]);
     expect((await (await replica()).store.load(stopping.signal)).global).toEqual({});
+  });
+
+  it('when the watch of it fails the log says so, and when it is well again', async () => {
+    const one = await replica();
+    cluster.wire.cut();
+    const what = 'the API server cannot be read at /api/v1/namespaces/\\S+/configmaps';
+    await eventually(() => one.logged.some((line) => new RegExp(`^error ${what}`).test(line)), soon);
+    cluster.wire.mend();
+    await eventually(() => new RegExp(`^info no longer: ${what}`).test(one.logged.at(-1) ?? ''), soon);
+  });
+
+  it('of several who write it at the same moment the last one counts, for all of them', async () => {
+    const all = [await replica(), await replica(), await replica()];
+    const results = await Promise.all(all.map(({ store }, by) => store.saveGlobal({ by })));
+    expect(results).toEqual(all.map(() => ({ kind: 'saved' })));
+    const { body } = await cluster.plane.api.get(`/api/v1/namespaces/${shop.namespace}/configmaps/kubervisor-state`);
+    const global = JSON.parse((body as { data: { global: string } }).data.global) as unknown;
+    for (const { store, told } of all) {
+      await eventually(() => {
+        store.retellGlobal?.();
+        return JSON.stringify(told.at(-1)) === JSON.stringify({ global });
+      }, soon);
+    }
+    expect(body).toMatchObject({ metadata: { labels: { 'app.kubernetes.io/managed-by': 'kubervisor' } } });
+  });
+
+  it('a write that lands long after it was given up undoes nothing that was written since', async () => {
+    const late: (() => Promise<unknown>)[] = [];
+    const one = await replica({
+      timing: { deadlineMs: 500 },
+      around: (client) => ({
+        ...client,
+        send(verb, path, body, signal) {
+          if (verb !== 'patch' || late.length > 0) return client.send(verb, path, body, signal);
+          late.push(() => client.send(verb, path, body, stopping.signal));
+          return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))));
+        },
+      }),
+    });
+    expect(await one.store.saveGlobal({ at: 0 })).toEqual({ kind: 'saved' });
+    const silence = expect.stringContaining('no answer within 0.5 s') as unknown;
+    expect(await one.store.saveGlobal({ at: 1 })).toMatchObject({ kind: 'failed', problem: { message: silence } });
+    expect(await one.store.saveGlobal({ at: 2 })).toEqual({ kind: 'saved' });
+    await expect(late[0]?.()).rejects.toMatchObject({ status: 409 });
+    expect((await (await replica()).store.load(stopping.signal)).global).toEqual({ at: 2 });
   });
 });

@@ -135,6 +135,7 @@ export function createClusterStore(): ClusterStore {
             tellOthers(name, (watcher) => watcher.global(global));
             return { kind: 'saved' } as const;
           }),
+        retellGlobal: () => tell(member, (watcher) => watcher.global(global)),
         close: () => Promise.resolve(),
       },
     };

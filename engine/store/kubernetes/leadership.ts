@@ -18,20 +18,25 @@ export interface LeadershipOptions {
   readonly claimEpoch: (least: number, signal: AbortSignal) => Promise<number>;
   readonly namespace: string;
   readonly onRole: (role: Role) => void;
+  /** What keeps us from leading although the Lease is ours has changed. */
+  readonly onHealth: () => void;
 }
 
 export interface Leadership {
   run(signal: AbortSignal): void;
   /** Undefined unless we lead, at this very moment. */
   epoch(): number | undefined;
+  /** Those of the election included, which tells of them itself. */
   problems(): readonly Problem[];
+  /** Why we do not lead although the Lease is ours. */
+  problem(): Problem | undefined;
   release(): Promise<void>;
 }
 
 const retryMs = 1_000;
 
 export function createLeadership(options: LeadershipOptions): Leadership {
-  const { clock, elect, readAll, claimEpoch, namespace, onRole } = options;
+  const { clock, elect, readAll, claimEpoch, namespace, onRole, onHealth } = options;
   const election = elect(onChange);
   let role: Role = { kind: 'following' };
   let term = new AbortController();
@@ -44,8 +49,13 @@ export function createLeadership(options: LeadershipOptions): Leadership {
       void take(standing.transitions, term.signal);
       return;
     }
-    problem = undefined;
+    tell(undefined);
     become({ kind: 'following', ...(standing.leader === undefined ? {} : { leader: standing.leader }) });
+  }
+
+  function tell(next: Problem | undefined): void {
+    problem = next;
+    onHealth();
   }
 
   function become(next: Role): void {
@@ -62,12 +72,14 @@ export function createLeadership(options: LeadershipOptions): Leadership {
         if (signal.aborted) return;
         const epoch = await claimEpoch(Math.max(transitions, highest), signal);
         if (signal.aborted) return;
-        problem = undefined;
+        tell(undefined);
         become({ kind: 'leading', epoch });
         return;
       } catch (error) {
+        // Not the problem of a term that is over.
+        if (signal.aborted) return;
         const failure = error instanceof KubeError ? error : new KubeError(String(error));
-        problem = notWritten('all Services', 'patch configmaps', namespace, failure);
+        tell(notWritten('all Services', 'patch configmaps', namespace, failure));
         await sleep(clock, failure.retryAfterMs ?? retryMs, signal);
       }
     }
@@ -77,6 +89,7 @@ export function createLeadership(options: LeadershipOptions): Leadership {
     run: (signal) => void election.run(signal),
     epoch: () => (role.kind === 'leading' && election.isLeading() ? role.epoch : undefined),
     problems: () => [...election.problems(), ...(problem === undefined ? [] : [problem])],
+    problem: () => problem,
     async release() {
       term.abort();
       await election.release();

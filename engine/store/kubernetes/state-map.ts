@@ -4,7 +4,8 @@
  * can undo the other.
  */
 import type { Clock } from '../../clock.ts';
-import { type KubeClient, KubeError } from '../../kubernetes/kube-client.ts';
+import { changeConfigMap, type MapData } from '../../kubernetes/config-map.ts';
+import type { KubeClient } from '../../kubernetes/kube-client.ts';
 import { configMapsPath } from '../../kubernetes/paths.ts';
 import { versionOf } from '../../kubernetes/object-meta.ts';
 import { createReflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
@@ -30,6 +31,7 @@ export interface StateMap {
   start(signal: AbortSignal): void;
   /** Resolves when it was read, or found not to be there. */
   readonly synced: Promise<void>;
+  /** As far as is known; once our own save was answered, at least that or what was written after it. */
   global(): JsonValue | undefined;
   /** @throws KubeError */
   saveGlobal(body: JsonValue, signal: AbortSignal): Promise<void>;
@@ -49,17 +51,15 @@ interface Content {
   readonly global?: string;
 }
 
-const attempts = 5;
+const none: Content = { epoch: 0 };
 
 export function createStateMap(options: StateMapOptions): StateMap {
   const { client, clock, random, namespace, name, onGlobal, onHealth, onProblem } = options;
-  const maps = configMapsPath(namespace);
-  const path = `${maps}/${name}`;
-  let known: Content = { epoch: 0 };
+  let known: Content = none;
   /** Under way: the watch may tell of it before the answer comes. */
   const writing: string[] = [];
   const reflector = createReflector({
-    path: maps,
+    path: configMapsPath(namespace),
     selector: { fieldSelector: `metadata.name=${name}` },
     client,
     clock,
@@ -68,8 +68,10 @@ export function createStateMap(options: StateMapOptions): StateMap {
     onHealth,
     onProblem,
     onChange(change) {
-      if (change.kind === 'listed') observe([...change.items.values()][0] ?? { epoch: 0 });
-      else observe(change.kind === 'changed' ? change.object : { epoch: 0 });
+      if (change.kind === 'listed') observe([...change.items.values()][0] ?? none);
+      else if (change.kind === 'changed') observe(change.object);
+      // Unless the one that is gone is not the one that we made anew.
+      else if (!isOlder(change.before.version ?? '', known.version ?? '')) observe(none);
     },
   });
 
@@ -82,75 +84,52 @@ export function createStateMap(options: StateMapOptions): StateMap {
     if (hasChanged && !isOurs) onGlobal(parse(content.global));
   }
 
-  /** One key of it, whether the map is there or not. */
-  async function write(
-    data: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-    version?: string,
-  ): Promise<unknown> {
-    const metadata = version === undefined ? {} : { metadata: { resourceVersion: version } };
-    try {
-      return await client.send('patch', path, { ...metadata, data }, signal);
-    } catch (error) {
-      if (!(error instanceof KubeError) || error.status !== 404) throw error;
-      const labels = { 'app.kubernetes.io/managed-by': 'kubervisor' };
-      return await client.send('post', maps, { metadata: { name, labels }, data }, signal);
-    }
-  }
-
-  async function again<T>(attempt: () => Promise<T>): Promise<T> {
-    for (let left = attempts - 1; ; left--) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (left === 0 || !(error instanceof KubeError) || error.status !== 409) throw error;
-      }
-    }
-  }
-
   return {
     start: (signal) => void reflector.run(signal),
     synced: reflector.synced,
     global: () => parse(known.global),
     async saveGlobal(body, signal) {
-      const global = JSON.stringify(body);
-      writing.push(global);
+      const data = globalData(body);
+      writing.push(data.global);
       try {
-        const written = contentOf(await again(() => write({ global }, signal)));
+        const written = contentOf(await changeConfigMap(client, { namespace, name }, () => data, signal));
         if (!isOlder(written.version ?? '', known.version ?? '')) known = written;
       } finally {
-        writing.splice(writing.indexOf(global), 1);
+        writing.splice(writing.indexOf(data.global), 1);
       }
     },
-    claimEpoch: (least, signal) =>
-      again(async () => {
-        const found = await read(signal);
-        const epoch = Math.max(least, found.epoch) + 1;
-        await write({ epoch: `${epoch}` }, signal, found.version);
-        return epoch;
-      }),
+    async claimEpoch(least, signal) {
+      const next = (data: unknown): MapData => ({ epoch: `${Math.max(least, epochIn(data)) + 1}` });
+      return contentOf(await changeConfigMap(client, { namespace, name }, next, signal)).epoch;
+    },
     health: () => reflector.health(),
   };
+}
 
-  async function read(signal: AbortSignal): Promise<Content> {
-    try {
-      return contentOf(await client.get(path, {}, signal));
-    } catch (error) {
-      if (error instanceof KubeError && error.status === 404) return { epoch: 0 };
-      throw error;
-    }
-  }
+/** The global value as the map has it. */
+export function globalData(body: JsonValue): { readonly global: string } {
+  return { global: JSON.stringify(body) };
+}
+
+/** The global value in the object; undefined where there is none. */
+export function globalIn(map: unknown): JsonValue | undefined {
+  return parse(contentOf(map).global);
 }
 
 function contentOf(object: unknown): Content {
   const data = fieldsOf(object, 'data');
-  const { epoch, global } = data;
+  const { global } = data;
   const version = versionOf(object);
   return {
     ...(version === undefined ? {} : { version }),
-    epoch: typeof epoch === 'string' && /^[0-9]{1,15}$/.test(epoch) ? Number(epoch) : 0,
+    epoch: epochIn(data),
     ...(typeof global === 'string' ? { global } : {}),
   };
+}
+
+function epochIn(data: unknown): number {
+  const { epoch } = fieldsOf(data);
+  return typeof epoch === 'string' && /^[0-9]{1,15}$/.test(epoch) ? Number(epoch) : 0;
 }
 
 /** What is no JSON, a hand wrote: it is handed on as the text that it is. */

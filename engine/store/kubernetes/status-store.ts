@@ -6,14 +6,15 @@ import { aborted } from '../../aborted.ts';
 import { createAlarm } from '../../sources/alarm.ts';
 import type { Clock } from '../../clock.ts';
 import { defect } from '../../defect.ts';
+import { inTime } from '../../kubernetes/in-time.ts';
 import { type KubeClient, KubeError } from '../../kubernetes/kube-client.ts';
 import { stateMapName } from '../../kubernetes/paths.ts';
-import { createDeadline } from '../../metrics/deadline.ts';
 import type { ServiceKey } from '../../model.ts';
 import type { Problem } from '../../problem.ts';
 import type { PolicyFeed } from '../../sources/kubernetes/policy-feed.ts';
 import { reflectorProblem } from '../../sources/kubernetes/problems.ts';
 import type { PoliciesKnown } from '../../sources/kubernetes/source.ts';
+import { logDifference, type SourceLog } from '../../sources/log-difference.ts';
 import type { Store, StoredRecord, StoreWatcher } from '../store.ts';
 import { createLeadership, type LeadershipOptions } from './leadership.ts';
 import { createPace, type PaceSettings } from './pace.ts';
@@ -38,6 +39,8 @@ export interface StatusStoreOptions {
   /** What a policy's status says to people. */
   readonly describe: DescribePolicy;
   readonly onProblem: (problem: Problem) => void;
+  /** Told when what stands between us and the API server changes. */
+  readonly log?: SourceLog;
   readonly timing?: Partial<StatusTiming>;
 }
 
@@ -82,6 +85,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
   let known: Pick<PoliciesKnown, 'owners' | 'editions'> | undefined;
   let watcher: StoreWatcher | undefined;
   let isStanding = false;
+  let reported: readonly Problem[] = [];
 
   const ownerOf = (service: ServiceKey): string | undefined => known?.owners.get(service);
   const isKnown = ({ object }: Holding): boolean => known?.editions.has(object.edition) === true;
@@ -114,7 +118,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     namespace,
     name: stateMapName(lease),
     onGlobal: (global) => watcher?.global(global),
-    onHealth: () => undefined,
+    onHealth: report,
     onProblem,
   });
   const leadership = createLeadership({
@@ -133,6 +137,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
       watcher?.role(role);
       if (role.kind === 'leading') looking.set(clock.now());
     },
+    onHealth: report,
   });
   const looking = createAlarm(clock, () => void look());
 
@@ -157,6 +162,13 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     if (ownEpoch() !== undefined && !signal.aborted) looking.set(clock.now() + timing.lookMs);
   }
 
+  /** Of the election, of policies and of records others tell. */
+  function report(): void {
+    const found = [reflectorProblem(state.health()), leadership.problem()].flatMap((problem) => problem ?? []);
+    logDifference(options.log, reported, found);
+    reported = found;
+  }
+
   return {
     async load(starting) {
       policies.start(starting);
@@ -178,9 +190,9 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     // What the policy held went with it, and what another one holds is put away by whoever leads.
     remove: async () => ({ kind: 'removed' }),
     async saveGlobal(body) {
-      const deadline = createDeadline(clock, timing.deadlineMs, signal);
       try {
-        await state.saveGlobal(body, deadline.signal);
+        const silence = `no answer within ${timing.deadlineMs / 1000} s`;
+        await inTime(clock, timing.deadlineMs, signal, (until) => state.saveGlobal(body, until), silence);
         return { kind: 'saved' };
       } catch (error) {
         const failure = error instanceof KubeError ? error : new KubeError(String(error));
@@ -188,8 +200,6 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
           kind: 'failed',
           problem: notWritten('the whole installation', 'patch configmaps', namespace, failure),
         };
-      } finally {
-        deadline.dispose();
       }
     },
     watch(given) {
@@ -198,6 +208,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
       told.tellAll();
       stand();
     },
+    retellGlobal: () => watcher?.global(state.global()),
     leads: () => ownEpoch() !== undefined,
     resign: () => leadership.release(),
     async close() {
