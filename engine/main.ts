@@ -81,13 +81,14 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     });
     const { source, store: kept, cluster: input, ...inputs } = await createInput(config, status, clock, log);
     const store = measureStore(kept, telemetry.store, clock);
+    const leads = (): boolean => store.leads?.() ?? true;
     const cluster =
       input &&
       createClusterSide({
         ...input,
         clock,
         engine: { onRecord: () => engine.onRecord(), answerEviction: (...given) => engine.answerEviction(...given) },
-        leads: () => store.leads?.() ?? true,
+        leads,
         instance: config.replicas?.identity ?? hostname(),
         log,
         audit,
@@ -158,7 +159,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
         if (record !== undefined) audit.write(record);
       },
     });
-    const overrides = followOverrides(config, input?.client, engine, handlers, clock, log);
+    const overrides = followOverrides(config, input?.client, engine, leads, handlers, clock, log);
     const proto = loadAdminProto();
     const about: Telemetry = {
       readiness: () => ({ status: phase, problems: problems() }),
@@ -211,26 +212,15 @@ function followOverrides(
   { source }: Config,
   client: KubeClient | undefined,
   engine: Engine,
+  leads: () => boolean,
   acts: Acts,
   clock: Clock,
   log: Log,
 ): Overrides | undefined {
   if (source.kind !== 'kubernetes' || client === undefined) return undefined;
-  return createOverrides({
-    client,
-    clock,
-    random: Math.random,
-    namespaces: source.namespaces,
-    engine: { states: () => engine.states(), epoch: () => epochOf(engine) },
-    acts,
-    onProblem: (problem) => log.problem(problem),
-  });
-}
-
-/** Undefined unless we lead: who follows obeys nobody. */
-function epochOf(engine: Engine): number | undefined {
-  const role = engine.role();
-  return role.kind === 'leading' ? role.epoch : undefined;
+  const { namespaces } = source;
+  const onProblem = (problem: Problem): void => log.problem(problem);
+  return createOverrides({ client, clock, random: Math.random, namespaces, engine, leads, acts, log, onProblem });
 }
 
 function followXdsTls(files: XdsTls, clock: Clock, observer: RenewalObserver): Promise<Renewal> {

@@ -15,7 +15,7 @@ import { createEvictor, type DueEviction, type EvictorTiming, evictorTiming } fr
 import { createMarker, type MarkerTiming, markerTiming } from './marker.ts';
 import { type WantedMarks, wantedMarks } from './marks.ts';
 import { selectorProblem } from './problems.ts';
-import { createRounds } from './rounds.ts';
+import { createRounds } from '../rounds.ts';
 
 /** What may be done to pods; nothing, unless the admin says so. */
 export interface PodSettings {
@@ -92,10 +92,10 @@ export function createPodActs(options: PodActsOptions): PodActs {
     tell: onMark,
   });
   // Two lines of work: a pod that has to go does not wait until others are labelled.
-  const { longestMs } = timing;
+  const common = { clock, longestMs: timing.longestMs, doing: 'acting on pods', onProblem };
   const rounds = [
-    createRounds({ clock, longestMs, pauseMs: timing.pauseMs, round: evictor.round, onProblem }),
-    createRounds({ clock, longestMs, pauseMs: timing.marksPauseMs, round: marker.round, onProblem }),
+    createRounds({ ...common, pauseMs: timing.pauseMs, round: evictor.round }),
+    createRounds({ ...common, pauseMs: timing.marksPauseMs, round: marker.round }),
   ];
 
   return {

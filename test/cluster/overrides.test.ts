@@ -11,7 +11,7 @@ import { describeWith } from '../support/parts.ts';
 import { createMemoryStore, type MemoryStore } from '../support/memory-store.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { installCrd } from './crd.ts';
-import { type OverridingOptions, type OverridingReplica, startOverriding } from './overriding.ts';
+import { type OverridingOptions, type OverridingReplica, pricerPolicy, startOverriding } from './overriding.ts';
 import { done } from './shop.ts';
 
 interface Told {
@@ -113,9 +113,12 @@ describeWith(['kube-apiserver', 'etcd'], 'overrides', (executables) => {
     });
 
     it('when its time is over it has ended, and is deleted in the end', async () => {
-      await replica(createMemoryStore(), { timing: { keptMs: 300 } });
+      const first = await replica();
       await create({ ...eject, for: '1s' });
       expect(await becomes('Ended')).toMatchObject({ message: expect.stringMatching(/^its time is over/) });
+      await first.stop();
+      replicas.length = 0;
+      await replica(createMemoryStore(), { timing: { keptMs: 300 } });
       await eventually(async () => (await read()) === undefined, { what: 'it is deleted', timeoutMs: 10_000 });
     });
   });
@@ -161,7 +164,63 @@ describeWith(['kube-apiserver', 'etcd'], 'overrides', (executables) => {
     expect(leader.out()).toEqual(['p1 ejected']);
   });
 
+  it('a policy that comes after what is to be done to its Service: until then it is pending, and says why', async () => {
+    const leader = await replica(createMemoryStore(), { policies: [] });
+    await create(eject);
+    expect(await becomes('Pending')).toMatchObject({
+      code: 'KV0811',
+      message: expect.stringContaining('has no policy'),
+    });
+    leader.change(pricerPolicy);
+    expect(await becomes('InForce')).not.toHaveProperty('code');
+    expect(leader.out()).toEqual(['p1 ejected']);
+  });
+
+  it('a namespace that cannot be listed holds up itself only, and the log says which', async () => {
+    const partly: KubeClient = {
+      ...client,
+      get(path, query, signal) {
+        if (path.includes('/namespaces/lab/')) return Promise.reject(new KubeError('no lab for you', { status: 403 }));
+        if (!path.includes('/namespaces/bank/')) return client.get(path, query, signal);
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new KubeError('aborted'))));
+      },
+    };
+    const leader = await replica(createMemoryStore(), { client: partly, namespaces: ['bank', 'shop', 'lab'] });
+    await create(eject);
+    await becomes('InForce');
+    leader.isLeading = false;
+    leader.isLeading = true;
+    await create({ ...eject, action: 'Restore', for: undefined }, 'back');
+    await becomes('Ended', 'back');
+    expect(leader.logged).toEqual([expect.stringMatching(/^error .*list and watch .*lab.*no lab for you/)]);
+  });
+
   describe('over a change of leaders', () => {
+    it('who was stopped, and has not heard that its term is over, does nothing and says nothing', async () => {
+      const leader = await replica();
+      leader.isOutOfTerm = true;
+      const createdMs = Date.now();
+      await create(eject);
+      await eventually(() => leader.heardAtMs() >= createdMs, { what: 'the watch brings it', timeoutMs: 10_000 });
+      const { looks } = leader;
+      await eventually(() => leader.looks > looks + 2, { what: 'it looks again', timeoutMs: 10_000 });
+      expect([(await read())?.status, leader.acts]).toEqual([undefined, []]);
+      leader.isOutOfTerm = false;
+      await becomes('InForce');
+    });
+
+    it('where another replica decides about the Service it is pending, until we do', async () => {
+      const leader = await replica();
+      await create(eject, 'first');
+      await becomes('InForce', 'first');
+      leader.fence();
+      await create({ ...eject, action: 'Restore', for: undefined });
+      expect(await becomes('Pending')).toMatchObject({ code: 'KV0810' });
+      leader.isLeading = true;
+      expect(await becomes('Ended')).not.toHaveProperty('code');
+      expect(leader.out()).toEqual([]);
+    });
+
     it('who follows does nothing, and does what is pending once it leads', async () => {
       const follower = await replica(createMemoryStore(), { isLeading: false });
       const leader = await replica();
@@ -180,11 +239,14 @@ describeWith(['kube-apiserver', 'etcd'], 'overrides', (executables) => {
       const mute: KubeClient = { ...client, send: () => Promise.reject(new KubeError('killed')) };
       const first = await replica(store, { client: mute });
       await create(eject);
-      await eventually(() => first.out().length === 1 && first.overrides.problems().length > 0, {
+      await eventually(() => first.out().length === 1 && first.problems().length > 0, {
         what: 'it acts',
         timeoutMs: 10_000,
       });
-      expect(first.overrides.problems()[0]).toMatchObject({ code: 'KV0832' });
+      expect(first.problems()[0]).toMatchObject({ code: 'KV0832' });
+      expect(first.logged).toEqual([
+        expect.stringMatching(/^error what became of an EndpointOverride cannot be written/),
+      ]);
       await first.stop();
       replicas.length = 0;
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { createManualClock, settle } from '../../test/support/manual-clock.ts';
-import type { EpochMs } from '../model.ts';
-import type { Problem } from '../problem.ts';
+import { createManualClock, settle } from '../test/support/manual-clock.ts';
+import type { EpochMs } from './model.ts';
+import type { Problem } from './problem.ts';
 import { createRounds } from './rounds.ts';
 
 function world() {
@@ -19,6 +19,7 @@ function world() {
       at.push(clock.now() - startMs);
       return next();
     },
+    doing: 'testing',
     onProblem: (problem) => problems.push(problem),
   });
   const ended = rounds.run(stopping.signal);

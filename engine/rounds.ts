@@ -1,9 +1,9 @@
 /** Work that is looked for again and again: soon after somebody said that there may be some, and else after a while. */
-import type { Clock } from '../clock.ts';
-import { defect } from '../defect.ts';
-import { sleep } from '../kubernetes/sleep.ts';
-import type { EpochMs } from '../model.ts';
-import type { Problem } from '../problem.ts';
+import type { Clock } from './clock.ts';
+import { defect } from './defect.ts';
+import { sleep } from './kubernetes/sleep.ts';
+import type { EpochMs } from './model.ts';
+import type { Problem } from './problem.ts';
 
 export interface Rounds {
   /** There may be something to do. Never waits, and costs nothing when it is said often. */
@@ -20,10 +20,12 @@ export interface RoundsOptions {
   readonly longestMs: number;
   /** @returns when to come again, if that is sooner. */
   readonly round: (signal: AbortSignal) => Promise<EpochMs | undefined>;
+  /** What a round is, for people: as in `acting on pods failed`. */
+  readonly doing: string;
   readonly onProblem: (problem: Problem) => void;
 }
 
-export function createRounds({ clock, pauseMs, longestMs, round, onProblem }: RoundsOptions): Rounds {
+export function createRounds({ clock, pauseMs, longestMs, round, doing, onProblem }: RoundsOptions): Rounds {
   let isWoken = false;
   let endWait = (): void => undefined;
 
@@ -47,7 +49,7 @@ export function createRounds({ clock, pauseMs, longestMs, round, onProblem }: Ro
           againMs = await round(signal);
         } catch (error) {
           // One that fails must not be the last: nobody would notice.
-          if (!signal.aborted) onProblem(defect('a round of acts on pods', error));
+          if (!signal.aborted) onProblem(defect(doing, error));
         }
         await sleep(clock, pauseMs, signal);
         await wait(Math.min(againMs ?? Number.POSITIVE_INFINITY, clock.now() + longestMs), signal);
