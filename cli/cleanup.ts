@@ -28,7 +28,7 @@ export function cleanupCommand(context: Context): Command {
   const command = new Command('kubervisor cleanup')
     .description(
       'Take out of a cluster what Kubervisor wrote to objects of others: the status of policies, labels and deletion costs of ' +
-        'pods; then its Lease and its ConfigMap. Policies and overrides stay. First point plain Envoys elsewhere: kubervisor ' +
+        'pods, overrides that are over; then its Lease and its ConfigMap. Policies stay, and overrides whose time is not over. First point plain Envoys elsewhere: kubervisor ' +
         'proxies must be empty on every replica, because without us they keep the last endpoints they got.',
     )
     .option('--context <name>', 'context of the kubeconfig; default: the current one')
@@ -66,10 +66,16 @@ async function run(options: Options, context: Context): Promise<void> {
       throw stillThere(leadership.kind === 'leads' ? leadership.holder : leadership.why, options);
   }
   const removed: Removed[] = [];
-  await removeEverything(cluster, { ...options, namespaces }, (each) => {
+  const staying = await removeEverything(cluster, { ...options, namespaces }, context.now(), (each) => {
     removed.push(each);
     if (output !== 'json') context.stdout.write(`${printable(lineOf(each, dryRun))}\n`);
   });
+  if (staying.length > 0) {
+    say(
+      `overrides that stay, and that a Kubervisor which is installed within their time obeys: ${staying.join(', ')}; ` +
+        'kubectl delete endpointoverrides removes them',
+    );
+  }
   if (output === 'json') printJson(context, { dryRun: dryRun === true, removed });
   else if (removed.length === 0) context.stdout.write('nothing of Kubervisor is left\n');
 }

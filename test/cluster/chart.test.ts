@@ -154,6 +154,21 @@ describeWith(['kube-apiserver', 'etcd', 'helm'], 'the chart on an API server', (
         metadata: { labels: { 'kubervisor.io/rotation': 'ejected' } },
       }),
     );
+    const overrides = '/apis/breaker.kubervisor.io/v1/namespaces/shop/endpointoverrides';
+    const asked = { service: 'pricer', endpoint: 'p1', action: 'Eject', for: '15m', reason: 'heap dump' };
+    for (const [name, state] of [
+      ['over', 'Ended'],
+      ['pending', 'Pending'],
+    ]) {
+      const object = {
+        apiVersion: 'breaker.kubervisor.io/v1',
+        kind: 'EndpointOverride',
+        metadata: { name },
+        spec: asked,
+      };
+      await done(plane.api.post(overrides, object));
+      await done(plane.api.patch(`${overrides}/${name}/status`, { status: { state } }));
+    }
     const uninstalling = run(['uninstall', 'kubervisor', '--timeout', '60s']);
     const job = '/apis/batch/v1/namespaces/mesh/jobs/kubervisor-cleanup';
     await eventually(() => exists(job), soon);
@@ -162,7 +177,14 @@ describeWith(['kube-apiserver', 'etcd', 'helm'], 'the chart on an API server', (
     await writeFile(join(folder, 'hook.yaml'), await plane.accountKubeconfig('mesh', 'kubervisor-cleanup'));
     const { args } = spec.template.spec.containers[0];
     const cleaned = await runCli([...args, '--kubeconfig', join(folder, 'hook.yaml')]);
-    expect([cleaned.code, cleaned.stdout]).toEqual([0, expect.stringContaining('pod/shop/p1 marks removed\n')]);
+    expect([cleaned.code, cleaned.stdout.trim().split('\n')]).toEqual([
+      0,
+      expect.arrayContaining([
+        'pod/shop/p1 marks removed',
+        'endpointoverride/shop/over object removed',
+        'endpointoverride/shop/pending status removed',
+      ]),
+    ]);
     const { replicas } = (await get('/apis/apps/v1/namespaces/mesh/deployments/kubervisor'))['spec'];
     expect(replicas).toBe(0);
     await finish(job);

@@ -54,6 +54,14 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor cleanup', (executables) => 
     done(plane.api.apply(path, { apiVersion: 'v1', kind: 'Pod', metadata }));
   const run = (...args: readonly string[]) => runCli(['cleanup', '--kubeconfig', join(folder, 'kube.yaml'), ...args]);
 
+  const overrides = '/apis/breaker.kubervisor.io/v1/namespaces/shop/endpointoverrides';
+  async function override(name: string, status?: object): Promise<void> {
+    const spec = { service: 'pricer', endpoint: 'p1', action: 'Eject', for: '15m', reason: 'heap dump' };
+    const object = { apiVersion: 'breaker.kubervisor.io/v1', kind: 'EndpointOverride', metadata: { name }, spec };
+    await done(plane.api.post(overrides, object));
+    if (status !== undefined) await done(plane.api.patch(`${overrides}/${name}/status`, { status }));
+  }
+
   /** All that people and controllers see of the objects of others. */
   async function world(): Promise<unknown> {
     const lists = await Promise.all(
@@ -116,6 +124,38 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor cleanup', (executables) => 
     const again = await run('-n', 'shop', 'kubervisor', '-o', 'json');
     expect([again.code, JSON.parse(again.stdout)]).toEqual([0, { dryRun: false, removed: [] }]);
     expect((await run('-A')).stdout).toBe('nothing of Kubervisor is left\n');
+  });
+
+  it('overrides that are over are deleted, as Kubervisor would have done; others stay, and say nothing of what is no more', async () => {
+    const at = (inMs: number): string => new Date(Date.now() + inMs).toISOString();
+    await override('ended', { state: 'Ended' });
+    await override('refused', { state: 'Refused', code: 'KV0705' });
+    await override('past', { state: 'InForce', backend: 'p1', untilTime: at(-1_000) });
+    await override('in-force', { state: 'InForce', backend: 'p1', untilTime: at(600_000) });
+    await override('unseen');
+    const said = 'within their time obeys: shop/in-force, shop/unseen; kubectl delete endpointoverrides removes them\n';
+    const dry = await run('-A', '--dry-run');
+    expect([dry.stdout.trim().split('\n').length, dry.stderr]).toEqual([4, expect.stringContaining(said)]);
+
+    const { code, stdout, stderr } = await run('-A');
+    expect([code, stderr]).toEqual([0, expect.stringContaining(said)]);
+    expect(stdout.trim().split('\n').toSorted()).toEqual([
+      'endpointoverride/shop/ended object removed',
+      'endpointoverride/shop/in-force status removed',
+      'endpointoverride/shop/past object removed',
+      'endpointoverride/shop/refused object removed',
+    ]);
+    const { items } = (await plane.api.get(overrides)).body as {
+      items: readonly { metadata: { name: string }; status?: object }[];
+    };
+    expect(items.map(({ metadata, status }) => [metadata.name, status])).toEqual([
+      ['in-force', undefined],
+      ['unseen', undefined],
+    ]);
+    const again = await run('-n', 'shop');
+    expect([again.stdout, again.stderr]).toEqual(['nothing of Kubervisor is left\n', expect.stringContaining(said)]);
+    await done(plane.api.delete(overrides));
+    expect(await run('-A')).toMatchObject({ stdout: 'nothing of Kubervisor is left\n', stderr: notAsked });
   });
 
   it('with --stop everyone is brought back and the replicas end, before anything is removed', async () => {

@@ -54,8 +54,11 @@
   resources: [kubervisorservices]
   verbs: [list]
 - apiGroups: [breaker.kubervisor.io]
-  resources: [kubervisorservices/status]
+  resources: [kubervisorservices/status, endpointoverrides/status]
   verbs: [patch]
+- apiGroups: [breaker.kubervisor.io]
+  resources: [endpointoverrides]
+  verbs: [list, delete]
 {{- end -}}
 
 {{/* What `kubervisor check` looks at. */}}
