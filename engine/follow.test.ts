@@ -191,6 +191,33 @@ describe('a replica that comes to lead', () => {
     await stop();
   });
 
+  it('goes on above whatever epoch is on record of a Service, for that Service and no other', async () => {
+    const { a, b, cluster, processA, advance, stop } = await withOneOut();
+    const known = cluster.records.get(service);
+    // As somebody writes it who may write the status of one policy.
+    await cluster
+      .open('somebody')
+      .store.save(service, { ...(known?.body as object), epoch: 9e14 }, known?.revision ?? 0);
+    expect(a.problems.map(({ code }) => code)).toEqual(['KV0812']);
+    processA.kill();
+    cluster.elect('b');
+    await settle();
+    expect(b.engine.role()).toEqual({ kind: 'leading', epoch: 3 });
+    b.errors.set('p4', 9);
+    await advance(4000);
+    expect(b.statuses()).toMatchObject({ p3: 'DRAINING', p4: 'DRAINING' });
+    expect(cluster.records.get(service)?.body).toMatchObject({ epoch: 9e14 + 3 });
+    const late = await engineWorld(pricers(), { clock: b.clock, shared: cluster.open('c').store });
+    cluster.elect('c');
+    late.errors.set('p4', 9);
+    await advance(4000);
+    expect(late.engine.role()).toEqual({ kind: 'leading', epoch: 4 });
+    expect(b.statuses()).toEqual(late.statuses());
+    await a.stop();
+    await late.stop();
+    await stop();
+  });
+
   it('of which the record says that a later one decides, stops deciding about the Service', async () => {
     const { a, cluster, advance, stop } = await withOneOut();
     const known = cluster.records.get(service);

@@ -35,7 +35,7 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
     runtime.isOverwritten = !isNews;
     // Of a policy that the source does not show, or not yet.
     if (runtime.isPolicyGone) return pipeline.serve([runtime]);
-    if (lead.decides(runtime) && record.epoch <= lead.epoch()) {
+    if (lead.decides(runtime) && record.epoch <= lead.epochOf(runtime)) {
       return wasUnreadable ? begin(runtime) : insist(runtime);
     }
     if (!isNews && !wasUnreadable) return;
@@ -80,18 +80,15 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
 
   function fence(runtime: Runtime, { epoch }: ServiceRecord): void {
     runtime.isFenced = true;
-    observer.problem(fenced(runtime.service, epoch, lead.epoch()));
+    observer.problem(fenced(runtime.service, epoch, lead.epochOf(runtime)));
   }
 
   function onRole(role: Role): void {
-    const known = runtimes.all().map(({ saved }) => saved?.epoch ?? 0);
-    const next: Role =
-      role.kind === 'leading' ? { kind: 'leading', epoch: Math.max(role.epoch, 1 + Math.max(0, ...known)) } : role;
-    lead.become(next);
-    observer.role?.(next);
+    lead.become(role);
+    observer.role?.(role);
     for (const runtime of runtimes.all()) {
       // Whoever wrote later than the one before us wrote earlier than we will.
-      if (next.kind === 'leading') runtime.isFenced = false;
+      if (role.kind === 'leading') runtime.isFenced = false;
       takeUp(runtime);
     }
     pipeline.serve(runtimes.all());
@@ -99,8 +96,11 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
 
   /** The Service as our role has it, from what is on record. */
   function takeUp(runtime: Runtime): void {
+    const isLeading = lead.role().kind === 'leading';
+    const { epoch = 0 } = runtime.saved ?? {};
+    if (isLeading) runtime.epochBase = epoch < lead.epoch() ? 0 : epoch;
     if (lead.isUnrecorded(runtime)) return;
-    if (lead.role().kind === 'leading' && runtime.unreadable === undefined) promote(runtime);
+    if (isLeading && runtime.unreadable === undefined) promote(runtime);
     else lead.follow(runtime);
   }
 

@@ -13,8 +13,13 @@ export interface Lead {
   /** Several processes use the store. */
   readonly isShared: boolean;
   role(): Role;
-  /** Under which this process writes, or under which it wrote last. */
+  /** In which this process leads, or led last. */
   epoch(): number;
+  /**
+   * Under which this process writes the Service, or wrote it last: its own one, on top of one on record that is as high. So
+   * whatever somebody writes into the record of one Service concerns no other.
+   */
+  epochOf(runtime: Runtime): number;
   /** As it was loaded. */
   load(epoch: number): void;
   become(role: Role): void;
@@ -48,6 +53,7 @@ export function createLead({ store, suspension }: LeadOptions): Lead {
     isShared,
     role: () => role,
     epoch: () => epoch,
+    epochOf: ({ epochBase }) => epochBase + epoch,
     load(loaded) {
       epoch = loaded;
       if (!isShared) role = { kind: 'leading', epoch };

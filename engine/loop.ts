@@ -137,7 +137,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
     const { state, effects } = step(runtime.state, event, {
       now: clock.now(),
-      epoch: lead.epoch(),
+      epoch: lead.epochOf(runtime),
       canReduce: runtime.storeProblem === undefined,
       globalVelocity:
         event.kind === 'judgement' ? velocityLeft(runtimes.all(), clock.now(), options.maxEjectionsPerMinute) : 0,

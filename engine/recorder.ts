@@ -55,7 +55,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     try {
       while (!runtime.isGone) {
         if (!lead.decides(runtime)) return runtime.unreadable ?? notLeading;
-        const record = toRecord(runtime.state, lead.epoch());
+        const record = toRecord(runtime.state, lead.epochOf(runtime));
         const { decisions } = runtime.state.enforced;
         const { unwritten } = runtime;
         // Only a write that succeeds shows that the store is back, so after a failure there always is something to write.
@@ -120,7 +120,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       return runtime.unreadable ?? problem;
     }
     // R9: what a process that came after us wrote is not ours to replace. It decides now; we serve on and take nobody out.
-    if (result.kind === 'conflict' && epochOf(current) <= lead.epoch()) {
+    if (result.kind === 'conflict' && epochOf(current) <= lead.epochOf(runtime)) {
       runtime.revision = current?.revision ?? noRevision;
     }
     if (runtime.storeProblem === undefined) observer.problem(problem);

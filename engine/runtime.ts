@@ -36,6 +36,8 @@ export interface Runtime {
   /** The state that a record stands for. */
   recorded?: { readonly record: ServiceRecord | undefined; readonly state: ServiceState };
   revision: number;
+  /** The epoch that was on record when we came to lead, where it was not below ours. */
+  epochBase: number;
   /** What is on record is not what we decided: whoever wrote it did not know. */
   isOverwritten: boolean;
   /** R9: what is on record is of a later epoch than ours; somebody else decides. */
@@ -182,6 +184,7 @@ function newRuntime(service: ServiceKey, state: ServiceState): Runtime {
     unwritten: [],
     isGone: false,
     revision: noRevision,
+    epochBase: 0,
     schedules: [],
     cancelWake: () => undefined,
     cancelRetry: () => undefined,

@@ -2,7 +2,6 @@
  * A store that several processes share, with a lease that the test hands out. Each process hears of the others' writes when
  * the test lets it, may be cut off, and may go on in the belief that it leads.
  */
-import { fieldsOf } from '../../engine/is-record.ts';
 import type { ServiceKey } from '../../engine/model.ts';
 import type { Problem } from '../../engine/problem.ts';
 import type { JsonValue, SaveResult, Store, StoredRecord, StoreWatcher } from '../../engine/store/store.ts';
@@ -71,9 +70,6 @@ export function createClusterStore(): ClusterStore {
   function handOver(member: Member): void {
     for (const record of records.values()) member.watcher?.record(record.service, record);
   }
-
-  const highestEpoch = (): number =>
-    Math.max(0, ...[...records.values()].map(({ body }) => Number(fieldsOf(body)['epoch'] ?? 0) || 0));
 
   function open(name: string): ClusterProcess {
     const attempt = async <Result>(run: () => Result): Promise<Result | { kind: 'failed'; problem: Problem }> => {
@@ -164,7 +160,7 @@ export function createClusterStore(): ClusterStore {
       const next = name === undefined ? undefined : members.get(name);
       if (next === undefined) return;
       transitions += 1;
-      const epoch = Math.max(transitions, highestEpoch()) + 1;
+      const epoch = transitions + 1;
       // Whatever it had not heard of yet, it reads afresh.
       next.hear();
       handOver(next);
