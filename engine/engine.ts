@@ -36,6 +36,10 @@ export interface Engine {
   states(): readonly ServiceState[];
   state(service: ServiceKey): ServiceState | undefined;
   suspension(): Suspension | undefined;
+  /** Whether it is known who is out of the Service: what is on record may be unreadable since our start. */
+  knows(service: ServiceKey): boolean;
+  /** How many Services have a record that cannot be read. */
+  unreadable(): number;
   /** Whether this process decides, or follows the one that does. */
   role(): Role;
   /** Of each Service what is decided, and of that what the store has: what is done about it outside has to be both. */
@@ -183,6 +187,8 @@ export function createEngine(options: EngineOptions): Engine {
     states: () => runtimes.all().map(({ state }) => state),
     state: (service) => runtimes.find(service)?.state,
     suspension: () => runtimes.suspension(),
+    knows: (service) => runtimes.find(service)?.isUnknown !== true,
+    unreadable: () => runtimes.all().filter((runtime) => runtime.unreadable !== undefined).length,
     role: lead.role,
     onRecord: () =>
       runtimes.all().map((runtime) => ({

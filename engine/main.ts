@@ -142,7 +142,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       states: () => engine.states(),
       sourceProblems: () => source.problems(),
       metricSources: () => metrics.health(),
-      frozen: () => store.frozen(),
+      frozen: () => store.frozen() + engine.unreadable(),
       role: () => engine.role(),
       reflectors: () => [...(inputs.reflectors?.() ?? []), ...(overrides?.health() ?? [])],
       xds: () => xdsServer.census(),

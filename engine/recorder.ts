@@ -75,6 +75,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
         // A store that was restored from a backup counts from lower on: then ours is the newest all the same.
         const isNewest = runtime.revision === revision || runtime.revision < result.revision;
         if (isNewest) adopt(runtime, result.revision, record);
+        // Whatever is there now, ours was the last that can be read.
+        else if (runtime.unreadable !== undefined) runtime.saved = record;
         if (lead.decides(runtime)) runtime.persisted = decisions;
         else lead.follow(runtime);
         delete runtime.storeProblem;

@@ -1,6 +1,6 @@
 /** What is on record cannot be read: its Service is frozen as it is, all others go on, and a person can end it. */
 import { describe, expect, it } from 'vitest';
-import type { ClusterStore } from '../test/support/cluster-store.ts';
+import { type ClusterStore, createClusterStore } from '../test/support/cluster-store.ts';
 import {
   createManualClock,
   createMemoryStore,
@@ -207,6 +207,41 @@ describe('while it cannot be read', () => {
     expect([codes(a), out(a), out(b)]).toEqual([['KV0412'], ['p3'], ['p3']]);
     await stop();
   });
+});
+
+it('of a write that was answered after somebody had written over it, leader and follower know the same', async () => {
+  const cluster = createClusterStore();
+  const clock = createManualClock();
+  const { store } = cluster.open('a');
+  const save: typeof store.save = async (key, body, revision) => {
+    const result = await store.save(key, body, revision);
+    if (result.kind === 'saved' && JSON.stringify(body).includes('"ejected"')) {
+      await cluster.open('somebody').store.save(key, newer, result.revision);
+    }
+    return result;
+  };
+  const a = await engineWorld(pricers(), { clock, shared: { ...store, save } });
+  const b = await engineWorld(pricers(), { clock, shared: cluster.open('b').store });
+  cluster.elect('a');
+  a.errors.set('p3', 9);
+  await clock.advance(10_000);
+  for (const world of [a, b]) expect([out(world), codes(world)]).toEqual([['p3'], ['KV0412']]);
+  expect(cluster.records.get(service)?.body).toMatchObject(newer);
+  await a.stop();
+  await b.stop();
+});
+
+it('a Service that is gone while its record cannot be read is not begun anew when it comes back', async () => {
+  const replicas = await withOneOut();
+  const { a, b, cluster, change, stop } = replicas;
+  await write(cluster, isNewer);
+  const record = cluster.records.get(service);
+  change({ kind: 'fleet-gone', service }, { kind: 'policy-gone', service });
+  change(...pricers());
+  expect(await a.eject('p1')).toMatchObject({ kind: 'refused', cause: 'not-leader' });
+  for (const world of [a, b]) expect([codes(world), world.engine.unreadable()]).toEqual([['KV0412'], 1]);
+  expect(cluster.records.get(service)).toEqual(record);
+  await stop();
 });
 
 it('who was fenced decides again when the record that fenced it is gone', async () => {

@@ -30,7 +30,7 @@ export interface OverridesOptions {
   readonly random: () => number;
   /** Namespaces to look into; empty: all of them. */
   readonly namespaces: readonly string[];
-  readonly engine: Pick<Engine, 'states' | 'role'>;
+  readonly engine: Pick<Engine, 'states' | 'role' | 'knows'>;
   /** At this very moment: a process that was stopped may not have heard yet that its role is over. */
   readonly leads: () => boolean;
   readonly acts: Pick<Acts, 'eject' | 'pause' | 'restore'>;
@@ -132,6 +132,9 @@ export function createOverrides(options: OverridesOptions): Overrides {
     await bringBackForgotten(overrides, isRead);
     for (const override of overrides) {
       if (signal.aborted || epochNow() !== epoch) return;
+      const service = serviceOf(override);
+      // It may well be in force still.
+      if (override.status.state === 'InForce' && service !== undefined && !engine.knows(service)) continue;
       await obey(override, stateOf(override), signal);
     }
   }

@@ -78,7 +78,7 @@ export function createMetrics({ version, maxBackendSeries = 10_000 }: MetricsOpt
   const decisions = createDecisionCounters(registry);
   const frozen = new Gauge({
     name: 'kubervisor_decisions_frozen',
-    help: 'Services of which nothing can be stored right now, so that nobody new is ejected',
+    help: 'Services of which nothing can be stored right now, or whose record cannot be read, so that nobody new is ejected',
     registers: [registry],
   });
   const leader = new Gauge({

@@ -221,6 +221,29 @@ describeWith(['kube-apiserver', 'etcd'], 'overrides', (executables) => {
       expect(leader.out()).toEqual([]);
     });
 
+    it('while the record cannot be read it waits, and one that was in force stays so, whoever leads', async () => {
+      const store = createMemoryStore();
+      const one = await replica(store);
+      await create(eject);
+      await becomes('InForce');
+      const known = [...store.records.values()][0]?.body ?? null;
+      one.write(null);
+      await create({ ...eject, endpoint: 'p2' }, 'more');
+      expect(await becomes('Pending', 'more')).toMatchObject({
+        code: 'KV0810',
+        message: expect.stringContaining('cannot be read'),
+      });
+      one.isLeading = false;
+      const two = await replica(store);
+      await create({ ...eject, endpoint: 'p3' }, 'last');
+      await becomes('Pending', 'last');
+      expect([two.out(), await becomes('InForce')]).toMatchObject([[], { backend: 'p1' }]);
+      two.write(known);
+      // It is asked again, and there is an answer: the floor.
+      for (const name of ['more', 'last']) expect(await becomes('Refused', name)).toMatchObject({ code: 'KV0705' });
+      expect([two.out(), await becomes('InForce')]).toMatchObject([['p1 ejected'], { backend: 'p1' }]);
+    });
+
     it('who follows does nothing, and does what is pending once it leads', async () => {
       const follower = await replica(createMemoryStore(), { isLeading: false });
       const leader = await replica();

@@ -10,7 +10,7 @@ import type { Problem } from '../../engine/problem.ts';
 import { defaultTiming } from '../../engine/rotation/context.ts';
 import type { Effect } from '../../engine/rotation/event.ts';
 import type { SourceChange } from '../../engine/sources/source.ts';
-import type { Store, StoreWatcher } from '../../engine/store/store.ts';
+import type { JsonValue, Store, StoredRecord, StoreWatcher } from '../../engine/store/store.ts';
 import { fleetOf, policyOf } from '../support/fixtures.ts';
 import { createMemoryStore, type MemoryStore } from '../support/memory-store.ts';
 
@@ -29,6 +29,8 @@ export interface OverridingReplica {
   change(...changes: readonly SourceChange[]): void;
   /** Another replica wrote the record: as it is, but of a later epoch. */
   fence(): void;
+  /** Somebody wrote something into the record. */
+  write(body: JsonValue): void;
   /** As `p1 ejected`. */
   out(): readonly string[];
   problems(): readonly Problem[];
@@ -117,6 +119,13 @@ export async function startOverriding(options: OverridingOptions): Promise<Overr
         watcher?.record(record.service, { ...record, body });
       }
     },
+    write(body) {
+      for (const known of memory.records.values()) {
+        const record = { ...known, revision: known.revision + 1, body };
+        (memory.records as Map<string, StoredRecord>).set(record.service, record);
+        watcher?.record(record.service, record);
+      }
+    },
     out: () =>
       [...(engine.states()[0]?.enforced.decisions.values() ?? [])].flatMap(({ name, state }) =>
         state === 'serving' ? [] : [`${name} ${state}`],
@@ -152,5 +161,5 @@ export async function startOverriding(options: OverridingOptions): Promise<Overr
 }
 
 function epochIn(body: unknown): number {
-  return Number(fieldsOf(body)['epoch']);
+  return Number(fieldsOf(body)['epoch'] ?? 0);
 }
