@@ -90,6 +90,20 @@ describe('Events', () => {
     expect(results).toEqual(['dropped', 'dropped', 'written', 'written']);
   });
 
+  it('of which nothing changes, as of data that fails, wait behind the others, and crowd none of them out', async () => {
+    const { clock, bodies, teller, results } = world({ maxWaiting: 2 });
+    const failed = (uid: string): Telling => ({ ...telling(uid), reason: 'DetectorFailed', type: 'Warning' });
+    for (const each of [failed('p1'), failed('p2'), failed('p3'), telling('p4'), telling('p5')]) teller.tell(each);
+    await clock.advance(1000);
+    expect(bodies.map((body) => (body as { reason: string }).reason)).toEqual([
+      'Ejected',
+      'Ejected',
+      'DetectorFailed',
+      'DetectorFailed',
+    ]);
+    expect(results).toEqual(['dropped', 'written', 'written', 'written', 'written']);
+  });
+
   it('that cannot be written are lost, and counted; a right that is missing is a problem until it is there', async () => {
     const { clock, kube, teller, results } = world();
     kube.failures.push(new KubeError('no connection'), new KubeError('may not create events', { status: 403 }));

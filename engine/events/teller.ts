@@ -9,6 +9,7 @@ import { sleep } from '../kubernetes/sleep.ts';
 import type { EpochMs } from '../model.ts';
 import type { Problem } from '../problem.ts';
 import { eventProblem } from '../pods/problems.ts';
+import type { EventReason } from './happening.ts';
 import { eventBody, eventsPath, seriesBody, type Telling } from './kube-event.ts';
 
 export interface TellerOptions {
@@ -25,7 +26,7 @@ export type EventResult = 'written' | 'counted' | 'failed' | 'dropped';
 export interface TellerLimits {
   /** Between two requests, in milliseconds. Default 100. */
   readonly gapMs: number;
-  /** Tellings that wait; what comes beyond is dropped. Default 200. */
+  /** Tellings that wait, of changes and of all else each; what comes beyond is dropped. Default 200. */
   readonly maxWaiting: number;
   /** Events of one reason about one object in `similarMs`; more of them are counted in the last one. Default 10. */
   readonly maxSimilar: number;
@@ -50,6 +51,19 @@ export interface Teller {
   problems(): readonly Problem[];
 }
 
+/** Nothing has changed for anybody. When data is gone these come of all policies at once. */
+const unchanged: ReadonlySet<EventReason> = new Set([
+  'DetectorFailed',
+  'DetectorRecovered',
+  'EjectionHeld',
+  'BudgetExhausted',
+]);
+
+interface Waiting {
+  readonly telling: Telling;
+  readonly atMs: EpochMs;
+}
+
 /** Events of one reason about one object. */
 interface Similar {
   readonly startedMs: EpochMs;
@@ -60,7 +74,9 @@ interface Similar {
 }
 
 export function createTeller({ client, clock, instance, count, limits }: TellerOptions): Teller {
-  const waiting: { readonly telling: Telling; readonly atMs: EpochMs }[] = [];
+  /** Written before all else, and not crowded out by it. */
+  const changes: Waiting[] = [];
+  const others: Waiting[] = [];
   const known = new Map<string, Similar>();
   let wake = (): void => undefined;
   let problem: Problem | undefined;
@@ -104,6 +120,7 @@ export function createTeller({ client, clock, instance, count, limits }: TellerO
 
   return {
     tell(telling) {
+      const waiting = unchanged.has(telling.reason) ? others : changes;
       if (waiting.length >= limits.maxWaiting) {
         count('dropped');
         return;
@@ -114,7 +131,7 @@ export function createTeller({ client, clock, instance, count, limits }: TellerO
     async run(signal) {
       signal.addEventListener('abort', () => wake(), { once: true });
       while (!signal.aborted) {
-        const next = waiting.shift();
+        const next = changes.shift() ?? others.shift();
         if (next === undefined) {
           await new Promise<void>((resolve) => {
             wake = resolve;
