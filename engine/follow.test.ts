@@ -102,6 +102,56 @@ describe('a follower', () => {
     await stop();
   });
 
+  describe('whom a suspension brought back stays in when it ends, until somebody decides about it again', () => {
+    const enforcing = { kind: 'policy', policy: quickPolicy({ enforcement: 'Enforce' }) } as const;
+    const suspended = { kind: 'policy', policy: quickPolicy({ enforcement: 'Suspended' }) } as const;
+
+    it('with nobody leading, however long, and at whoever leads next', async () => {
+      const { a, b, cluster, change, advance, stop } = await withOneOut();
+      cluster.elect();
+      change(suspended);
+      await advance(3_600_000);
+      change(enforcing);
+      healthyAt(a, b);
+      b.errors.clear();
+      cluster.elect('b');
+      await settle();
+      healthyAt(a, b);
+      expect(b.effects).toEqual([
+        expect.objectContaining({ kind: 'transition', name: 'p3', to: 'serving', why: 'suspended' }),
+      ]);
+      expect(cluster.records.get(service)?.body).toMatchObject({ enforced: { decisions: [] } });
+      b.errors.set('p3', 9);
+      await advance(4000);
+      expect([a.statuses()['p3'], b.statuses()['p3']]).toEqual(['DRAINING', 'DRAINING']);
+      await stop();
+    });
+
+    it('of everything, and those as well whom people took out', async () => {
+      const { a, b, cluster, advance, stop } = await withOneOut();
+      await a.eject('p2');
+      cluster.elect();
+      b.engine.suspendAll(suspension);
+      await settle();
+      b.engine.suspendAll(undefined);
+      await advance(60_000);
+      healthyAt(a, b);
+      await stop();
+    });
+
+    it('although what a leader made of it is not on record yet', async () => {
+      const { a, b, processB, change, stop } = await withOneOut();
+      processB.isLate = true;
+      change(suspended);
+      await settle();
+      change(enforcing);
+      healthyAt(a, b);
+      processB.hear();
+      healthyAt(a, b);
+      await stop();
+    });
+  });
+
   it('keeps the last accepted policy while the one that the source shows is invalid', async () => {
     const { a, b, change, advance, stop } = await withOneOut();
     change({ kind: 'policy-invalid', service, problems: [] });

@@ -5,8 +5,9 @@ import type { ServiceKey } from './model.ts';
 import type { Problem } from './problem.ts';
 import { readStored } from './read-stored.ts';
 import { adopt } from './recorder.ts';
-import type { Command, RotationEvent } from './rotation/event.ts';
-import { isOut } from './rotation/decision.ts';
+import type { Command, Effect, RotationEvent } from './rotation/event.ts';
+import { type Decision, isOut } from './rotation/decision.ts';
+import { liftedIn, withoutLifted } from './rotation/followed.ts';
 import type { ServiceRecord } from './rotation/record.ts';
 import type { ServiceState } from './rotation/state.ts';
 import type { Runtime, Runtimes } from './runtime.ts';
@@ -16,7 +17,11 @@ export interface FollowOptions {
   readonly runtimes: Runtimes;
   readonly lead: Lead;
   readonly pipeline: Pipeline;
-  readonly observer: { problem(problem: Problem): void; role?(role: Role): void };
+  readonly observer: {
+    problem(problem: Problem): void;
+    role?(role: Role): void;
+    effect(effect: Effect, state: ServiceState): void;
+  };
   /** What kept the record is gone, and the source shows no policy either. */
   readonly forget: (runtime: Runtime) => void;
 }
@@ -104,14 +109,18 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
     else lead.follow(runtime);
   }
 
-  /** As after a start: what is on record, then the fleet, then the policy. So whoever comes to lead changes nothing. */
+  /** As after a start: what is on record and not lifted, then the fleet, then the policy. So whoever comes to lead changes nothing. */
   function promote(runtime: Runtime): void {
     const { fleet } = runtime;
     // Of a record that is gone the last accepted policy is left: the source shows none that could replace it.
     const given = runtime.given ?? runtime.state.policy;
     stopActing(runtime);
     runtime.unwritten = [];
-    runtime.state = recordedOf(runtime);
+    const recorded = recordedOf(runtime);
+    runtime.state = withoutLifted(recorded, runtime.lifted);
+    for (const each of liftedIn(recorded, runtime.state).values()) {
+      if (isOut(each)) observer.effect(liftingOf(each), runtime.state);
+    }
     runtime.persisted = runtime.state.enforced.decisions;
     // Before the input was read, it comes by itself.
     if (fleet === undefined) return;
@@ -136,6 +145,12 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
 export function suspensionChanged(runtimes: Runtimes, pipeline: Pipeline, wasSuspended: boolean): void {
   const isResumed = wasSuspended && runtimes.suspension() === undefined;
   for (const runtime of runtimes.all()) pipeline.apply(runtime, isResumed ? { kind: 'resumed' } : { kind: 'tick' });
+}
+
+/** Told by whoever writes it down: what those who follow bring back is told by nobody. */
+function liftingOf(decision: Decision): Effect {
+  const { backend, name, state: from } = decision;
+  return { kind: 'transition', track: 'enforced', backend, name, from, to: 'serving', why: 'suspended', decision };
 }
 
 /** With the policy goes the record: whatever people did to the Service by hand ends, too, since nothing keeps it. */

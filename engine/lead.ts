@@ -3,7 +3,7 @@
  * the others follow: what they serve is what is on record, under the fleet and the policy that each of them sees.
  */
 import type { Policy } from './policy/policy.ts';
-import { followed } from './rotation/followed.ts';
+import { followed, liftedIn } from './rotation/followed.ts';
 import { fromRecord, type ServiceRecord } from './rotation/record.ts';
 import { initialState, type ServiceState, type Suspension } from './rotation/state.ts';
 import { noFleet, type Runtime } from './runtime.ts';
@@ -71,7 +71,9 @@ export function createLead({ store, suspension }: LeadOptions): Lead {
       runtime.unwritten = [];
       const fleet = runtime.fleet ?? runtime.state.fleet;
       const isSuspended = suspension() !== undefined;
-      runtime.state = followed(recordedOf(runtime), fleet, policyInForce(runtime), isSuspended);
+      const recorded = recordedOf(runtime);
+      runtime.state = followed(recorded, fleet, policyInForce(runtime), isSuspended, runtime.lifted);
+      runtime.lifted = liftedIn(recorded, runtime.state);
       runtime.persisted = runtime.state.enforced.decisions;
     },
   };

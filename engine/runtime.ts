@@ -8,6 +8,7 @@ import { readStored } from './read-stored.ts';
 import { createRecorder, noAnswer, type Recorder, type Reduction, storeDeadlineMs, within } from './recorder.ts';
 import type { Decision } from './rotation/decision.ts';
 import type { Effect } from './rotation/event.ts';
+import type { Lifted } from './rotation/followed.ts';
 import { fromRecord, type ServiceRecord } from './rotation/record.ts';
 import { initialState, type ServiceState, type Suspension } from './rotation/state.ts';
 import { type JsonValue, noRevision, type Store } from './store/store.ts';
@@ -30,6 +31,8 @@ export interface Runtime {
   isPolicyGone: boolean;
   /** Brought back by hand on this replica alone, each as it was decided then. */
   broughtBack: ReadonlyMap<BackendId, Decision>;
+  /** On record, and brought back by a suspension all the same. */
+  lifted: Lifted;
   /** Enforced decisions as the store has them. */
   persisted: ReadonlyMap<BackendId, Decision>;
   saved?: ServiceRecord;
@@ -177,6 +180,7 @@ function newRuntime(service: ServiceKey, state: ServiceState): Runtime {
     hasPolicy: false,
     isPolicyGone: false,
     broughtBack: new Map(),
+    lifted: new Map(),
     isOverwritten: false,
     isFenced: false,
     isUnknown: false,

@@ -7,7 +7,13 @@ import type { ServiceState, Track } from './state.ts';
 import { guidanceOf } from './unguided.ts';
 
 /**
- * Nothing of it depends on time or on the past: replicas that know the same serve the same. What brings back by a word of
+ * What is on record and does not hold any more: a suspension brought it back. That nobody leads, or that the one who leads
+ * has not written it down yet, must not take anybody out again when the suspension ends.
+ */
+export type Lifted = ReadonlyMap<BackendId, Decision>;
+
+/**
+ * Nothing of it depends on time: replicas that know the same serve the same. What brings back by a word of
  * people, a suspension or `enforcement`, holds here at once, whether or not anybody decides (R15); all else waits until the
  * one that decides has it on record.
  */
@@ -16,15 +22,32 @@ export function followed(
   fleet: Fleet,
   policy: Policy | undefined,
   isEverythingSuspended: boolean,
+  lifted: Lifted = new Map(),
 ): ServiceState {
   const { policy: before, ...rest } = recorded;
   const state: ServiceState = { ...rest, fleet, ...(policy === undefined ? {} : { policy }) };
-  const isLifted = ({ cause }: Decision): boolean =>
-    isEverythingSuspended || (cause.kind === 'breaker' && !mayBeOut(state));
+  const isLifted = (decision: Decision): boolean =>
+    isEverythingSuspended || (decision.cause.kind === 'breaker' && !mayBeOut(state)) || isLiftedIn(lifted, decision);
   const { ramp } = guidanceOf(state).activator;
   const known = before === undefined ? ramp : before.activator.ramp;
   const change = (each: Decision): Decision | undefined => (isLifted(each) ? undefined : onRamp(each, known, ramp));
   return { ...state, enforced: mapDecisions(state.enforced, change) };
+}
+
+/** What of the record does not hold in the state that was made of it. */
+export function liftedIn(recorded: ServiceState, state: ServiceState): Lifted {
+  return new Map([...recorded.enforced.decisions].filter(([id]) => !state.enforced.decisions.has(id)));
+}
+
+export function withoutLifted(recorded: ServiceState, lifted: Lifted): ServiceState {
+  const change = (each: Decision): Decision | undefined => (isLiftedIn(lifted, each) ? undefined : each);
+  return { ...recorded, enforced: mapDecisions(recorded.enforced, change) };
+}
+
+/** Whatever was decided since is another decision, and holds. */
+function isLiftedIn(lifted: Lifted, { backend, epoch, seq }: Decision): boolean {
+  const known = lifted.get(backend);
+  return known !== undefined && known.epoch === epoch && known.seq === seq;
 }
 
 /** Whether a breaker may keep anybody out now. */
