@@ -219,6 +219,49 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect(zombie.told).toEqual([{ by: 'next' }]);
   });
 
+  const epochOf = (replica: Replica): number => {
+    const role = replica.role();
+    return role?.kind === 'leading' ? role.epoch : 0;
+  };
+
+  it('an epoch that somebody wrote into one record is counted on from for that Service, and for no other', async () => {
+    const other = serviceKey(shop.namespace, 'other');
+    await shop.service('other');
+    await done(shop.policy('q', { ...spec, service: 'other' }));
+    const strange = { service: other, revision: 1, epoch: 9e14, body: { by: 'somebody' } };
+    await patchStatus('q', { record: JSON.stringify(strange) });
+    const zombie = await leader();
+    expect(await zombie.store.save(pricer(), { by: 'zombie' }, 0)).toMatchObject({ kind: 'saved' });
+    const next = await leader();
+    expect(epochOf(next)).toBeGreaterThan(epochOf(zombie));
+    expect(epochOf(next)).toBeLessThan(strange.epoch);
+    expect(await next.store.save(pricer(), { by: 'next' }, 1)).toMatchObject({ kind: 'saved' });
+    expect(await next.store.save(other, { by: 'next' }, 1)).toMatchObject({ kind: 'saved' });
+    for (const [service, revision] of [
+      [pricer(), 2],
+      [other, 2],
+    ] as const) {
+      expect(await zombie.store.save(service, { by: 'zombie again' }, revision)).toMatchObject({ kind: 'conflict' });
+    }
+    expect([await onRecord('p'), await onRecord('q')]).toEqual([{ by: 'next' }, { by: 'next' }]);
+    expect(zombie.told).toEqual([{ by: 'somebody' }, { by: 'next' }, { by: 'next' }]);
+  });
+
+  it('without the epoch that was claimed last, who leads next goes on above what is on record all the same', async () => {
+    const one = await leader();
+    await one.store.save(pricer(), { seq: 1 }, 0);
+    await done(cluster.plane.api.delete(`/api/v1/namespaces/${shop.namespace}/configmaps/kubervisor-state`));
+    one.isDeluded = true;
+    const two = await replica();
+    two.stand({ kind: 'leading', transitions: 0 });
+    await eventually(() => two.store.leads?.(), soon);
+    expect(epochOf(two)).toBeLessThanOrEqual(epochOf(one));
+    expect(await two.store.save(pricer(), { seq: 2 }, 1)).toMatchObject({ kind: 'saved' });
+    await eventually(() => one.told.length > 0, soon);
+    expect(one.told).toEqual([{ seq: 2 }]);
+    expect(await one.store.save(pricer(), { seq: 3 }, 2)).toMatchObject({ kind: 'conflict' });
+  });
+
   it('two leaders in a row that write nothing do not have the same epoch', async () => {
     const one = await leader();
     const epochs = [one.role()];
@@ -280,6 +323,31 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     const from = looks();
     await eventually(() => looks() >= from + 2, soon);
     expect(await onRecord('q')).toEqual({});
+  });
+
+  it('two that claim an epoch at the same moment do not get the same, and the higher one is kept', async () => {
+    const map = `/api/v1/namespaces/${shop.namespace}/configmaps/kubervisor-state`;
+    const bothHaveLooked = Promise.withResolvers<void>();
+    let looks = 0;
+    const around = (client: KubeClient): KubeClient => ({
+      ...client,
+      async get(...given) {
+        const answer = client.get(...given);
+        if (given[0] !== map) return answer;
+        await answer.catch(() => undefined);
+        looks += 1;
+        if (looks === 2) bothHaveLooked.resolve();
+        await bothHaveLooked.promise;
+        return answer;
+      },
+    });
+    const pair = [await replica({ around }), await replica({ around })];
+    for (const each of pair) each.stand({ kind: 'leading', transitions: 0 });
+    await eventually(() => pair.every(({ store }) => store.leads?.()), soon);
+    const epochs = pair.map(epochOf);
+    expect(new Set(epochs).size).toBe(2);
+    const { body } = await cluster.plane.api.get(map);
+    expect(body).toMatchObject({ data: { epoch: `${Math.max(...epochs)}` } });
   });
 
   it('K9: a policy that goes takes its record along, unless another one takes over', async () => {

@@ -12,10 +12,9 @@ export interface LeadershipOptions {
   readonly elect: (
     onChange: (standing: Standing) => void,
   ) => Pick<Election, 'run' | 'isLeading' | 'release' | 'problems'>;
-  /** Reads all there is, and returns the highest epoch in it. */
-  readonly readAll: () => Promise<number>;
+  readonly readAll: () => Promise<void>;
   /** @throws KubeError */
-  readonly claimEpoch: (least: number, signal: AbortSignal) => Promise<number>;
+  readonly claimEpoch: (transitions: number, signal: AbortSignal) => Promise<number>;
   readonly namespace: string;
   readonly onRole: (role: Role) => void;
   /** What keeps us from leading although the Lease is ours has changed. */
@@ -68,9 +67,9 @@ export function createLeadership(options: LeadershipOptions): Leadership {
     if (role.kind === 'leading') become({ kind: 'following' });
     while (!signal.aborted) {
       try {
-        const highest = await readAll();
+        await readAll();
         if (signal.aborted) return;
-        const epoch = await claimEpoch(Math.max(transitions, highest), signal);
+        const epoch = await claimEpoch(transitions, signal);
         if (signal.aborted) return;
         tell(undefined);
         become({ kind: 'leading', epoch });

@@ -8,9 +8,9 @@ import { KubeError } from '../../kubernetes/kube-client.ts';
 import type { Pace } from './pace.ts';
 import type { PatchStatus, StatusPatch } from './patch-status.ts';
 import { noPolicy, notLeading, notWritten, recordFull } from './problems.ts';
-import { isSameRecord, isTooLarge, type KeptRecord, recordText } from './record-text.ts';
+import { isSameRecord, isTooLarge, recordText } from './record-text.ts';
 import type { Holding, Shelf } from './shelf.ts';
-import type { Told } from './told.ts';
+import type { OwnEpoch, Told } from './told.ts';
 
 export interface RecordsOptions {
   readonly shelf: Shelf;
@@ -21,8 +21,7 @@ export interface RecordsOptions {
   readonly ownerOf: (service: ServiceKey) => string | undefined;
   /** Whether `ownerOf` takes this object into account, as it is. */
   readonly isKnown: (holding: Holding) => boolean;
-  /** While we lead. */
-  readonly ownEpoch: () => number | undefined;
+  readonly ownEpoch: OwnEpoch;
   /** What the status says to people, with this record. */
   readonly peopleOf: (holding: Holding, body: JsonValue | undefined) => StatusPatch;
   readonly signal: AbortSignal;
@@ -76,11 +75,13 @@ export function createRecords(options: RecordsOptions): Records {
   }
 
   /** Why the record that is there may not be replaced by one that is based on `basis`. */
-  function isOvertaken(kept: KeptRecord | undefined, basis: number): boolean {
+  function isOvertaken(service: ServiceKey, basis: number): boolean {
+    const kept = shelf.current(service);
     if (kept === undefined) return basis !== noRevision;
-    if (!kept.isReadable || kept.epoch > (ownEpoch() ?? 0)) return true;
+    const own = ownEpoch(service);
+    if (!kept.isReadable || kept.epoch > (own ?? 0)) return true;
     // A write of ours of which we had no answer is no other's.
-    return kept.record.revision !== basis && kept.epoch !== ownEpoch();
+    return kept.record.revision !== basis && kept.epoch !== own;
   }
 
   function conflict(service: ServiceKey): SaveResult {
@@ -102,10 +103,10 @@ export function createRecords(options: RecordsOptions): Records {
   async function writeNow(service: ServiceKey, slot: Slot, body: JsonValue): Promise<SaveResult> {
     let error = new KubeError('it is changed by others again and again');
     for (let left = attempts; left > 0; left--) {
-      const epoch = ownEpoch();
+      const epoch = ownEpoch(service);
       if (epoch === undefined) return { kind: 'failed', problem: notLeading(service) };
+      if (isOvertaken(service, slot.basis)) return conflict(service);
       const current = shelf.current(service);
-      if (isOvertaken(current, slot.basis)) return conflict(service);
       const key = ownerOf(service);
       const holding = key === undefined ? undefined : shelf.holding(key);
       if (key === undefined || holding === undefined) return { kind: 'failed', problem: noPolicy(service) };
@@ -141,9 +142,9 @@ export function createRecords(options: RecordsOptions): Records {
     const kept = shelf.current(service);
     const key = ownerOf(service);
     const holding = key === undefined ? undefined : shelf.holding(key);
-    const epoch = ownEpoch();
+    const epoch = ownEpoch(service);
     if (kept === undefined || !kept.isReadable || holding === undefined || epoch === undefined) return;
-    if (isSameRecord(holding.kept, kept)) return;
+    if (isSameRecord(holding.kept, kept) || kept.epoch > epoch) return;
     const slot = slotOf(service);
     slot.tried = Math.max(kept.record.revision, slot.tried) + 1;
     const { body } = kept.record;
@@ -161,8 +162,8 @@ export function createRecords(options: RecordsOptions): Records {
 
   return {
     async save(service, body, expectedRevision) {
-      if (ownEpoch() === undefined) return { kind: 'failed', problem: notLeading(service) };
-      if (isOvertaken(shelf.current(service), expectedRevision)) return conflict(service);
+      if (ownEpoch(service) === undefined) return { kind: 'failed', problem: notLeading(service) };
+      if (isOvertaken(service, expectedRevision)) return conflict(service);
       const slot = slotOf(service);
       slot.body = body;
       slot.basis = expectedRevision;
@@ -178,7 +179,7 @@ export function createRecords(options: RecordsOptions): Records {
       for (const service of shelf.orphans()) if (ownerOf(service) !== undefined) await carry(service);
       for (const holding of shelf.holdings()) {
         const { key, kept } = holding;
-        if (kept === undefined || !kept.isReadable || ownEpoch() === undefined) continue;
+        if (kept === undefined || !kept.isReadable || ownEpoch(kept.record.service) === undefined) continue;
         const { service } = kept.record;
         const owner = ownerOf(service);
         if (owner === key) continue;

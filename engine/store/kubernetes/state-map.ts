@@ -36,22 +36,22 @@ export interface StateMap {
   /** @throws KubeError */
   saveGlobal(body: JsonValue, signal: AbortSignal): Promise<void>;
   /**
-   * An epoch above `least` and above all that were ever claimed, on record before it is returned: two leaders in a row
-   * that write no decision would otherwise have the same one.
+   * An epoch above the transitions of the Lease and above all that were ever claimed, on record before it is returned: two
+   * leaders in a row that write no decision would otherwise have the same one. Where the map is lost, or a hand wrote a
+   * number that nobody counts to, it begins anew.
    * @throws KubeError
    */
-  claimEpoch(least: number, signal: AbortSignal): Promise<number>;
+  claimEpoch(transitions: number, signal: AbortSignal): Promise<number>;
   health(): ReflectorHealth;
 }
 
 interface Content {
   readonly version?: string;
-  readonly epoch: number;
   /** JSON. */
   readonly global?: string;
 }
 
-const none: Content = { epoch: 0 };
+const none: Content = {};
 
 export function createStateMap(options: StateMapOptions): StateMap {
   const { client, clock, random, namespace, name, onGlobal, onHealth, onProblem } = options;
@@ -98,9 +98,14 @@ export function createStateMap(options: StateMapOptions): StateMap {
         writing.splice(writing.indexOf(data.global), 1);
       }
     },
-    async claimEpoch(least, signal) {
-      const next = (data: unknown): MapData => ({ epoch: `${Math.max(least, epochIn(data)) + 1}` });
-      return contentOf(await changeConfigMap(client, { namespace, name }, next, signal)).epoch;
+    async claimEpoch(transitions, signal) {
+      let epoch = 0;
+      const next = (data: unknown): MapData => {
+        epoch = Math.max(transitions, epochIn(data)) + 1;
+        return { epoch: `${epoch}` };
+      };
+      await changeConfigMap(client, { namespace, name }, next, signal);
+      return epoch;
     },
     health: () => reflector.health(),
   };
@@ -122,14 +127,13 @@ function contentOf(object: unknown): Content {
   const version = versionOf(object);
   return {
     ...(version === undefined ? {} : { version }),
-    epoch: epochIn(data),
     ...(typeof global === 'string' ? { global } : {}),
   };
 }
 
 function epochIn(data: unknown): number {
   const { epoch } = fieldsOf(data);
-  return typeof epoch === 'string' && /^[0-9]{1,15}$/.test(epoch) ? Number(epoch) : 0;
+  return typeof epoch === 'string' && /^[0-9]{1,12}$/.test(epoch) ? Number(epoch) : 0;
 }
 
 /** What is no JSON, a hand wrote: it is handed on as the text that it is. */

@@ -22,7 +22,7 @@ import { createPatchStatus } from './patch-status.ts';
 import { createPeople, type DescribePolicy } from './people.ts';
 import { notWritten } from './problems.ts';
 import { createRecords } from './records.ts';
-import { createShelf, type Holding } from './shelf.ts';
+import { createShelf, type Holding, type Shelf } from './shelf.ts';
 import { createStateMap } from './state-map.ts';
 import { createTold } from './told.ts';
 
@@ -85,11 +85,19 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
   let known: Pick<PoliciesKnown, 'owners' | 'editions'> | undefined;
   let watcher: StoreWatcher | undefined;
   let isStanding = false;
+  /**
+   * Of Services that had an epoch on record, when we came to lead, that is not below ours: each is written above its own, so
+   * that whoever may write one record cannot count for all.
+   */
+  let bases: ReadonlyMap<ServiceKey, number> = new Map();
   let reported: readonly Problem[] = [];
 
   const ownerOf = (service: ServiceKey): string | undefined => known?.owners.get(service);
   const isKnown = ({ object }: Holding): boolean => known?.editions.has(object.edition) === true;
-  const ownEpoch = (): number | undefined => leadership.epoch();
+  const ownEpoch = (service: ServiceKey): number | undefined => {
+    const epoch = leadership.epoch();
+    return epoch === undefined ? undefined : epoch + (bases.get(service) ?? 0);
+  };
   const told = createTold(shelf, ownEpoch);
   const patch = createPatchStatus({
     client,
@@ -126,12 +134,9 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     elect: options.elect,
     namespace,
     claimEpoch: state.claimEpoch,
-    async readAll() {
-      await policies.refresh();
-      const kept = shelf.holdings().flatMap((holding) => holding.kept ?? []);
-      return Math.max(0, ...kept.filter(({ isReadable }) => isReadable).map(({ epoch }) => epoch));
-    },
+    readAll: policies.refresh,
     onRole(role) {
+      if (role.kind === 'leading') bases = basesOf(shelf, role.epoch);
       // Who leads no more follows what is on record, its own last writes included.
       if (role.kind === 'following') told.tellAll();
       watcher?.role(role);
@@ -152,14 +157,14 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
 
   /** What the leader does beside writing what it is given; one at a time, and again and again. */
   async function look(): Promise<void> {
-    if (ownEpoch() === undefined || signal.aborted) return;
+    if (leadership.epoch() === undefined || signal.aborted) return;
     try {
       await records.tidy();
       await people.look();
     } catch (error) {
       onProblem(defect('keeping the status of policies true', error));
     }
-    if (ownEpoch() !== undefined && !signal.aborted) looking.set(clock.now() + timing.lookMs);
+    if (leadership.epoch() !== undefined && !signal.aborted) looking.set(clock.now() + timing.lookMs);
   }
 
   /** Of the election, of policies and of records others tell. */
@@ -209,7 +214,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
       stand();
     },
     retellGlobal: () => watcher?.global(state.global()),
-    leads: () => ownEpoch() !== undefined,
+    leads: () => leadership.epoch() !== undefined,
     resign: () => leadership.release(),
     async close() {
       looking.cancel();
@@ -231,4 +236,13 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
       ...leadership.problems(),
     ],
   };
+}
+
+function basesOf(shelf: Shelf, epoch: number): ReadonlyMap<ServiceKey, number> {
+  const bases = new Map<ServiceKey, number>();
+  for (const service of shelf.services()) {
+    const kept = shelf.current(service);
+    if (kept?.isReadable === true && kept.epoch >= epoch) bases.set(service, kept.epoch);
+  }
+  return bases;
 }

@@ -17,8 +17,11 @@ export interface Told {
   listen(watcher: Pick<StoreWatcher, 'record'>): void;
 }
 
-/** @param ownEpoch while we lead: what was written in it, we wrote */
-export function createTold(shelf: Shelf, ownEpoch: () => number | undefined): Told {
+/** Under which we write the Service, while we lead. */
+export type OwnEpoch = (service: ServiceKey) => number | undefined;
+
+/** @param ownEpoch what was written in it, we wrote */
+export function createTold(shelf: Shelf, ownEpoch: OwnEpoch): Told {
   const known = new Map<ServiceKey, KeptRecord>();
   let watcher: Pick<StoreWatcher, 'record'> | undefined;
 
@@ -33,7 +36,7 @@ export function createTold(shelf: Shelf, ownEpoch: () => number | undefined): To
       const before = known.get(service);
       if (isSameRecord(kept, before)) continue;
       // Ours, unless somebody has put it back over what was told since.
-      if (kept !== undefined && kept.epoch === ownEpoch() && isNewer(kept, before)) continue;
+      if (kept !== undefined && kept.epoch === ownEpoch(service) && isNewer(kept, before)) continue;
       knows(service, kept);
       watcher?.record(service, kept?.record);
     }
