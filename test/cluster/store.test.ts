@@ -561,6 +561,14 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect(body).toMatchObject({ metadata: { labels: { 'app.kubernetes.io/managed-by': 'kubervisor' } } });
   });
 
+  it('what was said just before the end is on record', async () => {
+    const one = await replica();
+    const saving = one.store.saveGlobal({ last: 'word' });
+    await one.store.close();
+    expect(await saving).toEqual({ kind: 'saved' });
+    expect((await (await replica()).store.load(stopping.signal)).global).toEqual({ last: 'word' });
+  });
+
   it('a write that lands long after it was given up undoes nothing that was written since', async () => {
     const late: (() => Promise<unknown>)[] = [];
     const one = await replica({

@@ -5,14 +5,17 @@
  */
 import type { Clock } from '../../clock.ts';
 import { changeConfigMap, type MapData } from '../../kubernetes/config-map.ts';
-import type { KubeClient } from '../../kubernetes/kube-client.ts';
+import { inTime } from '../../kubernetes/in-time.ts';
+import { type KubeClient, KubeError } from '../../kubernetes/kube-client.ts';
 import { configMapsPath } from '../../kubernetes/paths.ts';
 import { versionOf } from '../../kubernetes/object-meta.ts';
 import { createReflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
 import { isOlder } from '../../kubernetes/resource-version.ts';
 import { fieldsOf } from '../../is-record.ts';
 import type { Problem } from '../../problem.ts';
-import type { JsonValue } from '../store.ts';
+import { createLane } from '../lane.ts';
+import type { JsonValue, SaveGlobalResult } from '../store.ts';
+import { notWritten } from './problems.ts';
 
 export interface StateMapOptions {
   readonly client: KubeClient;
@@ -21,6 +24,10 @@ export interface StateMapOptions {
   readonly namespace: string;
   /** Of the ConfigMap. */
   readonly name: string;
+  /** How long a write may take, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Ends a write under way. */
+  readonly signal: AbortSignal;
   /** Somebody else wrote another global value. */
   readonly onGlobal: (global: JsonValue | undefined) => void;
   readonly onHealth: () => void;
@@ -33,8 +40,10 @@ export interface StateMap {
   readonly synced: Promise<void>;
   /** As far as is known; once our own save was answered, at least that or what was written after it. */
   global(): JsonValue | undefined;
-  /** @throws KubeError */
-  saveGlobal(body: JsonValue, signal: AbortSignal): Promise<void>;
+  /** As `Store.saveGlobal`. */
+  saveGlobal(body: JsonValue): Promise<SaveGlobalResult>;
+  /** Resolves when the global values that were given are written, or given up. */
+  idle(): Promise<void>;
   /**
    * An epoch above the transitions of the Lease and above all that were ever claimed, on record before it is returned: two
    * leaders in a row that write no decision would otherwise have the same one. Where the map is lost, or a hand wrote a
@@ -54,10 +63,10 @@ interface Content {
 const none: Content = {};
 
 export function createStateMap(options: StateMapOptions): StateMap {
-  const { client, clock, random, namespace, name, onGlobal, onHealth, onProblem } = options;
+  const { client, clock, random, namespace, name, deadlineMs, signal, onGlobal, onHealth, onProblem } = options;
   let known: Content = none;
   /** Under way: the watch may tell of it before the answer comes. */
-  const writing: string[] = [];
+  let writing: string | undefined;
   const reflector = createReflector({
     path: configMapsPath(namespace),
     selector: { fieldSelector: `metadata.name=${name}` },
@@ -78,33 +87,48 @@ export function createStateMap(options: StateMapOptions): StateMap {
   function observe(content: Content): void {
     // What we wrote ourselves is known since it was answered, and the watch may still be behind it.
     if (isOlder(content.version ?? '', known.version ?? '')) return;
-    const isOurs = content.global !== undefined && writing.includes(content.global);
+    const isOurs = content.global !== undefined && content.global === writing;
     const hasChanged = content.global !== known.global;
     known = content;
     if (hasChanged && !isOurs) onGlobal(parse(content.global));
   }
 
+  const changeMap = (data: (found: unknown) => MapData, until: AbortSignal): Promise<unknown> =>
+    changeConfigMap(client, { namespace, name }, data, until);
+
+  async function write(body: JsonValue): Promise<SaveGlobalResult> {
+    const data = globalData(body);
+    writing = data.global;
+    try {
+      const silence = `no answer within ${deadlineMs / 1000} s`;
+      const ask = (until: AbortSignal): Promise<unknown> => changeMap(() => data, until);
+      const written = contentOf(await inTime(clock, deadlineMs, signal, ask, silence));
+      if (!isOlder(written.version ?? '', known.version ?? '')) known = written;
+      return { kind: 'saved' };
+    } catch (error) {
+      const failure = error instanceof KubeError ? error : new KubeError(String(error));
+      const problem = notWritten('the whole installation', 'patch configmaps', namespace, failure);
+      return { kind: 'failed', problem };
+    } finally {
+      writing = undefined;
+    }
+  }
+
+  const lane = createLane(write);
+
   return {
-    start: (signal) => void reflector.run(signal),
+    start: (starting) => void reflector.run(starting),
     synced: reflector.synced,
     global: () => parse(known.global),
-    async saveGlobal(body, signal) {
-      const data = globalData(body);
-      writing.push(data.global);
-      try {
-        const written = contentOf(await changeConfigMap(client, { namespace, name }, () => data, signal));
-        if (!isOlder(written.version ?? '', known.version ?? '')) known = written;
-      } finally {
-        writing.splice(writing.indexOf(data.global), 1);
-      }
-    },
-    async claimEpoch(transitions, signal) {
+    saveGlobal: lane.write,
+    idle: lane.idle,
+    async claimEpoch(transitions, until) {
       let epoch = 0;
       const next = (data: unknown): MapData => {
         epoch = Math.max(transitions, epochIn(data)) + 1;
         return { epoch: `${epoch}` };
       };
-      await changeConfigMap(client, { namespace, name }, next, signal);
+      await changeMap(next, until);
       return epoch;
     },
     health: () => reflector.health(),

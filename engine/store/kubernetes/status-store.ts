@@ -6,8 +6,7 @@ import { aborted } from '../../aborted.ts';
 import { createAlarm } from '../../sources/alarm.ts';
 import type { Clock } from '../../clock.ts';
 import { defect } from '../../defect.ts';
-import { inTime } from '../../kubernetes/in-time.ts';
-import { type KubeClient, KubeError } from '../../kubernetes/kube-client.ts';
+import type { KubeClient } from '../../kubernetes/kube-client.ts';
 import { stateMapName } from '../../kubernetes/paths.ts';
 import type { ServiceKey } from '../../model.ts';
 import type { Problem } from '../../problem.ts';
@@ -20,7 +19,6 @@ import { createLeadership, type LeadershipOptions } from './leadership.ts';
 import { createPace, type PaceSettings } from './pace.ts';
 import { createPatchStatus } from './patch-status.ts';
 import { createPeople, type DescribePolicy } from './people.ts';
-import { notWritten } from './problems.ts';
 import { createRecords } from './records.ts';
 import { createShelf, type Holding, type Shelf } from './shelf.ts';
 import { createStateMap } from './state-map.ts';
@@ -125,6 +123,8 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     random,
     namespace,
     name: stateMapName(lease),
+    deadlineMs: timing.deadlineMs,
+    signal,
     onGlobal: (global) => watcher?.global(global),
     onHealth: report,
     onProblem,
@@ -194,19 +194,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     patienceMs,
     // What the policy held went with it, and what another one holds is put away by whoever leads.
     remove: async () => ({ kind: 'removed' }),
-    async saveGlobal(body) {
-      try {
-        const silence = `no answer within ${timing.deadlineMs / 1000} s`;
-        await inTime(clock, timing.deadlineMs, signal, (until) => state.saveGlobal(body, until), silence);
-        return { kind: 'saved' };
-      } catch (error) {
-        const failure = error instanceof KubeError ? error : new KubeError(String(error));
-        return {
-          kind: 'failed',
-          problem: notWritten('the whole installation', 'patch configmaps', namespace, failure),
-        };
-      }
-    },
+    saveGlobal: state.saveGlobal,
     watch(given) {
       watcher = given;
       told.listen(given);
@@ -218,7 +206,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     resign: () => leadership.release(),
     async close() {
       looking.cancel();
-      await records.idle();
+      await Promise.all([records.idle(), state.idle()]);
       await leadership.release();
       stopping.abort();
     },
