@@ -76,7 +76,8 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
   async function replica(settings: Settings = {}): Promise<Replica> {
     const { user = 'administrator', timing = {}, around = (client) => client, isElected = false } = settings;
     const { relay = (tell) => tell() } = settings;
-    const kubeconfig = join(cluster.folder, `${user}.yaml`);
+    // One each: two may start at the same time.
+    const kubeconfig = join(cluster.folder, `${user}-${(starts += 1)}.yaml`);
     await writeFile(kubeconfig, cluster.plane.kubeconfig(user, cluster.wire.url));
     const client = around(await connect({ kubeconfig }, systemClock));
     const told: unknown[] = [];
@@ -134,6 +135,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
   }
 
   let transitions = 0;
+  let starts = 0;
 
   async function leader(settings: Settings = {}): Promise<Replica> {
     const each = await replica(settings);
