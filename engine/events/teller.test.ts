@@ -120,6 +120,16 @@ describe('Events', () => {
     expect([results, teller.problems()]).toEqual([['failed', 'failed', 'written'], []]);
   });
 
+  it('wait for as long as the API server asks', async () => {
+    const { clock, kube, teller, results } = world();
+    kube.failures.push(new KubeError('too many requests', { status: 429, retryAfterMs: 5000 }));
+    for (const uid of ['p1', 'p2']) teller.tell(telling(uid));
+    await clock.advance(4900);
+    expect(kube.log).toHaveLength(1);
+    await clock.advance(200);
+    expect(results).toEqual(['failed', 'written']);
+  });
+
   it('keep a bounded number of objects in mind', async () => {
     const { clock, teller, results } = world({ maxKnown: 1 });
     for (const uid of ['p1', 'p2', 'p1']) teller.tell(telling(uid));

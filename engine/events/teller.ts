@@ -26,6 +26,8 @@ export type EventResult = 'written' | 'counted' | 'failed' | 'dropped';
 export interface TellerLimits {
   /** Between two requests, in milliseconds. Default 100. */
   readonly gapMs: number;
+  /** How long the API server may ask to be left alone, in milliseconds. Default 2 min. */
+  readonly maxRestMs: number;
   /** Tellings that wait, of changes and of all else each; what comes beyond is dropped. Default 200. */
   readonly maxWaiting: number;
   /** Events of one reason about one object in `similarMs`; more of them are counted in the last one. Default 10. */
@@ -38,6 +40,7 @@ export interface TellerLimits {
 
 export const tellerLimits: TellerLimits = {
   gapMs: 100,
+  maxRestMs: 120_000,
   maxWaiting: 200,
   maxSimilar: 10,
   similarMs: 600_000,
@@ -138,6 +141,7 @@ export function createTeller({ client, clock, instance, count, limits }: TellerO
           });
           continue;
         }
+        let askedForMs = 0;
         try {
           count(await write(next.telling, next.atMs, signal));
           problem = undefined;
@@ -145,11 +149,13 @@ export function createTeller({ client, clock, instance, count, limits }: TellerO
           if (signal.aborted) return;
           count('failed');
           const message = error instanceof Error ? error.message : String(error);
-          const status = error instanceof KubeError ? error.status : undefined;
+          const { status, retryAfterMs = 0 } = error instanceof KubeError ? error : {};
+          // A wrong header must not keep us from it for a day.
+          askedForMs = Math.min(retryAfterMs, limits.maxRestMs);
           // While the API server is away others say so. The first refusal stands for all until one is taken.
           if (status !== undefined) problem ??= eventProblem({ message, status });
         }
-        await sleep(clock, limits.gapMs, signal);
+        await sleep(clock, Math.max(limits.gapMs, askedForMs), signal);
       }
     },
     problems: () => (problem === undefined ? [] : [problem]),

@@ -170,6 +170,18 @@ describe('what goes wrong', () => {
     expect(kube.log.length).toBeLessThan(12);
   });
 
+  it('a clock that is set back makes no watch a failure, and puts off no check', async () => {
+    const { kube, clock, reflector } = await start();
+    await clock.advance(20_000);
+    clock.set(-3_600_000);
+    kube.end();
+    await clock.advance(1000);
+    expect(reflector.health()).toMatchObject({ failures: 0, watches: 2 });
+    kube.end();
+    await clock.advance(1000);
+    expect(kube.log.filter((each) => each === 'list')).toHaveLength(2);
+  });
+
   it('an answer that is no list takes nothing away', async () => {
     const { kube, clock, reflector } = await start();
     kube.get = async () => ({ kind: 'Status', metadata: {} });

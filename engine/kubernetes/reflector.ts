@@ -39,6 +39,17 @@ export interface ReflectorOptions<T> {
   readonly onProblem: (problem: Problem) => void;
   /** The server failed, or is well again. */
   readonly onHealth?: () => void;
+  /** Default: it ends after 30 to 45 s, and is given up 15 s later, so that a silent one is noticed within a minute. */
+  readonly watching?: WatchTiming;
+}
+
+/** How long a watch lasts: the server is asked to end it, and one that it does not end is half open. */
+export interface WatchTiming {
+  /** After so many seconds it ends, or up to `moreSeconds` later. At least 2: what ends sooner has failed. */
+  readonly leastSeconds: number;
+  readonly moreSeconds: number;
+  /** How long after that it is given up. */
+  readonly graceMs: number;
 }
 
 export type Change<T> =
@@ -82,9 +93,7 @@ interface Item<T> extends Identified {
   readonly object: T;
 }
 
-/** Watches end by themselves after 30 s and up to as much more, so that a silent one is noticed within a minute. */
-const watchSeconds = { least: 30, more: 15 };
-const graceMs = 15_000;
+const defaultWatching: WatchTiming = { leastSeconds: 30, moreSeconds: 15, graceMs: 15_000 };
 /** A watch that ends sooner than this has failed, whatever it says: otherwise we would ask without a pause. */
 const shortestWatchMs = 1_000;
 const checkEveryMs = 600_000;
@@ -95,7 +104,7 @@ const disbeliefMs = 60_000;
 const backoff = { baseMs: 800, maxMs: 30_000, maxRetryAfterMs: 120_000 };
 
 export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
-  const { path, selector = {}, client, clock, random, keep } = options;
+  const { path, selector = {}, client, clock, random, keep, watching = defaultWatching } = options;
   const pause = createBackoff(backoff, random);
   const isSynced = Promise.withResolvers<void>();
   const counts = { lists: 0, watches: 0, failures: 0, misses: 0, stale: 0 };
@@ -150,7 +159,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
 
   function isDisbeliefOver(): boolean {
     disbelievedSinceMs ??= clock.now();
-    return clock.now() - disbelievedSinceMs >= disbeliefMs;
+    return Math.abs(clock.now() - disbelievedSinceMs) >= disbeliefMs;
   }
 
   function takePage(objects: readonly unknown[], into: Map<string, Item<T>>): void {
@@ -165,9 +174,9 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
   async function watch(from: string, signal: AbortSignal): Promise<void> {
     counts.watches += 1;
     const startedMs = clock.now();
-    const timeoutSeconds = watchSeconds.least + Math.floor(random() * watchSeconds.more);
+    const timeoutSeconds = watching.leastSeconds + Math.floor(random() * watching.moreSeconds);
     const silent = new AbortController();
-    const cancel = clock.at(startedMs + timeoutSeconds * 1000 + graceMs, () => silent.abort());
+    const cancel = clock.at(startedMs + timeoutSeconds * 1000 + watching.graceMs, () => silent.abort());
     interrupt = new AbortController();
     const query = { ...selector, watch: true, allowWatchBookmarks: true, resourceVersion: from, timeoutSeconds };
     try {
@@ -184,7 +193,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     } finally {
       cancel();
     }
-    if (clock.now() - startedMs < shortestWatchMs && !interrupt.signal.aborted) {
+    if (Math.abs(clock.now() - startedMs) < shortestWatchMs && !interrupt.signal.aborted) {
       throw new KubeError('the watch ended as soon as it began');
     }
     pause.succeeded();
@@ -260,7 +269,8 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
 
   async function turn(signal: AbortSignal): Promise<void> {
     if (isListNeeded()) await list(signal);
-    else if (clock.now() - lastCheckMs >= checkEveryMs) {
+    // A clock that was set, either way, makes it early rather than late.
+    else if (Math.abs(clock.now() - lastCheckMs) >= checkEveryMs) {
       lastCheckMs = clock.now();
       check = await createCheck(client, path, selector, signal);
     }

@@ -1,5 +1,4 @@
 /** What is wrong with the metric sources right now, for `/readyz`, the log and the metrics. */
-import type { EpochMs } from '../model.ts';
 import type { Problem, ProblemCode } from '../problem.ts';
 import type { MetricSourceHealth, QueryErrorCause } from './source.ts';
 
@@ -32,12 +31,12 @@ function queryProblem(cause: QueryErrorCause, message: string): Problem {
   return { severity: 'error', message, ...explanations[cause] };
 }
 
-/** A source is in trouble from its last error until its next success. */
+/** A source is in trouble from an error until its next success. */
 export function metricSourceProblems(health: readonly MetricSourceHealth[]): readonly Problem[] {
-  return health.flatMap(({ name, lastError, lastSuccessMs, skewMs }) => {
+  return health.flatMap(({ name, lastError, skewMs }) => {
     const field = `metricSources.${name}`;
     const problems: Problem[] = [];
-    if (lastError !== undefined && isSince(lastError.atMs, lastSuccessMs)) {
+    if (lastError !== undefined) {
       problems.push({ ...queryProblem(lastError.cause, lastError.message), field });
     } else if (Math.abs(skewMs) > reportedSkewMs) {
       problems.push({
@@ -50,8 +49,4 @@ export function metricSourceProblems(health: readonly MetricSourceHealth[]): rea
     }
     return problems;
   });
-}
-
-function isSince(atMs: EpochMs, beforeMs: EpochMs | undefined): boolean {
-  return beforeMs === undefined || atMs >= beforeMs;
 }

@@ -412,6 +412,8 @@ describe('the clock of the source', () => {
     expect(source.health()).toMatchObject({ lastError: { cause: 'clock-skew' } });
     server.handle(withClock(0));
     expect(await ask(source)).toMatchObject({ kind: 'samples' });
+    // Whatever our own clock said then, and says now.
+    expect(source.health().lastError).toBeUndefined();
   });
 });
 

@@ -112,6 +112,7 @@ export function createPrometheusSource({ name, settings, clock, random }: Promet
       return fail('clock-skew', `its clock is ${skewNowMs / 1000} s from ours, more than ${unusableSkewMs / 1000} s`);
     }
     lastSuccessMs = nowMs;
+    lastError = undefined;
     // Some stores answer for an earlier moment than asked (theirs is not complete yet). What counts as evidence is the
     // moment that the samples are of.
     const answeredAtMs = Math.min(evaluatedAtMs, answer.evaluatedAtMs ?? evaluatedAtMs);

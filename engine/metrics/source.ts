@@ -67,6 +67,7 @@ export interface MetricSource {
 export interface MetricSourceHealth {
   readonly name: string;
   readonly lastSuccessMs?: EpochMs;
+  /** Absent while the last answer was none, whatever the clocks say of when that was. */
   readonly lastError?: { readonly atMs: EpochMs; readonly cause: QueryErrorCause; readonly message: string };
   /** Source clock minus ours, in milliseconds; 0 while within the resolution of the Date header. */
   readonly skewMs: number;

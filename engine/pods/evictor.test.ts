@@ -124,6 +124,16 @@ describe('evictions', () => {
     expect(w.evictor.problems()).toEqual([]);
   });
 
+  it('wait no longer for a clock that is set back meanwhile', async () => {
+    const { clock, asked, refusals, round } = world('a');
+    refusals.set('a', new KubeError('away'));
+    await round();
+    clock.set(-3_600_000);
+    refusals.clear();
+    await round();
+    expect(asked).toEqual(['a', 'a']);
+  });
+
   it('of pods that change all the time are given up for now after five looks', async () => {
     const w = world('p1');
     w.refusals.set('p1', new KubeError('changed', { status: 409 }));

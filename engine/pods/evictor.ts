@@ -44,7 +44,9 @@ export interface Evictor {
 
 interface Attempt {
   readonly count: number;
-  readonly againMs: EpochMs;
+  readonly atMs: EpochMs;
+  /** Until the next one. */
+  readonly restMs: number;
   readonly problem?: Problem;
 }
 
@@ -63,7 +65,12 @@ export function createEvictor(options: EvictorOptions): Evictor {
     if (signal.aborted) return;
     const count = (attempts.get(target.uid)?.count ?? 0) + 1;
     const problem = result.kind === 'failed' ? evictionProblem(target, result) : undefined;
-    attempts.set(target.uid, { count, againMs: againMs(result, count), ...(problem && { problem }) });
+    attempts.set(target.uid, {
+      count,
+      atMs: clock.now(),
+      restMs: restMs(result, count),
+      ...(problem && { problem }),
+    });
     if (result.kind === 'evicted') evictedAtMs = [...evictedAtMs, clock.now()];
     if (result.kind === 'evicted' || result.kind === 'refused' || result.kind === 'failed') tell(target, result.kind);
     const said = answerOf(result);
@@ -71,10 +78,16 @@ export function createEvictor(options: EvictorOptions): Evictor {
   }
 
   /** Of what is done we hear by the watch; should it have been in vain, we look again. */
-  function againMs(result: EvictionResult, count: number): EpochMs {
+  function restMs(result: EvictionResult, count: number): number {
     const backoffMs = timing.retryMs * 2 ** Math.min(5, count - 1);
     const asked = 'retryAfterMs' in result ? (result.retryAfterMs ?? 0) : 0;
-    return clock.now() + Math.max(backoffMs, asked);
+    return Math.max(backoffMs, asked);
+  }
+
+  /** A clock that was set back must not stretch the rest, so an attempt "in the future" ends it. */
+  function againMs(attempted: Attempt | undefined): EpochMs {
+    const now = clock.now();
+    return attempted === undefined || attempted.atMs > now ? now : attempted.atMs + attempted.restMs;
   }
 
   return {
@@ -83,13 +96,13 @@ export function createEvictor(options: EvictorOptions): Evictor {
       const uids = new Set(all.map(({ uid }) => uid));
       for (const uid of attempts.keys()) if (!uids.has(uid)) attempts.delete(uid);
       for (const target of all) {
-        if ((attempts.get(target.uid)?.againMs ?? 0) > clock.now()) continue;
+        if (againMs(attempts.get(target.uid)) > clock.now()) continue;
         evictedAtMs = evictedAtMs.filter((atMs) => Math.abs(clock.now() - atMs) < minuteMs);
         if (evictedAtMs.length >= timing.maxPerMinute) return Math.min(...evictedAtMs) + minuteMs;
         await attempt(target, signal);
         if (signal.aborted) return undefined;
       }
-      return attempts.size === 0 ? undefined : Math.min(...[...attempts.values()].map((each) => each.againMs));
+      return attempts.size === 0 ? undefined : Math.min(...[...attempts.values()].map(againMs));
     },
     problems: () => [...attempts.values()].flatMap(({ problem }) => problem ?? []),
   };

@@ -5,7 +5,7 @@
 import type { Clock } from '../../clock.ts';
 import type { KubeClient } from '../../kubernetes/kube-client.ts';
 import { policiesPath, scopesOf } from '../../kubernetes/paths.ts';
-import { type Change, createReflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
+import { type Change, createReflector, type ReflectorHealth, type WatchTiming } from '../../kubernetes/reflector.ts';
 import type { Problem } from '../../problem.ts';
 import { keepPolicy, type PolicyObject } from './policy-book.ts';
 
@@ -16,6 +16,8 @@ export interface PolicyFeedOptions {
   /** Namespaces to look into; empty: all of them. */
   readonly namespaces: readonly string[];
   readonly onProblem: (problem: Problem) => void;
+  /** Default: see the reflector. */
+  readonly watching?: WatchTiming;
 }
 
 export interface PolicyFeed {
@@ -32,7 +34,8 @@ export interface PolicyFeed {
   health(): readonly ReflectorHealth[];
 }
 
-export function createPolicyFeed({ client, clock, random, namespaces, onProblem }: PolicyFeedOptions): PolicyFeed {
+export function createPolicyFeed(options: PolicyFeedOptions): PolicyFeed {
+  const { client, clock, random, namespaces, onProblem, watching } = options;
   const listeners: ((change: Change<PolicyObject>) => void)[] = [];
   const healthListeners: (() => void)[] = [];
   const reflectors = scopesOf(namespaces).map((namespace) =>
@@ -43,6 +46,7 @@ export function createPolicyFeed({ client, clock, random, namespaces, onProblem 
       random,
       keep: keepPolicy,
       onProblem,
+      ...(watching === undefined ? {} : { watching }),
       onHealth: () => {
         for (const tell of healthListeners) tell();
       },

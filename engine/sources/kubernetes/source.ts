@@ -16,7 +16,13 @@ import { createPolicyBook } from './policy-book.ts';
 import { createPolicyFeed, type PolicyFeed } from './policy-feed.ts';
 import { helperProblems, isDenied, reflectorProblem } from './problems.ts';
 import { keepWorkload, workloadKinds } from './workloads.ts';
-import { type Change, createReflector, type Reflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
+import {
+  type Change,
+  createReflector,
+  type Reflector,
+  type ReflectorHealth,
+  type WatchTiming,
+} from '../../kubernetes/reflector.ts';
 
 export interface KubernetesSourceOptions {
   readonly client: KubeClient;
@@ -33,6 +39,8 @@ export interface KubernetesSourceOptions {
   readonly log?: SourceLog;
   /** Followed by others too; default: a feed of our own. */
   readonly policies?: PolicyFeed;
+  /** Default: see the reflector. */
+  readonly watching?: WatchTiming;
   /** Told after each batch in which another policy may have come to decide about a Service, or have ceased to. */
   readonly onPolicies?: (known: PoliciesKnown) => void;
   /** Told of defects; what is wrong outside is in `problems()`. */
@@ -161,6 +169,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
         keep,
         onProblem,
         onHealth,
+        ...(options.watching === undefined ? {} : { watching: options.watching }),
         onChange(change) {
           obey(change);
           gather();
