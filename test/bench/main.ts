@@ -1,6 +1,6 @@
 /**
  * npm run bench -- [start] [latency] [demo] [engine] [judging] [away] [silent] [failover] [replicas] [cluster]
- *   [--runs N] [-o json]
+ *   [api-server-away] [--runs N] [-o json]
  * npm run bench -- xds [--quick] [--only PREFIX]... [--fresh] [-o json]
  * npm run bench -- soak [--runs UPDATES] [-o json]
  * npm run bench -- false-alarms [--runs WINDOWS] [-o json]
@@ -10,6 +10,7 @@
  */
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchApiServerAway } from './api-server-away.ts';
 import { benchAway } from './away.ts';
 import { benchCluster } from './cluster.ts';
 import { benchDemo } from './demo.ts';
@@ -43,6 +44,8 @@ const benches: ReadonlyMap<string, Bench> = new Map([
   ['silent', { defaultRuns: 1, run: benchSilent }],
   ['replicas', { defaultRuns: 50, run: benchReplicas }],
   ['cluster', { defaultRuns: 3, run: benchCluster }],
+  // Twelve minutes.
+  ['api-server-away', { defaultRuns: 1, run: benchApiServerAway }],
 ]);
 
 const { values, positionals } = parseArgs({

@@ -18,7 +18,7 @@ export interface ControlPlane {
   /** The API, as a member of `system:masters`. */
   readonly api: KubeApi;
   /** A kubeconfig of that member, or of the user `kubervisor`, who may do what a test binds to it. */
-  kubeconfig(user: 'administrator' | 'kubervisor', url?: string): string;
+  kubeconfig(user: 'administrator' | 'kubervisor', url?: string, ca?: string): string;
   /** One of a ServiceAccount, who may do what is bound to it and nothing else. */
   accountKubeconfig(namespace: string, name: string, url?: string): Promise<string>;
   readonly apiServer: RunningProcess;
@@ -63,7 +63,7 @@ export function startControlPlane({ executables, timeoutMs = 60_000 }: ControlPl
           await lose?.(etcd);
           apiServer = await plane.start();
         },
-        kubeconfig: (user, url = plane.url) => kubeconfigOf(tokens[user], plane.ca, url),
+        kubeconfig: (user, url = plane.url, ca = plane.ca) => kubeconfigOf(tokens[user], ca, url),
         async accountKubeconfig(namespace, name, url = plane.url) {
           const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;
           const { status, body } = await plane.api.post(path, { spec: { expirationSeconds: 3600 } });

@@ -33,6 +33,8 @@ export interface Shop {
   pod(service: string, pod: PodSpec): Promise<void>;
   /** Such as Succeeded, as a kubelet writes it. */
   phase(pod: string, phase: string): Promise<void>;
+  /** Besides those it has. */
+  label(pod: string, labels: Readonly<Record<string, string>>): Promise<void>;
   deletePod(name: string): Promise<void>;
   /** As a kubelet, a node's drain or a scheduler writes it. */
   condition(pod: string, condition: PodCondition): Promise<void>;
@@ -86,6 +88,9 @@ export async function createShop(api: KubeApi, namespace: string): Promise<Shop>
       const { body } = await done(api.get(`${core}/pods/${name}`));
       const pod = body as { status: object };
       await done(api.put(`${core}/pods/${name}/status`, { ...pod, status: { ...pod.status, phase } }));
+    },
+    async label(pod, labels) {
+      await done(api.patch(`${core}/pods/${pod}`, { metadata: { labels } }));
     },
     async deletePod(name) {
       // Without a kubelet nobody would confirm its end.
