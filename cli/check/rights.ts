@@ -71,10 +71,15 @@ export const controllerRightsCheck: Check = {
   id: 'controller-rights',
   about: 'what the controller may do',
   async run(world) {
-    const { controllerNamespace, lease } = world;
+    const { controllerNamespace, lease, namespace } = world;
     const account = await accountOf(world);
     const deployed = await deployedScope(world);
     const scope = deployed.kind === 'known' ? deployed.scope : byDefault;
+    const { namespaces } = scope;
+    if (namespace !== undefined && namespaces.length > 0 && !namespaces.includes(namespace)) {
+      const message = `the replicas do not look at ${namespace}: their serving config names ${namespaces.join(', ')}`;
+      return [warning(message, 'add it to namespaces, of the chart or of source.kubernetes')];
+    }
     const who = {
       user: `system:serviceaccount:${controllerNamespace}:${account}`,
       groups: ['system:serviceaccounts', `system:serviceaccounts:${controllerNamespace}`, 'system:authenticated'],

@@ -338,6 +338,9 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor check', (executables) => {
         ),
       );
       expect((await checked()).of('controller-rights').toSorted()).toEqual(inEach.toSorted());
+      expect((await checked(['-n', 'bank'])).of('controller-rights')).toEqual([
+        'warning: the replicas do not look at bank: their serving config names shop, pay',
+      ]);
 
       await granted(rules);
       await configured({ pods: { evcit: true } });
