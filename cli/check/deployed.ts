@@ -60,9 +60,16 @@ function scopeOf({ source }: Config): Deployed {
   return { kind: 'known', scope: { namespaces, options: new Set(options) } };
 }
 
+/** Those of the chart; where one is called as the Lease, as each of the chart is, that alone. @throws KubeError */
+export async function deploymentsOf(world: World): Promise<readonly Fields[]> {
+  const { controllerNamespace, lease } = world;
+  const all = await world.list(`/apis/apps/v1/namespaces/${controllerNamespace}/deployments`, chartLabel);
+  const named = all.filter((deployment) => fieldsOf(deployment, 'metadata')['name'] === lease);
+  return named.length > 0 ? named : all;
+}
+
 async function deploymentOf(world: World): Promise<Fields> {
-  const path = `/apis/apps/v1/namespaces/${world.controllerNamespace}/deployments`;
-  return fieldsOf((await world.list(path, chartLabel))[0]);
+  return fieldsOf((await deploymentsOf(world))[0]);
 }
 
 function podSpecOf(deployment: Fields): Fields {

@@ -1,6 +1,7 @@
 /** The replicas: there, ready, one of them leads, and Envoys find them. */
 import { type Fields, fieldsOf } from '../../engine/is-record.ts';
 import { leadershipOf } from '../cluster/leader.ts';
+import { deploymentsOf } from './deployed.ts';
 import { chartLabel, type Check, failed, nameOf, ok, recordsOf, warning } from './world.ts';
 
 export const replicasCheck: Check = {
@@ -8,7 +9,7 @@ export const replicasCheck: Check = {
   about: 'the replicas',
   async run(world) {
     const { controllerNamespace } = world;
-    const deployments = await world.list(`/apis/apps/v1/namespaces/${controllerNamespace}/deployments`, chartLabel);
+    const deployments = await deploymentsOf(world);
     if (deployments.length === 0) {
       const hint = 'name the namespace with --controller-namespace; without the chart, label the Deployment so';
       return [warning(`no Deployment in ${controllerNamespace} has the label ${chartLabel}`, hint)];

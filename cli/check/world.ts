@@ -5,8 +5,8 @@ import type { JsonValue } from '../../engine/store/store.ts';
 import type { ReplicasOptions } from '../cluster/leader.ts';
 import type { Cluster } from '../cluster/open.ts';
 
-/** What the chart installs for the replicas has it. */
-export const chartLabel = 'app.kubernetes.io/name=kubervisor';
+/** What the chart installs for the replicas has it, whatever it is called. */
+export const chartLabel = 'app.kubernetes.io/part-of=kubervisor';
 
 export interface Finding {
   readonly outcome: 'ok' | 'warning' | 'failed';

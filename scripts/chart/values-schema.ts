@@ -24,6 +24,8 @@ const namespace = Type.String({ pattern: '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$' 
 const goDuration = Type.String({ pattern: '^([0-9]+(h|m|s))+$' });
 const choice = (...values: readonly string[]) => Type.Enum([...values]);
 const list = (items: TSchema) => Type.Array(items, { maxItems: 1000 });
+/** Of which each becomes an object, or a volume, that is called so. */
+const set = (items: TSchema) => Type.Array(items, { maxItems: 1000, uniqueItems: true });
 
 const quantities = Type.Unsafe({ type: 'object', additionalProperties: { type: ['string', 'number'] } });
 
@@ -64,9 +66,9 @@ const values = object({
     digest: Type.String({ pattern: '^(sha256:[a-f0-9]{64})?$' }),
     pullPolicy: choice('Always', 'IfNotPresent', 'Never'),
   }),
-  imagePullSecrets: list(name),
+  imagePullSecrets: set(name),
   crds: object({ enabled: flag, keep: flag }),
-  namespaces: list(namespace),
+  namespaces: set(namespace),
   xds: object({
     host: Type.String({ pattern: '^([0-9.]+|\\[[0-9A-Fa-f:.]+\\])$' }),
     port,
@@ -93,7 +95,7 @@ const values = object({
   }),
   telemetry: object({ port }),
   metricSources,
-  secrets: list(name),
+  secrets: set(name),
   defaultEnforcement,
   maxEjectionsPerMinute,
   log: object({ level: configSchema.properties.log.properties.level }),
@@ -124,7 +126,8 @@ const values = object({
       whenUnsatisfiable: choice('ScheduleAnyway', 'DoNotSchedule'),
     }),
   ),
-  terminationGracePeriodSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
+  // Handing over the Envoys takes up to 20 s of it.
+  terminationGracePeriodSeconds: Type.Integer({ minimum: 30, maximum: 3600 }),
   podDisruptionBudget: object({ enabled: flag, minAvailable: Type.Integer({ minimum: 1 }) }),
   networkPolicy: object({
     enabled: flag,

@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { chartLabel } from '../../cli/check/world.ts';
 import { parseConfig } from '../../engine/config.ts';
 import { chartFolder, helm, type Manifest, manifestsOf, render } from '../support/chart.ts';
 import { describeWith } from '../support/parts.ts';
@@ -123,6 +124,18 @@ describeWith(['helm'], 'the chart', ({ helm: executable }) => {
       expect(alone.filter(({ kind }) => kind === 'PodDisruptionBudget')).toEqual([]);
     });
 
+    it('check finds them, and who they are, whatever they are called', async () => {
+      const [labelled = '', value] = chartLabel.split('=');
+      for (const values of [least, { ...least, nameOverride: 'breaker' }, { ...least, fullnameOverride: 'breaker' }]) {
+        const objects = await manifestsOf(executable, values, { name: 'two', namespace: 'mesh' });
+        const { metadata } = deploymentOf(objects);
+        expect(metadata.labels[labelled]).toBe(value);
+        expect(find(objects, 'Service', metadata.name)?.metadata.labels[labelled]).toBe(value);
+        const pod = only(objects.filter(({ kind }) => kind === 'Pod'));
+        expect(pod['spec'].containers[0].args).toContain(`--lease=${metadata.name}`);
+      }
+    });
+
     it('a changed config is a rollout, and nothing else is', async () => {
       const sum = async (values: object): Promise<unknown> =>
         deploymentOf(await manifestsOf(executable, { ...least, ...values }))['spec'].template.metadata.annotations[
@@ -191,6 +204,46 @@ describeWith(['helm'], 'the chart', ({ helm: executable }) => {
     });
   });
 
+  it('without rbac.create makes no role and no binding of any kind', async () => {
+    const objects = await manifestsOf(executable, { ...least, rbac: { create: false, aggregate: false } });
+    expect(objects.filter(({ apiVersion }) => apiVersion.startsWith('rbac.')).map(({ kind }) => kind)).toEqual([]);
+    expect(objects.map(({ kind }) => kind)).toContain('Job');
+  });
+
+  it('names that look like numbers stay texts', async () => {
+    const numbers = {
+      ...least,
+      crds: { enabled: false },
+      nameOverride: '1',
+      fullnameOverride: 'kv',
+      namespaces: ['2'],
+      secrets: ['3'],
+      imagePullSecrets: ['4'],
+      admin: { auth: { bearerSecretName: '5' } },
+      xds: { tls: { secretName: '6', clientCa: { secretName: '7' } } },
+      serviceAccount: { name: '8' },
+      priorityClassName: '9',
+      serviceMonitor: { enabled: true },
+      networkPolicy: { enabled: true },
+    };
+    const objects = await manifestsOf(executable, numbers, { name: '10', namespace: '11' });
+    const wrong: string[] = [];
+    const walk = (node: unknown, path: string): void => {
+      if (typeof node !== 'object' || node === null) return;
+      for (const [key, value] of Object.entries(node)) {
+        const isName = /^(name|namespace|secretName|serviceAccountName|priorityClassName)$|^app\.kubernetes\.io/.test(
+          key,
+        );
+        if (isName && typeof value !== 'string') wrong.push(`${path}/${key}`);
+        walk(value, `${path}/${key}`);
+      }
+    };
+    for (const object of objects) walk(object, `${object.kind} ${String(object.metadata.name)}`);
+    expect(wrong).toEqual([]);
+    const seen = new Set([...JSON.stringify(objects).matchAll(/"(\d+)"/g)].map(([, number]) => Number(number)));
+    expect(Array.from({ length: 11 }, (_, n) => n + 1).filter((n) => !seen.has(n))).toEqual([]);
+  });
+
   it('takes the values and the flags that the pages show', async () => {
     const page = (path: string): string => readFileSync(join(chartFolder, '../..', path), 'utf8');
     const [, text = ''] = /```yaml\n# values\.yaml\n([^]*?)```/.exec(page('docs/install.md')) ?? [];
@@ -237,6 +290,31 @@ describeWith(['helm'], 'the chart', ({ helm: executable }) => {
       ],
       ['two ways in', { admin: { auth: { bearerSecretName: 'a', mtlsSecretName: 'b' } } }, /not both/],
       ['no account', { serviceAccount: { create: false } }, /serviceAccount.name is needed/],
+      ['a namespace twice', { namespaces: ['shop', 'shop'] }, /'\/namespaces': items at 0 and 1 are equal/],
+      ['a Secret twice', { secrets: ['a', 'a'] }, /'\/secrets': items at 0 and 1 are equal/],
+      ['two on one port', { admin: { grpcPort: 18_000 } }, /admin.grpcPort and xds.port are both 18000/],
+      [
+        'a budget that never lets a node be drained',
+        { replicas: 3, podDisruptionBudget: { minAvailable: 3 } },
+        /podDisruptionBudget.minAvailable must be less than replicas/,
+      ],
+      ['too little time to hand over', { terminationGracePeriodSeconds: 29 }, /minimum: got 29, want 30/],
+      [
+        'a label of the chart for pods',
+        { podLabels: { 'app.kubernetes.io/name': 'mine' } },
+        /podLabels: app.kubernetes.io\/name is set by the chart itself/,
+      ],
+      [
+        'an annotation of the chart for pods',
+        { podAnnotations: { 'checksum/config': 'mine' } },
+        /podAnnotations: checksum\/config is set by the chart itself/,
+      ],
+      [
+        'a label of the chart for the ServiceMonitor',
+        { serviceMonitor: { labels: { 'helm.sh/chart': 'mine' } } },
+        /serviceMonitor.labels: helm.sh\/chart is set by the chart itself/,
+      ],
+      ['a name that no Service can have', { fullnameOverride: '1st' }, /no Service can be called 1st/],
     ])('%s', async (_, values, message) => {
       const { ok, output } = await render(executable, { ...least, ...values }, release);
       expect([ok, output]).toEqual([false, expect.stringMatching(message)]);

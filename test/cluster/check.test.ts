@@ -20,7 +20,8 @@ interface Checked {
   readonly hint?: string;
 }
 
-const label = { 'app.kubernetes.io/name': 'kubervisor' };
+/** As the chart sets them with a nameOverride. */
+const label = { 'app.kubernetes.io/name': 'breaker', 'app.kubernetes.io/part-of': 'kubervisor' };
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const threshold = { query: 'rate(errors[1m])', operator: '>', value: 5 };
 const spec = { service: 'pricer', breakers: [{ name: 'errors', threshold }] };
@@ -256,6 +257,22 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor check', (executables) => {
       await readyReplicas(3);
       const { metadata } = (await plane.api.get(slice)).body as { metadata: object };
       await done(plane.api.put(slice, { ...(body as object), metadata }));
+    });
+
+    it('of two releases in one namespace the one that is called as the Lease', async () => {
+      const { body } = await plane.api.get(deployment);
+      const { spec: same } = body as { spec: object };
+      await post('/apis/apps/v1/namespaces/kubervisor/deployments', {
+        metadata: { name: 'a-second', labels: label },
+        spec: same,
+      });
+      expect((await checked()).of('replicas')).toEqual([
+        'ok: deployment/kubervisor/kubervisor: 3 of 3 replicas are ready',
+      ]);
+      expect((await checked(['--lease', 'a-second'])).of('replicas')).toEqual([
+        'failed: deployment/kubervisor/a-second: 0 of 3 replicas are ready',
+      ]);
+      await done(plane.api.delete('/apis/apps/v1/namespaces/kubervisor/deployments/a-second'));
     });
 
     it('a definition of another version', async () => {

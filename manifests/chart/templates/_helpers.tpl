@@ -15,15 +15,15 @@
 {{- end -}}
 
 {{- define "kubervisor.selector" -}}
-app.kubernetes.io/name: {{ include "kubervisor.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "kubervisor.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: controller
 {{- end -}}
 
 {{- define "kubervisor.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-app.kubernetes.io/name: {{ include "kubervisor.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "kubervisor.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: kubervisor
 app.kubernetes.io/managed-by: {{ .Release.Service }}
@@ -43,6 +43,39 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- printf "%s@%s" $repository .Values.image.digest -}}
 {{- else -}}
 {{- printf "%s:%s" $repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Keys that the chart sets itself: twice in a map they are no YAML, and with another value nothing selects the replicas.
+     of (name of the value), map, own (prefixes) */}}
+{{- define "kubervisor.notOurs" -}}
+{{- range $key, $_ := .map -}}
+{{- range $prefix := $.own -}}
+{{- if hasPrefix $prefix $key -}}{{- fail (printf "%s: %s is set by the chart itself" $.of $key) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What a schema cannot say: values that are right by themselves, and together make something that never runs. */}}
+{{- define "kubervisor.validate" -}}
+{{- $name := include "kubervisor.fullname" . -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "no Service can be called %s: set fullnameOverride to letters, digits and -, a letter first" $name) -}}
+{{- end -}}
+{{- with .Values -}}
+{{- $ports := dict -}}
+{{- range $value, $port := dict "xds.port" .xds.port "telemetry.port" .telemetry.port "admin.httpPort" .admin.httpPort "admin.grpcPort" .admin.grpcPort -}}
+{{- $at := toString $port -}}
+{{- if hasKey $ports $at -}}{{- fail (printf "%s and %s are both %s: one process listens on all of them" (get $ports $at) $value $at) -}}{{- end -}}
+{{- $_ := set $ports $at $value -}}
+{{- end -}}
+{{- if and .podDisruptionBudget.enabled (gt (int .replicas) 1) (ge (int .podDisruptionBudget.minAvailable) (int .replicas)) -}}
+{{- fail "podDisruptionBudget.minAvailable must be less than replicas: no node with a replica could be drained" -}}
+{{- end -}}
+{{- $labels := list "app.kubernetes.io/" "helm.sh/" -}}
+{{- include "kubervisor.notOurs" (dict "of" "podLabels" "map" .podLabels "own" $labels) -}}
+{{- include "kubervisor.notOurs" (dict "of" "serviceMonitor.labels" "map" .serviceMonitor.labels "own" $labels) -}}
+{{- include "kubervisor.notOurs" (dict "of" "podAnnotations" "map" .podAnnotations "own" (list "checksum/config" "kubectl.kubernetes.io/default-container")) -}}
 {{- end -}}
 {{- end -}}
 

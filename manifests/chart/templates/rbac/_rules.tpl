@@ -106,9 +106,9 @@
 apiVersion: rbac.authorization.k8s.io/v1
 kind: {{ ternary "ClusterRole" "Role" $cluster }}
 metadata:
-  name: {{ $it.name }}
+  name: {{ $it.name | quote }}
   {{- if not $cluster }}
-  namespace: {{ $namespace }}
+  namespace: {{ $namespace | quote }}
   {{- end }}
   labels: {{- include "kubervisor.labels" $it.root | nindent 4 }}
   {{- with $it.annotations }}
@@ -120,16 +120,16 @@ rules:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: {{ ternary "ClusterRoleBinding" "RoleBinding" $cluster }}
 metadata:
-  name: {{ $it.name }}
+  name: {{ $it.name | quote }}
   {{- if not $cluster }}
-  namespace: {{ $namespace }}
+  namespace: {{ $namespace | quote }}
   {{- end }}
   labels: {{- include "kubervisor.labels" $it.root | nindent 4 }}
   {{- with $it.annotations }}
   annotations: {{- toYaml . | nindent 4 }}
   {{- end }}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: {{ ternary "ClusterRole" "Role" $cluster }}, name: {{ $it.name }}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: {{ ternary "ClusterRole" "Role" $cluster }}, name: {{ $it.name | quote }}}
 subjects:
-  - {kind: ServiceAccount, name: {{ $it.account }}, namespace: {{ $it.root.Release.Namespace }}}
+  - {kind: ServiceAccount, name: {{ $it.account | quote }}, namespace: {{ $it.root.Release.Namespace | quote }}}
 {{- end }}
 {{- end -}}
