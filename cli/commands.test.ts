@@ -48,9 +48,9 @@ describe('get', () => {
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout).toMatchInlineSnapshot(`
         "NAME         MODE     READY  SERVING  OUT  HELD  BUDGET-LEFT  STATUS
-        ops/plain    None     6/6    6        0    0     2/2          no policy
         shop/pricer  Enforce  6/6    5        1    0     1/2          ok
         shop/quotes  Enforce  6/6    6        0    1     0/0          1 held
+        ops/plain    None     6/6    6        0    0     2/2          no policy
         "
       `);
     });
@@ -86,7 +86,97 @@ describe('get', () => {
       await handlers.suspend({ namespace: '', name: '', all: true, reason: 'outage', actor: 'ana' }, {});
       const { stdout, stderr } = await runCli(['get'], url);
       expect(stderr).toMatch(/^everything is suspended since \S+ by ana: outage\n$/);
-      expect(stdout).toMatch(/shop\/pricer +Suspended .* everything suspended by ana\n$/);
+      expect(stdout).toMatch(/shop\/pricer +Suspended .* suspended \(all\)\n$/);
+      // Of one Service too.
+      expect((await runCli(['get', 'shop/pricer'], url)).stderr).toBe(stderr);
+    });
+  });
+
+  describe('from a replica that does not judge', () => {
+    /** As `engine/rotation/followed.ts` gives it: of breakers nothing is known but what is on record. */
+    function follower(): World {
+      const w = ejectedWorld();
+      const { state } = w;
+      const breakers = new Map(
+        [...state.breakers].map(([name, { last: _, ...known }]) => [name, { ...known, streaks: new Map() }]),
+      );
+      return Object.create(w, { state: { get: () => ({ ...state, breakers }) } }) as World;
+    }
+    const following = { kind: 'following', leader: 'kubervisor-2_x1' } as const;
+    const condition = (type: string, status: 'True' | 'False', message = '', reason = 'Because') =>
+      ({ type, status, reason, message }) as const;
+
+    it('no verdict is made up, and it says whom to ask, in lines of 80 characters', async () => {
+      await served([follower()], async ({ url }, admin) => {
+        admin.role = following;
+        admin.word = { name: 'pricer', conditions: [condition('DetectorsHealthy', 'True')] };
+        const { stdout, stderr } = await runCli(['get', 'shop/pricer'], url);
+        expect(stdout).toMatch(/\nshop\/pricer +Enforce +6\/6 +5 +1 +- +1\/2 +ok\n/);
+        expect(stdout).toMatch(/\nerrors +Enforce +unknown +- +- +- +- +- +known to the leader\n$/);
+        expect(stderr).toBe(
+          'verdicts and who is held: ask the leader, with --server http://127.0.0.1:18080\n' +
+            'after: kubectl -n kubervisor port-forward pod/kubervisor-2 18080\n',
+        );
+        for (const line of stderr.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+        const out = await runCli(['why', 'p3'], url);
+        expect(out.stderr).toBe(`\n${stderr}`);
+        expect(out.stdout).toMatch(/^p3 is ejected by breaker errors/);
+        expect(out.stdout).toContain('\n  breaker   errors (Enforce): known to the leader\n');
+        expect(out.stdout).not.toMatch(/not evaluated|no verdict|\n {2}(fleet|guard) /);
+        expect((await runCli(['why', 'p1'], url)).stdout).toMatch(
+          /^p1 is serving: what breakers find is known to the leader\n/,
+        );
+        expect((await runCli(['endpoints', 'shop/pricer'], url)).stderr).toBe(stderr);
+        admin.role = { kind: 'following' };
+        expect((await runCli(['get'], url)).stderr).toMatch(/known to the leader alone\n.*nobody leads\n$/);
+      });
+    });
+
+    it.each([
+      ['ok', []],
+      ['no usable answer for errors', [condition('DetectorsHealthy', 'False', 'no usable answer for errors')]],
+      [
+        'not every breaker was',
+        [{ ...condition('DetectorsHealthy', 'True', 'not every breaker was'), status: 'Unknown' }],
+      ],
+      ['anomalous, and kept in', [condition('BudgetExhausted', 'True', 'anomalous, and kept in')]],
+      ['policy quotes is invalid', [condition('Accepted', 'False', 'KV0101 no', 'Invalid')]],
+      ['no leader has looked at it yet', undefined],
+    ] as const)('the status is what the leader wrote: %s', async (status, conditions) => {
+      await served([follower()], async ({ url }, admin) => {
+        admin.role = following;
+        const fine = [condition('Accepted', 'True'), condition('BudgetExhausted', 'False')];
+        admin.word = { name: 'quotes', conditions: conditions === undefined ? [] : [...conditions, ...fine] };
+        const { stdout } = await runCli(['get'], url);
+        expect(stdout.trimEnd().split(/ {2,}/).at(-1)).toBe(status);
+      });
+    });
+  });
+
+  it('an invalid policy is not no policy, and why says what is wrong', async () => {
+    await served([world({ policy: undefined })], async ({ url }, admin) => {
+      const refused = { type: 'Accepted', status: 'False', reason: 'Invalid', message: 'KV0104 the query' } as const;
+      admin.word = { name: 'badpromql', conditions: [refused] };
+      expect((await runCli(['get'], url)).stdout).toMatch(/ policy badpromql is invalid\n$/);
+      const { stdout } = await runCli(['why', 'p1'], url);
+      expect(stdout).toMatch(/^p1 is serving: its Service has no valid policy\n/);
+      expect(stdout).toMatch(/\n {2}policy +shop\/badpromql is invalid: KV0104 the query\n/);
+    });
+  });
+
+  it('a policy that was suspended says by whom and why, and one that suspends itself says that', async () => {
+    const w = world({ policy: policyOf({ enforcement: 'Suspended' }) });
+    await served([w], async ({ url }, admin) => {
+      expect((await runCli(['get'], url)).stdout).toMatch(/ Suspended .* suspended by its policy\n$/);
+      expect((await runCli(['why', 'p1'], url)).stdout).toMatch(/^p1 is serving: breakers are suspended\n/);
+      const suspension = { actor: 'system:serviceaccount:shop:bob', reason: 'drill: day 2', sinceMs: 0 };
+      admin.word = { name: 'pricer', conditions: [], suspension };
+      const { stdout, stderr } = await runCli(['get', 'shop/pricer'], url);
+      expect(stdout).toMatch(/ suspended by system:serviceaccount:\S*…\n/);
+      const said = 'is suspended since 1970-01-01T00:00:00.000Z by system:serviceaccount:shop:bob: drill: day 2\n';
+      expect(stdout).toMatch(/\nerrors +Suspended +none .* suspended\n$/);
+      expect(stderr).toBe(`the Service ${said}`);
+      expect((await runCli(['why', 'p1'], url)).stdout).toContain(`this Service ${said}`);
     });
   });
 

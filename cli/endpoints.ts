@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import type { BackendView } from '../engine/admin/messages.ts';
 import type { Context } from './context.ts';
+import { tellNote } from './note.ts';
 import { example, printJson, readCommand } from './options.ts';
-import { printable } from './printable.ts';
 import { openReader, type ReaderOptions } from './reader.ts';
 import { ageText, type Column, numberText, table, widthOf } from './table.ts';
 
@@ -44,8 +44,7 @@ export function endpointsCommand(context: Context): Command {
       if (rows.length === 0) context.stderr.write('no backends\n');
       else
         context.stdout.write(table(columns, rows, { width: widthOf(context.stdout), wide: options.output === 'wide' }));
-      const note = await reader.note();
-      if (note !== undefined) context.stderr.write(`${printable(note)}\n`);
+      tellNote(reader.note(response.replica), context.stderr);
     });
 }
 

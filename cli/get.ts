@@ -1,8 +1,8 @@
 /** `kubervisor get`: Services, one line each. */
 import type { Command } from 'commander';
-import type { ServiceView, WatchResponse } from '../engine/admin/messages.ts';
-import { isOfCluster } from './cluster/open.ts';
+import type { ServiceView, SuspensionView, WatchResponse } from '../engine/admin/messages.ts';
 import type { Context } from './context.ts';
+import { tellNote } from './note.ts';
 import { example, printJson, readCommand } from './options.ts';
 import { printable } from './printable.ts';
 import { openReader, type ReaderOptions } from './reader.ts';
@@ -35,36 +35,36 @@ export function getCommand(context: Context): Command {
 async function show(service: string | undefined, options: Options, context: Context): Promise<void> {
   const reader = await openReader(service, options, context);
   const width = widthOf(context.stdout);
-  const isFromCluster = isOfCluster(options);
   if (service !== undefined) {
     const response = await reader.get();
     if (options.output === 'json') return printJson(context, response);
-    const note = await reader.note();
-    context.stdout.write(servicesTable([response.service], { width, isFromCluster }));
-    // What breakers said is not on record.
-    if (note !== undefined) return context.stderr.write(`${printable(note)}\n`);
+    tellSuspension(response.service.suspension, context);
+    context.stdout.write(servicesTable([response.service], { width }));
     context.stdout.write(breakersTable(response.service, context.now(), { width }));
     context.stdout.write(groupsTable(response.service, { width }));
+    tellNote(reader.note(response.replica), context.stderr);
     return;
   }
   const response = await reader.list();
   if (options.output === 'json') return printJson(context, response);
   const { services, suspension } = response;
-  if (suspension !== undefined) {
-    const { actor, sinceTime, reason } = suspension;
-    context.stderr.write(`everything is suspended since ${sinceTime} by ${printable(actor)}: ${printable(reason)}\n`);
-  }
+  tellSuspension(suspension, context);
   const { namespace } = reader.scope;
   if (services.length === 0) context.stderr.write(`no Services${namespace === undefined ? '' : ` in ${namespace}`}\n`);
-  else context.stdout.write(servicesTable(services, { width, isFromCluster }));
-  const note = services.length === 0 ? undefined : await reader.note();
-  if (note !== undefined) context.stderr.write(`${printable(note)}\n`);
+  else context.stdout.write(servicesTable(services, { width }));
+  if (services.length > 0) tellNote(reader.note(response.replica), context.stderr);
+}
+
+function tellSuspension(suspension: SuspensionView | undefined, { stderr }: Context): void {
+  if (suspension === undefined) return;
+  const { scope, actor, sinceTime, reason } = suspension;
+  const what = scope === 'everything' ? 'everything' : 'the Service';
+  stderr.write(`${what} is suspended since ${sinceTime} by ${printable(actor)}: ${printable(reason)}\n`);
 }
 
 async function watch(service: string | undefined, options: Options, context: Context): Promise<void> {
   const { stdout } = context;
   const reader = await openReader(service, options, context);
-  const how = { isFromCluster: isOfCluster(options) };
   const present = new Map<string, ServiceView>();
   let isComplete = false;
   for await (const event of reader.watch()) {
@@ -74,10 +74,9 @@ async function watch(service: string | undefined, options: Options, context: Con
     if (options.output === 'json') stdout.write(`${JSON.stringify(event)}\n`);
     else if (stdout.isTerminal) {
       // Drawn only once all is there: a screen that fills line by line looks like a fleet that grows.
-      if (isComplete)
-        stdout.write(`\x1b[H\x1b[J${servicesTable([...present.values()], { ...how, width: stdout.columns })}`);
-    } else if (event.current) stdout.write(servicesTable([...present.values()], how));
-    else if (isComplete) stdout.write(lineOf(event, previous, how));
+      if (isComplete) stdout.write(`\x1b[H\x1b[J${servicesTable([...present.values()], { width: stdout.columns })}`);
+    } else if (event.current) stdout.write(servicesTable([...present.values()]));
+    else if (isComplete) stdout.write(lineOf(event, previous));
   }
 }
 
@@ -87,12 +86,8 @@ function note(present: Map<string, ServiceView>, { key, service, gone }: WatchRe
 }
 
 /** For a pipe: what changed, one line each. Evaluations that change nothing on the line are not worth one. */
-function lineOf(
-  { key, service }: WatchResponse,
-  previous: ServiceView | undefined,
-  how: { readonly isFromCluster: boolean },
-): string {
+function lineOf({ key, service }: WatchResponse, previous: ServiceView | undefined): string {
   if (service === undefined) return `${key}  gone\n`;
-  const line = servicesTable([service], { ...how, header: false });
-  return previous !== undefined && servicesTable([previous], { ...how, header: false }) === line ? '' : line;
+  const line = servicesTable([service], { header: false });
+  return previous !== undefined && servicesTable([previous], { header: false }) === line ? '' : line;
 }

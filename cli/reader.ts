@@ -1,9 +1,10 @@
 /** Who is asked about Services: a server, or a cluster. Both answer with the messages of the admin API. */
-import type { GetResponse, ListResponse, WatchResponse, WhyResponse } from '../engine/admin/messages.ts';
+import type { GetResponse, ListResponse, ReplicaView, WatchResponse, WhyResponse } from '../engine/admin/messages.ts';
 import { connect } from './client.ts';
 import { type ClusterOptions, isOfCluster } from './cluster/open.ts';
 import type { ReplicasOptions } from './cluster/leader.ts';
 import type { Context } from './context.ts';
+import { noteOf } from './note.ts';
 import { readService, type ServiceName, type ServiceOptions, servicePath, usage } from './options.ts';
 
 export interface ReaderOptions extends ServiceOptions, ClusterOptions, ReplicasOptions {
@@ -25,8 +26,8 @@ export interface Reader {
   get(): Promise<GetResponse>;
   why(backend: string): Promise<WhyResponse>;
   watch(): AsyncGenerator<WatchResponse, never, void>;
-  /** What it cannot know, and who does; undefined: it knows all there is. */
-  note(): Promise<string | undefined>;
+  /** What it cannot know, and who does, in short lines; none: it knows all there is. @param replica that answered */
+  note(replica: ReplicaView | undefined): readonly string[];
 }
 
 /** @param service as typed; absent: those of the namespace */
@@ -48,6 +49,6 @@ export async function openReader(
     get: () => client.get<GetResponse>(servicePath(scope as ServiceName)),
     why: (backend) => client.get<WhyResponse>('/why', { backend, ...scope }),
     watch: () => client.watch({ ...scope }),
-    note: () => Promise.resolve(undefined),
+    note: (replica) => noteOf(replica, options),
   };
 }

@@ -1,5 +1,6 @@
 /** Services and their breakers as tables. */
 import type { BreakerView, GroupView, ServiceView } from '../engine/admin/messages.ts';
+import { refusalIn } from '../engine/admin/view-context.ts';
 import { ageText, type Column, defaultWidth, numberText, table, type TableOptions } from './table.ts';
 
 const serviceColumns: readonly Column<ServiceView>[] = [
@@ -8,7 +9,7 @@ const serviceColumns: readonly Column<ServiceView>[] = [
   { header: 'READY', cell: ({ summary }) => `${summary.ready}/${summary.total}` },
   { header: 'SERVING', cell: ({ summary }) => String(summary.serving) },
   { header: 'OUT', cell: ({ summary }) => String(outOf(summary)) },
-  { header: 'HELD', cell: ({ summary }) => String(summary.held) },
+  { header: 'HELD', cell: heldOf },
   { header: 'BUDGET-LEFT', cell: ({ budget }) => `${budget.left}/${budget.maxOut}` },
   { header: 'STATUS', cell: statusOf },
 ];
@@ -18,9 +19,9 @@ const breakerColumns: readonly Column<BreakerView & { readonly now: number }>[] 
   { header: 'MODE', cell: ({ enforcement }) => enforcement },
   { header: 'OUTCOME', cell: ({ outcome }) => outcome },
   { header: 'EVALUATED', cell: ({ evaluatedTime, now }) => ageText(evaluatedTime, now) },
-  { header: 'NORMAL', cell: ({ normal }) => String(normal) },
-  { header: 'ANOMALOUS', cell: ({ anomalous }) => String(anomalous) },
-  { header: 'NO-DATA', cell: ({ insufficient, error }) => String(insufficient + error) },
+  { header: 'NORMAL', cell: (breaker) => countText(breaker, breaker.normal) },
+  { header: 'ANOMALOUS', cell: (breaker) => countText(breaker, breaker.anomalous) },
+  { header: 'NO-DATA', cell: (breaker) => countText(breaker, breaker.insufficient + breaker.error) },
   { header: 'BASELINE', cell: ({ baseline }) => numberText(baseline) },
   { header: 'WHY', cell: whyOf },
 ];
@@ -37,15 +38,12 @@ const groupColumns: readonly Column<GroupView & { readonly breaker: string }>[] 
   { header: 'WHY', cell: ({ reason, againstRestReason }) => (reason === '' ? againstRestReason : reason) },
 ];
 
-export interface ServicesTableOptions extends TableOptions {
-  /** Read from a cluster: who is held is known to the leader alone, and 0 would be a lie. */
-  readonly isFromCluster: boolean;
-}
-
-export function servicesTable(services: readonly ServiceView[], options: Partial<ServicesTableOptions> = {}): string {
-  const sorted = services.toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
-  const columns = serviceColumns.filter(({ header }) => header !== 'HELD' || options.isFromCluster !== true);
-  return table(columns, sorted, { width: defaultWidth, ...options });
+/** Those that nobody has to look after come last. */
+export function servicesTable(services: readonly ServiceView[], options: Partial<TableOptions> = {}): string {
+  const key = ({ namespace, name, policy, policyStatus }: ServiceView): string =>
+    `${policy === '' && policyStatus === undefined ? 1 : 0} ${namespace}/${name}`;
+  const sorted = services.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+  return table(serviceColumns, sorted, { width: defaultWidth, ...options });
 }
 
 /** Empty for a Service without breakers. */
@@ -65,18 +63,33 @@ function outOf({ ejected, probing, ramping, paused, evicted }: ServiceView['summ
   return ejected + probing + ramping + paused + evicted;
 }
 
+/** 0 would be a lie where it is not known. */
+function countText({ outcome }: BreakerView, count: number): string {
+  return outcome === 'unknown' ? '' : String(count);
+}
+
+function heldOf({ summary, breakers }: ServiceView): string {
+  return breakers.some(({ outcome }) => outcome === 'unknown') ? '' : String(summary.held);
+}
+
 function modeOf({ suspension, freeze, enforcement }: ServiceView): string {
   if (suspension !== undefined) return 'Suspended';
   return freeze === undefined ? enforcement : 'Frozen';
 }
 
 /** What is unusual about a Service, the gravest first; `ok` when nothing is. */
-function statusOf({ policy, suspension, freeze, budget, breakers, summary }: ServiceView): string {
-  if (suspension !== undefined) return `${suspension.scope} suspended by ${suspension.actor}`;
+function statusOf(service: ServiceView): string {
+  const { policy, enforcement, policyStatus, suspension, freeze, budget, breakers, summary } = service;
+  // A line above says who suspended everything, and why.
+  if (suspension?.scope === 'everything') return 'suspended (all)';
+  if (suspension !== undefined) return `suspended by ${suspension.actor}`;
   if (budget.belowFloorSinceTime !== undefined) return `below the floor of ${budget.floor}`;
   // It ends within hours: without the day it fits the line.
   if (freeze !== undefined) return `frozen until ${freeze.untilTime.slice(11, 19)}Z by ${freeze.actor}`;
+  if (refusalIn(policyStatus) !== undefined) return `policy ${policyStatus?.name ?? ''} is invalid`;
   if (policy === '') return 'no policy';
+  if (enforcement === 'Suspended') return 'suspended by its policy';
+  if (breakers.some(({ outcome }) => outcome === 'unknown')) return toldStatus(service);
   const unusual = breakers.find(({ outcome }) => outcome === 'fleet-wide' || outcome === 'unusable');
   if (unusual !== undefined) return `${unusual.name}: ${unusual.outcome}`;
   const idle = breakers.find(({ outcome, reason }) => outcome === 'judged' && reason !== '');
@@ -89,8 +102,20 @@ function statusOf({ policy, suspension, freeze, budget, breakers, summary }: Ser
   return summary.wouldEject > 0 ? `${summary.wouldEject} would be out` : 'ok';
 }
 
+/** Where another one judges: what it has written about it. */
+function toldStatus({ policyStatus, summary }: ServiceView): string {
+  const conditions = policyStatus?.conditions ?? [];
+  if (conditions.length === 0) return 'no leader has looked at it yet';
+  const unusual = conditions.find(({ type, status }) =>
+    type === 'BudgetExhausted' ? status === 'True' : type === 'DetectorsHealthy' && status !== 'True',
+  );
+  if (unusual !== undefined) return unusual.message;
+  return summary.wouldEject > 0 ? `${summary.wouldEject} would be out` : 'ok';
+}
+
 function whyOf(breaker: BreakerView): string {
   if (breaker.reason !== '') return breaker.reason;
+  if (breaker.enforcement === 'Suspended') return 'suspended';
   return breaker.evaluations <= breaker.settle ? settlingText(breaker) : '';
 }
 

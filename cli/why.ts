@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { WhyResponse } from '../engine/admin/messages.ts';
 import type { Context } from './context.ts';
+import { tellNote } from './note.ts';
 import { example, printJson, readCommand } from './options.ts';
 import { printable } from './printable.ts';
 import { openReader, type ReaderOptions } from './reader.ts';
@@ -28,8 +29,8 @@ export function whyCommand(context: Context): Command {
       const answer = await reader.why(backend);
       if (options.output === 'json') return printJson(context, answer);
       context.stdout.write(explanation(answer));
-      const note = await reader.note();
-      if (note !== undefined) context.stderr.write(`\n${printable(note)}\n`);
+      const note = reader.note(answer.replica);
+      if (note.length > 0) tellNote(['', ...note], context.stderr);
     });
 }
 

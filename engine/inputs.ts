@@ -8,6 +8,7 @@ import type { ReflectorHealth } from './kubernetes/reflector.ts';
 import { createElection } from './leader/election.ts';
 import { placeOf } from './leader/place.ts';
 import type { PolicyStatus } from './policy-status/describe.ts';
+import { createPolicyWords, type PolicyWords } from './policy-status/word.ts';
 import type { Problem } from './problem.ts';
 import { createFilesSource } from './sources/files/source.ts';
 import { createPolicyFeed } from './sources/kubernetes/policy-feed.ts';
@@ -24,6 +25,7 @@ export interface Input {
   readonly storeProblems?: () => readonly Problem[];
   readonly cluster?: Pick<ClusterSideOptions, 'client' | 'objects' | 'pods'>;
   readonly reflectors?: () => readonly ReflectorHealth[];
+  readonly words?: PolicyWords;
 }
 
 /** What is obeyed, and where decisions are kept: with a cluster both are the same objects. */
@@ -43,6 +45,7 @@ export async function createInput(config: Config, status: PolicyStatus, clock: C
   const { random } = Math;
   const place = await placeOf(config.replicas ?? configDefaults.replicas);
   const policies = createPolicyFeed({ client, clock, random, namespaces, onProblem });
+  const words = createPolicyWords(policies);
   const store = createStatusStore({
     client,
     clock,
@@ -89,5 +92,6 @@ export async function createInput(config: Config, status: PolicyStatus, clock: C
     storeProblems: store.problems,
     cluster: { client, objects: watched.objects, pods },
     reflectors: watched.health,
+    words,
   };
 }

@@ -94,6 +94,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
         audit,
         metrics: telemetry.cluster,
       });
+    inputs.words?.subscribe(notifier.notify);
     const told = createObserver({ log, audit, metrics: telemetry, clock });
     const observer = announcing(cluster?.around(told) ?? told, notifier);
     const customServices = createCustomServices({
@@ -153,6 +154,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       timing: config.timing,
       proxies: (about) => xdsServer.proxies(about),
       role: () => (store.watch === undefined ? undefined : engine.role()),
+      ...(inputs.words === undefined ? {} : { words: inputs.words }),
       subscribe: notifier.subscribe,
       onAct: (act) => {
         const record = manualActRecord(act, clock.now());

@@ -14,8 +14,9 @@ import { readGlobal } from '../../engine/suspension.ts';
 import type { Context } from '../context.ts';
 import { Exit, exitCodes } from '../exit.ts';
 import { printable } from '../printable.ts';
+import { askLeader, nobodyToAsk } from '../note.ts';
 import type { Reader, ReaderOptions, Scope } from '../reader.ts';
-import { leadershipOf } from './leader.ts';
+import { type Leadership, leadershipOf, type ReplicasOptions } from './leader.ts';
 import { type Cluster, clusterFailure, openCluster, serviceIn } from './open.ts';
 import { type ClusterStates, createClusterStates } from './states.ts';
 
@@ -37,6 +38,7 @@ export async function clusterReader(
     throw error;
   });
   let handlers: AdminHandlers | undefined;
+  let leadership: Leadership | undefined;
 
   async function opened(): Promise<AdminHandlers> {
     if (handlers !== undefined) return handlers;
@@ -44,7 +46,8 @@ export async function clusterReader(
     const named = scope.name === undefined ? undefined : serviceKey(scope.namespace ?? '', scope.name);
     for (const problem of states.problems(named)) context.stderr.write(`${printable(formatProblem(problem))}\n`);
     const suspension = await globalSuspension(cluster, options, context);
-    handlers = handlersOver(states, suspension);
+    leadership = await leadershipOf(cluster, options, context.now());
+    handlers = handlersOver(states, suspension, leadership);
     return handlers;
   }
 
@@ -72,7 +75,7 @@ export async function clusterReader(
       yield* from.watch({ namespace, name, backends: false }, signal);
       throw cluster.signal.reason;
     },
-    note: () => noteAbout(cluster, options, context),
+    note: () => noteAbout(leadership, options),
   };
 }
 
@@ -105,7 +108,12 @@ function isHelper(path: string): boolean {
   return path.startsWith('/apis/apps/');
 }
 
-function handlersOver(states: ClusterStates, suspension: Suspension | undefined): AdminHandlers {
+function handlersOver(
+  states: ClusterStates,
+  suspension: Suspension | undefined,
+  leadership: Leadership,
+): AdminHandlers {
+  const leader = leadership.kind === 'leads' ? { leader: leadership.holder } : {};
   return createAdminHandlers({
     engine: {
       states: states.states,
@@ -119,6 +127,8 @@ function handlersOver(states: ClusterStates, suspension: Suspension | undefined)
     clock: systemClock,
     timing: defaultTiming,
     proxies: () => [],
+    role: () => ({ kind: 'following', ...leader }),
+    words: states.words,
     subscribe: states.subscribe,
   });
 }
@@ -142,15 +152,17 @@ async function globalSuspension(
   }
 }
 
-async function noteAbout(cluster: Cluster, options: ReaderOptions, context: Context): Promise<string> {
-  const leadership = await leadershipOf(cluster, options, context.now());
-  const known = 'verdicts, streaks and who is held are known to the leader alone';
-  if (leadership.kind !== 'leads')
-    return `${known}; ${leadership.kind === 'nobody' ? 'nobody leads: ' : ''}${leadership.why}`;
-  // The holder is a name of the pod, and of its process behind an underscore.
-  const [pod] = leadership.holder.split('_');
-  const forward = `kubectl -n ${options.controllerNamespace} port-forward pod/${pod} 18080`;
-  return `${known}: ${forward}, then --server http://127.0.0.1:18080`;
+function noteAbout(leadership: Leadership | undefined, options: ReplicasOptions): readonly string[] {
+  switch (leadership?.kind) {
+    case 'leads':
+      return askLeader(leadership.holder, options);
+    case 'nobody':
+      return nobodyToAsk(`nobody leads: ${leadership.why}`);
+    case 'unknown':
+      return nobodyToAsk(leadership.why);
+    case undefined:
+      return [];
+  }
 }
 
 function asExit(error: unknown): unknown {

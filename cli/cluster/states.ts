@@ -10,6 +10,7 @@ import type { Change, ReflectorHealth } from '../../engine/kubernetes/reflector.
 import { type Fleet, members, type ServiceKey, serviceKey } from '../../engine/model.ts';
 import { createNotifier } from '../../engine/notify.ts';
 import type { Policy } from '../../engine/policy/policy.ts';
+import { createPolicyWords, type PolicyWords } from '../../engine/policy-status/word.ts';
 import type { Problem } from '../../engine/problem.ts';
 import { type Reading, readRecord } from '../../engine/rotation/read-record.ts';
 import { fromRecord } from '../../engine/rotation/record.ts';
@@ -24,6 +25,7 @@ import { readRecordText } from '../../engine/store/kubernetes/record-text.ts';
 export interface ClusterStates {
   states(): readonly ServiceState[];
   subscribe(listener: (service: ServiceKey) => void): () => void;
+  readonly words: PolicyWords;
   health(): readonly ReflectorHealth[];
   /** Records that cannot be read, of the Service or of all: nobody is known to be out of these. */
   problems(service?: ServiceKey): readonly Problem[];
@@ -53,6 +55,7 @@ export function createClusterStates(
     onProblem: ({ message }: { readonly message: string }) => onDefect(new Error(message)),
   };
   const feed = createPolicyFeed(shared);
+  const words = createPolicyWords(feed);
   const source = createKubernetesSource({ ...shared, policies: feed });
 
   feed.subscribe((change: Change<PolicyObject>) => {
@@ -123,6 +126,7 @@ export function createClusterStates(
   return {
     states: () => [...fleets.values()].map(stateOf),
     subscribe: notifier.subscribe,
+    words,
     health: source.health,
     problems: (of) =>
       [...records.values()].flatMap((kept) =>

@@ -6,6 +6,7 @@ import { type Fields, fieldsOf, isRecord } from '../../engine/is-record.ts';
 import { changeConfigMap } from '../../engine/kubernetes/config-map.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
 import { policiesPath, stateMapName } from '../../engine/kubernetes/paths.ts';
+import { beforeAnnotation, noSuspension, suspensionAnnotations } from '../../engine/policy-status/suspended.ts';
 import { globalData } from '../../engine/store/kubernetes/state-map.ts';
 import type { JsonValue } from '../../engine/store/store.ts';
 import { globalOf } from '../../engine/suspension.ts';
@@ -22,10 +23,6 @@ export interface SuspensionOptions extends ReplicasOptions {
   readonly dryRun?: true;
 }
 
-/** What spec.enforcement was; empty: it was absent. */
-const beforeAnnotation = 'breaker.kubervisor.io/enforcement-before-suspension';
-const whyAnnotation = 'breaker.kubervisor.io/suspended-because';
-
 const suspended = 'Suspended';
 
 export async function suspendInCluster(
@@ -37,11 +34,8 @@ export async function suspendInCluster(
   const policy = await policyOf(cluster, service);
   const enforcement = fieldsOf(policy['spec'])['enforcement'];
   if (enforcement === suspended) return tell(policy, 'is suspended already', options, context);
-  const because = `${await cluster.user()}: ${options.reason}`;
-  const annotations = {
-    [beforeAnnotation]: typeof enforcement === 'string' ? enforcement : '',
-    [whyAnnotation]: because,
-  };
+  const suspension = { actor: await cluster.user(), reason: options.reason, sinceMs: context.now() };
+  const annotations = suspensionAnnotations(suspension, typeof enforcement === 'string' ? enforcement : undefined);
   await change(cluster, policy, annotations, suspended, 'suspended', options, context);
 }
 
@@ -61,8 +55,7 @@ export async function resumeInCluster(
       remedy: 'where the policy itself says enforcement: Suspended, edit it',
     });
   }
-  const gone = { [beforeAnnotation]: null, [whyAnnotation]: null };
-  await change(cluster, policy, gone, before === '' ? null : before, 'resumed', options, context);
+  await change(cluster, policy, noSuspension, before === '' ? null : before, 'resumed', options, context);
 }
 
 /** By whom everything is suspended, and why. */

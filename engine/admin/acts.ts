@@ -1,5 +1,4 @@
 /** Manual acts: what a person may do by hand, each told to the audit log, done or refused. */
-import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine.ts';
 import { type Backend, serviceKey } from '../model.ts';
 import type { ProblemCode } from '../problem.ts';
@@ -22,10 +21,10 @@ import type {
 } from './messages.ts';
 import { asRefusal, commandRefusal, Refusal } from './refusal.ts';
 import { serviceView, suspensionView } from './view.ts';
+import { contextsOf, type ViewOptions } from './view-context.ts';
 
-export interface ActsOptions {
+export interface ActsOptions extends ViewOptions {
   readonly engine: Pick<Engine, 'states' | 'suspension' | 'command' | 'suspendAll' | 'bringBackHere'>;
-  readonly clock: Clock;
   /** Must not throw. */
   onAct?(act: ManualAct): void;
 }
@@ -60,7 +59,10 @@ export interface Acts {
 
 type ActRequest = TakeOutRequest | RestoreRequest | SuspensionRequest | FreezeRequest | UnfreezeRequest;
 
-export function createActs({ engine, clock, onAct }: ActsOptions): Acts {
+export function createActs(options: ActsOptions): Acts {
+  const { engine, clock, onAct } = options;
+  const contextOf = contextsOf(options);
+
   /** A refused attempt is told as well: whoever reads the audit log wants to know that it was made. */
   async function act<Response>(
     verb: ManualAct['verb'],
@@ -93,11 +95,10 @@ export function createActs({ engine, clock, onAct }: ActsOptions): Acts {
     return findService(engine.states(), namespace, name);
   }
 
-  const serviceOf = (state: ServiceState) =>
-    serviceView(state, { now: clock.now(), suspension: engine.suspension() }, false);
+  const serviceOf = (state: ServiceState) => serviceView(state, contextOf(state), false);
 
   function bothViews(state: ServiceState, backend: Backend): BackendActResponse {
-    return { service: serviceOf(state), backend: backendView(state, backend, clock.now()) };
+    return { service: serviceOf(state), backend: backendView(state, backend, contextOf(state)) };
   }
 
   function takeOut(verb: 'eject' | 'pause', request: TakeOutRequest, caller: Caller): Promise<BackendActResponse> {

@@ -1,5 +1,5 @@
 /** One backend: its state, every breaker's last word on it, and the one line that says why. */
-import type { Backend, EpochMs } from '../model.ts';
+import type { Backend } from '../model.ts';
 import type { Breaker } from '../policy/policy.ts';
 import { versionOf } from '../rotation/cohort.ts';
 import { isOut } from '../rotation/decision.ts';
@@ -8,12 +8,15 @@ import { isYoung } from '../rotation/roles.ts';
 import type { ServiceState } from '../rotation/state.ts';
 import { anomalousIn } from '../rotation/streak.ts';
 import { guidanceOf } from '../rotation/unguided.ts';
+import { trackOf } from '../rotation/work.ts';
 import { addressText } from './address.ts';
 import { decisionView, heldView } from './decision-view.ts';
 import type { BackendView, VerdictView } from './messages.ts';
 import { toTime } from './time.ts';
+import { knownToLeader, type ViewContext } from './view-context.ts';
 
-export function backendView(state: ServiceState, backend: Backend, now: EpochMs): BackendView {
+export function backendView(state: ServiceState, backend: Backend, context: ViewContext): BackendView {
+  const { now } = context;
   const { id } = backend;
   const decision = state.enforced.decisions.get(id);
   const shadow = state.shadow.decisions.get(id);
@@ -32,7 +35,7 @@ export function backendView(state: ServiceState, backend: Backend, now: EpochMs)
     state: decision?.state ?? 'serving',
     weightPercent: weightPercent(state, backend),
     ...(young ? { warmUpUntilTime: toTime((backend.readySinceMs ?? now) + (state.policy?.warmUpMs ?? 0)) } : {}),
-    verdicts: state.policy?.breakers.map((breaker) => verdictView(state, breaker, backend, young)) ?? [],
+    verdicts: state.policy?.breakers.map((breaker) => verdictView(state, breaker, backend, young, context)) ?? [],
     ...(decision === undefined ? {} : { decision: decisionView(state, 'enforced', decision) }),
     ...(held === undefined ? {} : { held: heldView(held) }),
     ...(shadow === undefined ? {} : { shadowDecision: decisionView(state, 'shadow', shadow) }),
@@ -54,7 +57,13 @@ function weightPercent(state: ServiceState, backend: Backend): number {
   return getsTraffic ? weightOf(decision, guidanceOf(state).activator.ramp) : 0;
 }
 
-function verdictView(state: ServiceState, breaker: Breaker, backend: Backend, young: boolean): VerdictView {
+function verdictView(
+  state: ServiceState,
+  breaker: Breaker,
+  backend: Backend,
+  young: boolean,
+  context: ViewContext,
+): VerdictView {
   const known = state.breakers.get(breaker.name);
   const streak = known?.streaks.get(backend.id);
   const group = known?.last?.groups?.find(({ members }) => members.includes(backend.id))?.key ?? '';
@@ -62,7 +71,7 @@ function verdictView(state: ServiceState, breaker: Breaker, backend: Backend, yo
   const verdict = known?.last?.verdicts.get(backend.id);
   switch (verdict?.kind) {
     case undefined: {
-      const reason = whyNotJudged(state, breaker, backend, young);
+      const reason = whyNotJudged(state, breaker, backend, young, context);
       return { breaker: breaker.name, kind: 'none', reason, ...counts };
     }
     case 'normal': {
@@ -79,13 +88,20 @@ function verdictView(state: ServiceState, breaker: Breaker, backend: Backend, yo
   }
 }
 
-function whyNotJudged(state: ServiceState, breaker: Breaker, backend: Backend, young: boolean): string {
+function whyNotJudged(
+  state: ServiceState,
+  breaker: Breaker,
+  backend: Backend,
+  young: boolean,
+  { isFollowing = false }: ViewContext,
+): string {
   const last = state.breakers.get(breaker.name)?.last;
   if (backend.terminating) return 'it is leaving';
   if (!backend.ready) return 'it is not ready';
   if (young) return 'it is warming up';
-  if (last === undefined) return 'not evaluated yet';
   const { policy } = state;
+  if (policy !== undefined && trackOf(policy, breaker) === undefined) return 'it is suspended';
+  if (last === undefined) return isFollowing ? knownToLeader : 'not evaluated yet';
   if (policy !== undefined && isYoung(backend, policy, last.receivedAtMs, breaker.lookbackMs)) {
     return 'the window reaches back into its warm-up';
   }

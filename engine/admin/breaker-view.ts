@@ -6,14 +6,18 @@ import type { LastJudgement, ServiceState } from '../rotation/state.ts';
 import { trackOf } from '../rotation/work.ts';
 import type { BreakerView, GroupView } from './messages.ts';
 import { toTime } from './time.ts';
+import { knownToLeader, type ViewContext } from './view-context.ts';
 
-export function breakerView(state: ServiceState, breaker: Breaker): BreakerView {
+export function breakerView(state: ServiceState, breaker: Breaker, context: ViewContext): BreakerView {
   const known = state.breakers.get(breaker.name);
   const last = known?.last;
   const level = known?.baseline.level;
+  const enforcement = enforcementOf(state, breaker);
+  // Who is suspended is judged by nobody.
+  const isUnknown = context.isFollowing === true && enforcement !== 'Suspended';
   return {
     name: breaker.name,
-    enforcement: enforcementOf(state, breaker),
+    enforcement,
     detector: breaker.detector.kind,
     query: questionOf(breaker.detector),
     ...(breaker.activity === undefined ? {} : { activityQuery: breaker.activity.query }),
@@ -22,8 +26,8 @@ export function breakerView(state: ServiceState, breaker: Breaker): BreakerView 
     windowSeconds: breaker.lookbackMs / 1000,
     confirmAtLeast: breaker.confirm.atLeast,
     confirmOf: breaker.confirm.of,
-    outcome: last?.kind ?? 'none',
-    reason: last?.reason ?? '',
+    outcome: isUnknown ? 'unknown' : (last?.kind ?? 'none'),
+    reason: isUnknown ? knownToLeader : (last?.reason ?? ''),
     ...(last === undefined ? {} : { evaluatedTime: toTime(last.evaluatedAtMs) }),
     evaluations: known?.evaluations ?? 0,
     settle: state.policy?.settle ?? 0,

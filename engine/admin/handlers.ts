@@ -5,7 +5,6 @@
 import type { ServiceKey } from '../model.ts';
 import type { Timing } from '../rotation/context.ts';
 import type { ServiceState } from '../rotation/state.ts';
-import type { Role } from '../store/store.ts';
 import { type Acts, type ActsOptions, createActs } from './acts.ts';
 import { checkFilter, findAnywhere, findService, matches } from './find.ts';
 import type {
@@ -26,15 +25,14 @@ import { panicNotes } from './panic-note.ts';
 import { type ConnectedProxy, proxyViews } from './proxies.ts';
 import { replicaView, serviceView, suspensionView } from './view.ts';
 import { sorted, watchServices } from './watch.ts';
-import { explain, type WhyContext } from './why.ts';
+import { contextsOf } from './view-context.ts';
+import { explain } from './why.ts';
 
 export interface AdminOptions extends ActsOptions {
   /** The engine's own, so that `why` judges guards as the engine does. */
   readonly timing: Timing;
   /** All that are connected; or those that ask for Services of which `about` is true, with what they have of these. */
   proxies(about?: (service: ServiceKey) => boolean): readonly ConnectedProxy[];
-  /** Where several replicas share the decisions. */
-  role?(): Role | undefined;
   /** Calls back whenever a Service changed or is gone; the returned function ends that. */
   subscribe(listener: (service: ServiceKey) => void): () => void;
 }
@@ -50,8 +48,9 @@ export interface AdminHandlers extends Acts {
 
 export function createAdminHandlers(options: AdminOptions): AdminHandlers {
   const { engine, clock, timing } = options;
-  const context = (): WhyContext => ({ now: clock.now(), suspension: engine.suspension(), timing });
-  const view = (state: ServiceState, withBackends: boolean): ServiceView => serviceView(state, context(), withBackends);
+  const contextOf = contextsOf(options);
+  const view = (state: ServiceState, withBackends: boolean): ServiceView =>
+    serviceView(state, contextOf(state), withBackends);
 
   const replica = (): { readonly replica?: ReplicaView } => {
     const role = options.role?.();
@@ -82,7 +81,7 @@ export function createAdminHandlers(options: AdminOptions): AdminHandlers {
       ),
     why({ backend: text, ...filter }) {
       const { state, backend } = findAnywhere(engine.states(), text, filter);
-      return { ...explain(state, backend, context()), ...replica() };
+      return { ...explain(state, backend, { ...contextOf(state), timing }), ...replica() };
     },
     proxies(filter) {
       checkFilter(filter);

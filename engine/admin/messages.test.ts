@@ -106,6 +106,7 @@ describe('responses', () => {
     const admin = adminOf(w);
     const { handlers } = admin;
     admin.role = { kind: 'following', leader: 'kubervisor-0' };
+    admin.word = { name: 'p', conditions: [{ type: 'Ready', status: 'True', reason: 'Enforcing', message: 'so' }] };
     const nack = { version: '1', message: 'no', atMs: 0 };
     const current = { version: '2', sinceMs: 0 };
     admin.proxies = [

@@ -161,6 +161,19 @@ export interface ServiceView {
   readonly budget: BudgetView;
   readonly breakers: readonly BreakerView[];
   readonly backends: readonly BackendView[];
+  readonly policyStatus?: PolicyStatusView;
+}
+
+export interface PolicyStatusView {
+  readonly name: string;
+  readonly conditions: readonly ConditionView[];
+}
+
+export interface ConditionView {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
 }
 
 export interface SuspensionView {
@@ -212,7 +225,7 @@ export interface BreakerView {
   readonly windowSeconds: number;
   readonly confirmAtLeast: number;
   readonly confirmOf: number;
-  readonly outcome: 'none' | 'judged' | 'fleet-wide' | 'unusable';
+  readonly outcome: 'none' | 'judged' | 'fleet-wide' | 'unusable' | 'unknown';
   readonly reason: string;
   readonly evaluatedTime?: string;
   readonly evaluations: number;

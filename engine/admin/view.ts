@@ -1,6 +1,6 @@
 /** What the engine knows about a Service, as the messages of the admin API. Pure: the clock and the state come in. */
 import { describeBudget, outOf } from '../budget/arithmetic.ts';
-import { type EpochMs, members, splitServiceKey } from '../model.ts';
+import { members, splitServiceKey } from '../model.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import { isOut, type RotationState } from '../rotation/decision.ts';
 import { thawsAtMs } from '../rotation/freeze.ts';
@@ -10,15 +10,11 @@ import { breakerView } from './breaker-view.ts';
 import type { BudgetView, FreezeView, ReplicaView, ServiceView, SummaryView, SuspensionView } from './messages.ts';
 import type { Role } from '../store/store.ts';
 import { toTime } from './time.ts';
-
-export interface ViewContext {
-  readonly now: EpochMs;
-  /** Of everything; a Service's own is part of its state. */
-  readonly suspension: Suspension | undefined;
-}
+import type { ViewContext } from './view-context.ts';
 
 export function serviceView(state: ServiceState, context: ViewContext, withBackends: boolean): ServiceView {
-  const suspension = suspensionOf(state, context.suspension);
+  const suspension = suspensionOf(state, context);
+  const { word } = context;
   return {
     ...splitServiceKey(state.service),
     policy: state.policy?.name ?? '',
@@ -27,17 +23,23 @@ export function serviceView(state: ServiceState, context: ViewContext, withBacke
     ...(state.freeze === undefined ? {} : { freeze: freezeView(state.freeze) }),
     summary: summaryView(state),
     budget: budgetView(state),
-    breakers: state.policy?.breakers.map((breaker) => breakerView(state, breaker)) ?? [],
+    breakers: state.policy?.breakers.map((breaker) => breakerView(state, breaker, context)) ?? [],
     backends: withBackends
-      ? state.fleet.backends.toSorted(byName).map((backend) => backendView(state, backend, context.now))
+      ? state.fleet.backends.toSorted(byName).map((backend) => backendView(state, backend, context))
       : [],
+    ...(word === undefined ? {} : { policyStatus: { name: word.name, conditions: word.conditions } }),
   };
 }
 
 /** The suspension in force: that of everything outranks the Service's own. */
-export function suspensionOf(state: ServiceState, everything: Suspension | undefined): SuspensionView | undefined {
+export function suspensionOf(
+  { suspension, policy }: ServiceState,
+  { suspension: everything, word }: ViewContext,
+): SuspensionView | undefined {
   if (everything !== undefined) return suspensionView('everything', everything);
-  return state.suspension === undefined ? undefined : suspensionView('service', state.suspension);
+  // The word may be older or newer than the policy that we have.
+  const own = suspension ?? (policy?.enforcement === 'Suspended' ? word?.suspension : undefined);
+  return own === undefined ? undefined : suspensionView('service', own);
 }
 
 export function suspensionView(scope: SuspensionView['scope'], suspension: Suspension): SuspensionView {

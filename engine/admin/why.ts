@@ -5,7 +5,7 @@
 import { describeCoverage } from '../breakers/coverage.ts';
 import { human } from '../breakers/statistics.ts';
 import { describeHeld } from '../budget/held.ts';
-import type { Backend } from '../model.ts';
+import { type Backend, splitServiceKey } from '../model.ts';
 import { formatDuration } from '../policy/duration.ts';
 import type { Policy } from '../policy/policy.ts';
 import { describeCohort } from '../rotation/cohort.ts';
@@ -18,24 +18,27 @@ import { backendView } from './backend-view.ts';
 import { breakerView } from './breaker-view.ts';
 import type { BackendView, BreakerView, DecisionView, VerdictView, WhyResponse, WhyStep } from './messages.ts';
 import { toTime } from './time.ts';
-import { budgetView, freezeView, suspensionOf, type ViewContext } from './view.ts';
+import { budgetView, freezeView, suspensionOf } from './view.ts';
+import { knownToLeader, refusalIn, type ViewContext } from './view-context.ts';
 
 export interface WhyContext extends ViewContext {
   readonly timing: Timing;
 }
 
 export function explain(state: ServiceState, backend: Backend, context: WhyContext): WhyResponse {
-  const view = backendView(state, backend, context.now);
-  const breakers = state.policy?.breakers.map((breaker) => breakerView(state, breaker)) ?? [];
+  const view = backendView(state, backend, context);
+  const breakers = state.policy?.breakers.map((breaker) => breakerView(state, breaker, context)) ?? [];
   const budget = budgetView(state);
+  // Nothing of it is on record: whoever does not judge would say that there is nothing.
+  const { isFollowing = false } = context;
   const lines: readonly (readonly [WhyStep['stage'], readonly string[]])[] = [
     ['backend', [describeBackend(state, view)]],
-    ['policy', [describePolicy(state)]],
+    ['policy', describePolicy(state, context)],
     ['suspension', describeSuspension(state, context)],
     ['freeze', describeFreeze(state)],
     ['breaker', breakers.flatMap((breaker, index) => describeBreaker(breaker, view.verdicts[index]))],
-    ['fleet', describeFleet(breakers)],
-    ['guard', describeGuards(state, view, context)],
+    ['fleet', isFollowing ? [] : describeFleet(breakers)],
+    ['guard', isFollowing ? [] : describeGuards(state, view, context)],
     ['budget', [budget.text, ...describeBudgetThen(view.decision)]],
     ['shadow', describeShadow(view)],
     ['rotation', [describeRotation(view)]],
@@ -58,14 +61,26 @@ function describeBackend({ service }: ServiceState, view: BackendView): string {
   return `${view.name} of ${service} (${view.addresses.join(', ')}${zone}): ${condition}${warm}`;
 }
 
-function describePolicy({ policy }: ServiceState): string {
-  if (policy === undefined) return 'no policy: no breaker judges it, only people take something out';
+function describePolicy({ policy, service }: ServiceState, { word }: ViewContext): readonly string[] {
+  const refused = refusalIn(word);
+  const broken =
+    word === undefined || refused === undefined
+      ? []
+      : [`${splitServiceKey(service).namespace}/${word.name} is invalid: ${refused.message}`];
+  if (policy === undefined) {
+    return broken.length > 0 ? broken : ['no policy: no breaker judges it, only people take something out'];
+  }
   const all = policy.combine === 'All' ? ', all its breakers have to agree (combine: All)' : '';
-  return `${policy.namespace}/${policy.name}: ${policy.enforcement}${all}`;
+  const accepted = broken.length > 0 ? ', as it was accepted last' : '';
+  return [...broken, `${policy.namespace}/${policy.name}${accepted}: ${policy.enforcement}${all}`];
+}
+
+function isSuspended(state: ServiceState, context: ViewContext): boolean {
+  return suspensionOf(state, context) !== undefined || state.policy?.enforcement === 'Suspended';
 }
 
 function describeSuspension(state: ServiceState, context: ViewContext): readonly string[] {
-  const suspension = suspensionOf(state, context.suspension);
+  const suspension = suspensionOf(state, context);
   if (suspension === undefined) return [];
   const { scope, actor, reason, sinceTime } = suspension;
   return [
@@ -81,7 +96,7 @@ function describeFreeze({ freeze }: ServiceState): readonly string[] {
 
 function describeBreaker(breaker: BreakerView, verdict: VerdictView | undefined): readonly string[] {
   if (verdict === undefined) return [];
-  const { name, confirmAtLeast, confirmOf, windowSeconds } = breaker;
+  const { name, confirmAtLeast, confirmOf, windowSeconds, outcome } = breaker;
   const measured =
     verdict.value === undefined || verdict.bound === undefined
       ? ''
@@ -92,8 +107,9 @@ function describeBreaker(breaker: BreakerView, verdict: VerdictView | undefined)
     verdict.streakOf === 0 ? takes : `${verdict.streakAnomalous} of the last ${verdict.streakOf} anomalous, ${takes}`;
   const at = breaker.evaluatedTime === undefined ? '' : `; evaluated ${breaker.evaluatedTime}`;
   const kind = verdict.kind === 'none' ? 'no verdict' : verdict.kind;
+  const said = outcome === 'unknown' ? verdict.reason : `${kind}${measured}${reason}`;
   return [
-    `${name} (${breaker.enforcement}): ${kind}${measured}${reason}`,
+    `${name} (${breaker.enforcement}): ${said}`,
     `${name}: window ${formatDuration(windowSeconds * 1000)}; ${streak}${at}`,
     ...describePeers(breaker, verdict),
     askedText(breaker),
@@ -257,9 +273,15 @@ function conclude(
   }
   if (view.terminating) return `${name} is leaving: it is not part of the fleet`;
   if (!view.ready) return `${name} is not ready: Kubernetes keeps it out, no breaker does`;
-  if (suspensionOf(state, context.suspension) !== undefined) return `${name} is serving: breakers are suspended`;
-  if (state.policy === undefined) return `${name} is serving: its Service has no policy`;
+  if (isSuspended(state, context)) return `${name} is serving: breakers are suspended`;
+  if (state.policy === undefined) {
+    const why = refusalIn(context.word) === undefined ? 'has no policy' : 'has no valid policy';
+    return `${name} is serving: its Service ${why}`;
+  }
   if (held !== undefined) return `${name} is serving although anomalous, held by ${held.cause}: ${held.text}`;
+  if (breakers.some(({ outcome }) => outcome === 'unknown')) {
+    return `${name} is serving: what breakers find is ${knownToLeader}`;
+  }
   const index = verdicts.findIndex(({ kind }) => kind === 'anomalous');
   const [verdict, breaker] = [verdicts[index], breakers[index]];
   const dissenter =

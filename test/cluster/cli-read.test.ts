@@ -51,7 +51,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'reading a cluster', (execut
     folder = await inTemporaryFolder('cli-read', async (path) => path);
     for (const user of ['administrator', 'kubervisor'] as const)
       await writeFile(join(folder, user), plane.kubeconfig(user));
-    await record('pricer-3');
+    await record(['pricer-3']);
   }, 120_000);
 
   afterAll(async () => {
@@ -60,7 +60,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'reading a cluster', (execut
   });
 
   /** As the leader writes it: one backend is out by its breaker. */
-  async function record(...out: readonly string[]): Promise<void> {
+  async function record(out: readonly string[], ...conditions: readonly object[]): Promise<void> {
     const path = '/apis/breaker.kubervisor.io/v1/namespaces/shop/kubervisorservices/pricer';
     const { body } = await plane.api.get(path);
     const parsed = createPolicyParser().parseObject(body);
@@ -95,20 +95,36 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'reading a cluster', (execut
     // What is absent in a state is absent in its JSON too.
     const json = JSON.parse(JSON.stringify(toRecord(state, 1))) as JsonValue;
     const written = JSON.stringify(recordPayload({ service: state.service, revision: 1, body: json }, 1));
-    await done(plane.api.put(`${path}/status`, { ...(body as object), status: { record: written } }));
+    await done(
+      plane.api.put(`${path}/status`, {
+        ...(body as object),
+        status: { record: written, conditions: told(...conditions) },
+      }),
+    );
+  }
+
+  /** As the leader writes them beside it. */
+  function told(...changed: readonly object[]): readonly object[] {
+    const types = ['Ready', 'Accepted', 'DetectorsHealthy', 'BudgetExhausted'] as const;
+    return types.map((type) => ({
+      ...{ type, status: type === 'BudgetExhausted' ? 'False' : 'True', reason: 'Fine', message: 'all is well' },
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+      ...changed.find((each) => 'type' in each && each.type === type),
+    }));
   }
 
   const run = (args: readonly string[], user = 'administrator') =>
     runCli([...args, '--kubeconfig', join(folder, user)]);
   const note =
-    'verdicts, streaks and who is held are known to the leader alone: ' +
-    'kubectl -n kubervisor port-forward pod/kubervisor-0 18080, then --server http://127.0.0.1:18080\n';
+    'verdicts and who is held: ask the leader, with --server http://127.0.0.1:18080\n' +
+    'after: kubectl -n kubervisor port-forward pod/kubervisor-0 18080\n';
 
   it('get: one line a Service, of a namespace or of all, and who knows the rest', async () => {
     expect(await run(['get', '-n', 'shop'])).toEqual({
       code: 0,
       stdout:
-        'NAME         MODE     READY  SERVING  OUT  BUDGET-LEFT  STATUS\nshop/pricer  Enforce  6/6    5        1    1/2          ok\n',
+        'NAME         MODE     READY  SERVING  OUT  HELD  BUDGET-LEFT  STATUS\n' +
+        'shop/pricer  Enforce  6/6    5        1    -     1/2          ok\n',
       stderr: note,
     });
     const all = await run(['get', '-A']);
@@ -128,6 +144,8 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'reading a cluster', (execut
     expect(stdout).toMatch(/\npricer-1 +serving +100 /);
     const why = await run(['why', '10.1.0.3', '-n', 'shop']);
     expect(why.stdout).toMatch(/^pricer-3 is ejected by breaker errors: 9 is above 5\n/);
+    expect(why.stdout).toContain('\n  breaker   errors (Enforce): known to the leader\n');
+    expect(why.stdout).not.toMatch(/not evaluated|\n {2}(fleet|guard) /);
     expect(why.stderr).toBe(`\n${note}`);
   });
 
@@ -140,7 +158,10 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'reading a cluster', (execut
       enforcement: 'Enforce',
       summary: { total: 6, ready: 6, serving: 5, ejected: 1 },
       budget: { base: 6, floor: 3, maxOut: 2, out: 1, left: 1 },
+      breakers: [{ name: 'errors', outcome: 'unknown' }],
+      policyStatus: { name: 'pricer' },
     });
+    expect(got.replica).toEqual({ role: 'following', leader: 'kubervisor-0_x1' });
     expect(got.service.backends.map(({ name, state }) => `${name} ${state}`)).toContain('pricer-3 ejected');
     const why = JSON.parse((await run(['why', 'pricer-3', '-n', 'shop', '-o', 'json'])).stdout) as WhyResponse;
     expect(why).toMatchObject({
@@ -156,13 +177,35 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'reading a cluster', (execut
     const ended = once(child, 'exit');
     try {
       await eventually(() => seen.includes('shop/pricer  Enforce  6/6    5 '), { timeoutMs: 10_000 });
-      await record('pricer-3', 'pricer-4');
+      await record(['pricer-3', 'pricer-4']);
       await eventually(() => seen.includes('shop/pricer  Enforce  6/6    4 '), { timeoutMs: 10_000 });
     } finally {
       child.kill('SIGINT');
       await ended;
-      await record('pricer-3');
+      await record(['pricer-3']);
     }
+  });
+
+  it('how its breakers are is what the leader wrote', async () => {
+    const silent = { type: 'DetectorsHealthy', status: 'False', message: 'no usable answer for errors' };
+    await record(['pricer-3'], silent);
+    expect((await run(['get', 'shop/pricer'])).stdout).toMatch(/ no usable answer for errors\n/);
+    const refused = { type: 'Accepted', status: 'False', reason: 'Invalid', message: 'KV0104 the query' };
+    await record(['pricer-3'], refused, silent);
+    expect((await run(['get', '-n', 'shop'])).stdout).toMatch(/ policy pricer is invalid\n$/);
+    await record(['pricer-3']);
+  });
+
+  it('a Service that was suspended by itself says by whom and why, without a leader', async () => {
+    expect(await run(['suspend', 'shop/pricer', '--reason', 'drill: day 2'])).toMatchObject({ code: 0 });
+    const said = /is suspended since \S+ by administrator: drill: day 2\n/;
+    const { stdout, stderr } = await run(['get', 'shop/pricer']);
+    expect(stdout).toMatch(/\nshop\/pricer +Suspended .* suspended by administrator\n/);
+    expect(stderr).toMatch(said);
+    expect((await run(['why', 'pricer-1', '-n', 'shop'])).stdout).toMatch(said);
+    expect(await run(['resume', 'shop/pricer', '--reason', 'over'])).toMatchObject({ code: 0 });
+    const after = await run(['get', 'shop/pricer']);
+    expect([after.stderr, after.stdout.includes('Suspended')]).toEqual([note, false]);
   });
 
   it('everything suspended is said, where it may be seen', async () => {
@@ -198,7 +241,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'reading a cluster', (execut
         expect(stderr).toMatch(new RegExp(which));
       }
     }
-    await record('pricer-3');
+    await record(['pricer-3']);
     expect((await run(['get', '-n', 'shop'])).stderr).not.toContain('KV0819');
   });
 

@@ -21,6 +21,7 @@ import type { CommandOutcome } from '../../engine/engine.ts';
 import { type ServiceKey, serviceKey } from '../../engine/model.ts';
 import { isOut } from '../../engine/rotation/decision.ts';
 import type { Command } from '../../engine/rotation/event.ts';
+import type { PolicyWord } from '../../engine/policy-status/word.ts';
 import type { ServiceState, Suspension } from '../../engine/rotation/state.ts';
 import type { Role } from '../../engine/store/store.ts';
 import type { World } from './world.ts';
@@ -35,6 +36,8 @@ export interface AdminWorld {
   proxies: readonly ConnectedProxy[];
   /** Of a replica among several. */
   role?: Role;
+  /** What a cluster has about each policy. */
+  word?: PolicyWord;
   /** Set, every command is refused with this. */
   refuseAll?: Extract<CommandOutcome, { kind: 'refused' }>;
 }
@@ -87,6 +90,7 @@ export function adminOf(...worlds: readonly World[]): AdminWorld {
       },
       onAct: (act) => acts.push(act),
       role: () => admin.role,
+      words: { of: () => admin.word },
     }),
     acts,
     changed: (service) => {

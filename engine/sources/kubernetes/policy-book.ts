@@ -38,7 +38,7 @@ export interface PolicyBook {
 
 export function keepPolicy(raw: Readonly<Record<string, unknown>>): PolicyObject {
   const metadata = fieldsOf(raw, 'metadata');
-  const { name, namespace, uid, resourceVersion, generation, creationTimestamp } = metadata;
+  const { name, namespace, uid, resourceVersion, generation, creationTimestamp, annotations } = metadata;
   return {
     namespace: String(namespace),
     name: String(name),
@@ -50,7 +50,7 @@ export function keepPolicy(raw: Readonly<Record<string, unknown>>): PolicyObject
     object: {
       apiVersion: raw['apiVersion'] ?? 'breaker.kubervisor.io/v1',
       kind: raw['kind'] ?? 'KubervisorService',
-      metadata: { name, namespace, creationTimestamp },
+      metadata: { name, namespace, creationTimestamp, ...(annotations === undefined ? {} : { annotations }) },
       spec: raw['spec'],
     },
     status: fieldsOf(raw, 'status'),
