@@ -6,6 +6,7 @@
 import { describeHeld } from '../budget/held.ts';
 import { splitServiceKey } from '../model.ts';
 import type { Breaker } from '../policy/policy.ts';
+import type { Problem } from '../problem.ts';
 import { isOut } from '../rotation/decision.ts';
 import type { ServiceState, Suspension } from '../rotation/state.ts';
 import type { Standing } from './standing.ts';
@@ -23,14 +24,16 @@ export interface Governed {
   /** That of everything; a Service's own is part of its state. */
   readonly suspension: Suspension | undefined;
   readonly nowMs: number;
+  /** Why what is on record cannot be read: nothing more is known. */
+  readonly unreadable?: Problem;
 }
 
 export function conditionsOf(standing: Standing, governed: Governed | undefined): readonly Condition[] {
   return [
     ready(standing, governed),
     accepted(standing),
-    ...stalled(standing),
-    ...(governed === undefined
+    ...stalled(standing, governed),
+    ...(governed === undefined || governed.unreadable !== undefined
       ? []
       : [detectorsHealthy(governed), endpointsEjected(governed), budgetExhausted(governed)]),
   ];
@@ -54,6 +57,7 @@ function ready(standing: Standing, governed: Governed | undefined): Condition {
     const message = isFrozen ? 'the last accepted policy of the Service stays in force' : 'nobody is judged by it';
     return { type, status: 'False', reason: reasons[standing.kind], message };
   }
+  if (governed?.unreadable !== undefined) return { type, status: 'False', ...frozen(governed.unreadable) };
   const policy = governed?.state.policy;
   if (governed === undefined || policy === undefined) {
     return { type, status: 'Unknown', reason: 'Starting', message: 'it has not come into force yet' };
@@ -74,9 +78,16 @@ function ready(standing: Standing, governed: Governed | undefined): Condition {
 }
 
 /** Says to tools that waiting will not help. A Service that is not there yet may come. */
-function stalled(standing: Standing): readonly Condition[] {
-  if (standing.kind !== 'invalid' && standing.kind !== 'conflicted') return [];
-  return [{ type: 'Stalled', status: 'True', reason: reasons[standing.kind], message: standing.sentence }];
+function stalled(standing: Standing, governed: Governed | undefined): readonly Condition[] {
+  const condition = { type: 'Stalled', status: 'True' } as const;
+  if (standing.kind === 'invalid' || standing.kind === 'conflicted') {
+    return [{ ...condition, reason: reasons[standing.kind], message: standing.sentence }];
+  }
+  return governed?.unreadable === undefined ? [] : [{ ...condition, ...frozen(governed.unreadable) }];
+}
+
+function frozen({ code, message }: Problem): Pick<Condition, 'reason' | 'message'> {
+  return { reason: 'RecordUnreadable', message: `nothing is decided: ${code} ${message}` };
 }
 
 function detectorsHealthy({ state, nowMs }: Governed): Condition {

@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
 import { fleetOf, policyOf, service } from '../../test/support/fixtures.ts';
 import { createPolicyParser } from '../policy/parse.ts';
+import { toRecord } from '../rotation/record.ts';
 import { emptyTrack, initialState, type ServiceState } from '../rotation/state.ts';
 import type { PolicyClaim } from '../sources/policies.ts';
+import type { JsonValue } from '../store/store.ts';
 import { createPolicyStatus } from './describe.ts';
 
 const fleet = fleetOf(6);
@@ -16,14 +18,14 @@ function claim(name: string, outcome: PolicyClaim['outcome']): PolicyClaim {
 function statusOf(
   claims: readonly PolicyClaim[],
   name: string,
-  more: { known?: ServiceState; hasService?: boolean } = {},
+  more: { known?: ServiceState; hasService?: boolean; record?: JsonValue } = {},
 ) {
-  const { known = state, hasService = true } = more;
+  const { known = state, hasService = true, record } = more;
   const status = createPolicyStatus({ stateOf: () => known, suspension: () => undefined, now: () => 0 });
   const owner = `${policy.namespace}/${claims[0]?.name ?? ''}`;
   const fleets = new Set(hasService ? [service] : []);
   status.onPolicies({ claims, owners: new Map([[service, owner]]), fleets });
-  return status.describe({ namespace: policy.namespace, name }, undefined) ?? {};
+  return status.describe({ namespace: policy.namespace, name }, record) ?? {};
 }
 
 function conditions(status: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
@@ -83,6 +85,25 @@ it('one that is invalid says what is wrong, and that the last accepted one stays
   });
   expect(JSON.stringify(status)).toContain('the last accepted policy of the Service stays in force');
 });
+
+it.each([
+  [{ formatVersion: 99 }, 'KV0412'],
+  [null, 'KV0819'],
+])(
+  'one whose record cannot be read is not ready and says why, and its numbers stay as they were: %j',
+  (record, code) => {
+    const status = statusOf([accepted('p')], 'p', { record });
+    expect(Object.keys(status)).toEqual(['observedGeneration', 'target', 'conditions']);
+    expect(conditions(status)).toEqual({
+      Ready: 'False RecordUnreadable',
+      Accepted: 'True Accepted',
+      Stalled: 'True RecordUnreadable',
+    });
+    expect(JSON.stringify(status)).toContain(`${code} the decisions of shop/pricer`);
+    const readable = JSON.parse(JSON.stringify(toRecord(state, 1))) as JsonValue;
+    expect(conditions(statusOf([accepted('p')], 'p', { record: readable }))).toMatchObject({ Ready: 'True Enforcing' });
+  },
+);
 
 it('of a Service that is not there waiting may help', () => {
   expect(conditions(statusOf([accepted('p')], 'p', { hasService: false }))).toMatchObject({

@@ -4,8 +4,8 @@ import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import type { EpochMs, ServiceKey } from '../model.ts';
 import { members, splitServiceKey } from '../model.ts';
 import { isOut, type RotationState } from '../rotation/decision.ts';
-import { recordIn } from '../rotation/read-record.ts';
-import { fromRecord } from '../rotation/record.ts';
+import { readRecord } from '../rotation/read-record.ts';
+import { fromRecord, type ServiceRecord } from '../rotation/record.ts';
 import type { ServiceState, Suspension } from '../rotation/state.ts';
 import type { JsonValue } from '../store/store.ts';
 import { conditionsOf } from './conditions.ts';
@@ -43,12 +43,20 @@ export function createPolicyStatus({ stateOf, suspension, now }: PolicyStatusOpt
       const standing = standingOf(claim, claims);
       const { service } = standing;
       const known = service === undefined || !standing.governs ? undefined : stateOf(service);
-      const state = known && asRecorded(known, record);
-      const governed = state && { state, suspension: suspension(), nowMs: now() };
+      const reading = known === undefined || record === undefined ? undefined : readRecord(known.service, record);
+      const unreadable = reading?.kind === 'unreadable' ? reading.problem : undefined;
+      const state = known && (reading?.kind === 'record' ? asRecorded(known, reading.record) : known);
+      const governed = state && {
+        state,
+        suspension: suspension(),
+        nowMs: now(),
+        ...(unreadable === undefined ? {} : { unreadable }),
+      };
       return {
         ...(claim.generation === undefined ? {} : { observedGeneration: claim.generation }),
         target: service === undefined ? null : `Service/${splitServiceKey(service).name}`,
-        ...(state === undefined ? nothing : numbersOf(state, governed?.suspension)),
+        // Whoever is out then is not known to each who leads: what was told last stays.
+        ...(unreadable === undefined && (state === undefined ? nothing : numbersOf(state, governed?.suspension))),
         conditions: conditionsOf(standing, governed).map((condition) => ({
           ...condition,
           ...(claim.generation === undefined ? {} : { observedGeneration: claim.generation }),
@@ -59,9 +67,7 @@ export function createPolicyStatus({ stateOf, suspension, now }: PolicyStatusOpt
 }
 
 /** Who is out is told as it is on record: what could not be written is not so. */
-function asRecorded(state: ServiceState, body: JsonValue | undefined): ServiceState {
-  const record = recordIn(state.service, body);
-  if (record === undefined) return state;
+function asRecorded(state: ServiceState, record: ServiceRecord): ServiceState {
   const { enforced, shadow } = fromRecord(record, state.fleet);
   return {
     ...state,

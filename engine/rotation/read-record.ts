@@ -48,9 +48,3 @@ function sentenceOf({ instancePath, keyword, message = 'is not what it must be',
   const allowed = params['allowedValues'] as readonly unknown[] | undefined;
   return `${place} ${allowed === undefined ? message : `must be one of ${allowed.join(', ')}`}`;
 }
-
-/** The record in a body, where it is one. */
-export function recordIn(service: ServiceKey, body: unknown): ServiceRecord | undefined {
-  const reading = readRecord(service, body);
-  return reading.kind === 'record' ? reading.record : undefined;
-}

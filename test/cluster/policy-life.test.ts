@@ -349,7 +349,10 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
         await clock.advance(1000);
         return two.out('other').includes('p2') && clock.now() - startedMs > 90_000;
       }, soon);
-      expect([one.out(), two.out(), (await statusOf('p')).record]).toEqual([['p1'], ['p1'], damaged]);
+      const ready = async () => (await statusOf('p')).conditions?.find(({ type }) => type === 'Ready')?.reason;
+      await eventually(async () => (await ready()) === 'RecordUnreadable', soon);
+      expect([one.out(), two.out()]).toEqual([['p1'], ['p1']]);
+      expect(await statusOf('p')).toMatchObject({ record: damaged, ejectedEndpoints: [{ name: 'p1' }] });
       const third = await replica();
       const names = third.published.map(({ service }) => service);
       expect(new Set(names)).toEqual(new Set([serviceKey(shop.namespace, 'other')]));
@@ -371,6 +374,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
       }
       await untilWritten(two, 'p', 'p5');
       await eventually(() => all.every((each) => each.out().includes('p5')), soon);
+      await eventually(async () => (await ready()) === 'Enforcing', soon);
     },
   );
 
