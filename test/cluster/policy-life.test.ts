@@ -540,11 +540,11 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
 
     await done(cluster.plane.api.delete(`${budgets}/all`));
     await done(evict('p7'));
-    await eventually(
-      () => life.of()?.fleet.backends.some(({ disruptedSinceMs }) => disruptedSinceMs !== undefined),
-      soon,
-    );
-    expect(life.of()?.fleet.backends.find(({ name }) => name === 'p7')).toMatchObject({ terminating: true });
+    // The API server says why first, and deletes then.
+    await eventually(() => {
+      const p7 = life.of()?.fleet.backends.find(({ name }) => name === 'p7');
+      return p7?.disruptedSinceMs !== undefined && p7.terminating;
+    }, soon);
     errors.set('p2', 9);
     await clock.advance(3000);
     expect([...(life.of()?.enforced.held.values() ?? [])]).toMatchObject([{ cause: 'node-drain' }]);
