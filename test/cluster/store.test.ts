@@ -11,6 +11,7 @@ import { type ServiceKey, serviceKey } from '../../engine/model.ts';
 import { formatProblem } from '../../engine/problem.ts';
 import { createPolicyFeed } from '../../engine/sources/kubernetes/policy-feed.ts';
 import { createKubernetesSource } from '../../engine/sources/kubernetes/source.ts';
+import type { StatusPatch } from '../../engine/store/kubernetes/patch-status.ts';
 import { createStatusStore, type StatusStore, type StatusTiming } from '../../engine/store/kubernetes/status-store.ts';
 import type { JsonValue, Role } from '../../engine/store/store.ts';
 import { playedElection } from '../support/played-election.ts';
@@ -68,6 +69,10 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     readonly around?: (client: KubeClient) => KubeClient;
     /** The Lease is free, and it gets it as soon as it takes part. */
     readonly isElected?: boolean;
+    /** What it says to people of each policy, besides what is always the same. */
+    readonly describe?: () => StatusPatch;
+    /** Whether the API server takes that. Default true. */
+    readonly isDescribed?: boolean;
     /** Between the source, which says who governs, and the store. */
     readonly relay?: (tell: () => void) => void;
   }
@@ -75,7 +80,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
   /** In the order of the engine: what is on record, then what others write, then the fleets and policies. */
   async function replica(settings: Settings = {}): Promise<Replica> {
     const { user = 'administrator', timing = {}, around = (client) => client, isElected = false } = settings;
-    const { relay = (tell) => tell() } = settings;
+    const { relay = (tell) => tell(), describe = () => ({}) } = settings;
     // One each: two may start at the same time.
     const kubeconfig = join(cluster.folder, `${user}-${(starts += 1)}.yaml`);
     await writeFile(kubeconfig, cluster.plane.kubeconfig(user, cluster.wire.url));
@@ -99,7 +104,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       elect: election.elect,
       describe({ name, generation }) {
         described.push(name);
-        return { observedGeneration: generation, serving: '5/6' };
+        return { observedGeneration: generation, serving: '5/6', ...describe() };
       },
       log: { info: log('info'), warn: log('warn'), error: log('error') },
       timing: { perObjectMs: 10, lookMs: 50, peopleMs: 100, ...timing },
@@ -139,14 +144,14 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
 
   async function leader(settings: Settings = {}): Promise<Replica> {
     const each = await replica(settings);
-    await lead(each);
+    await lead(each, settings.isDescribed);
     return each;
   }
 
-  async function lead(each: Replica): Promise<void> {
+  async function lead(each: Replica, isDescribed = true): Promise<void> {
     each.stand({ kind: 'leading', transitions: (transitions += 1) });
     await eventually(() => each.store.leads?.(), soon);
-    await untilDescribed('p');
+    if (isDescribed) await untilDescribed('p');
   }
 
   /** The record as an API server has it. */
@@ -494,6 +499,42 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect((asked[1] ?? 0) - (asked[0] ?? 0)).toBeGreaterThanOrEqual(399);
   });
 
+  it('conditions of others stay, and those of ours that have no room beside them keep no decision from being written', async () => {
+    const conditionOf = (type: string) => ({ type, status: 'True', reason: 'So', message: '' });
+    const at = { lastTransitionTime: '2026-01-02T03:04:05Z' };
+    const theirs = Array.from({ length: 15 }, (_, n) => ({ ...conditionOf(`example.com/c${n}`), ...at }));
+    await patchStatus('p', { conditions: theirs });
+    const one = await leader({ describe: () => ({ conditions: [conditionOf('Ready'), conditionOf('Accepted')] }) });
+    expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({ kind: 'saved' });
+    const { body } = await cluster.plane.api.get(path('p'));
+    const { conditions } = (body as { status: { conditions: readonly { type: string }[] } }).status;
+    expect(conditions.map(({ type }) => type)).toEqual(['Ready', ...theirs.map(({ type }) => type)]);
+  });
+
+  it('what the API server does not take of that for people is told once, and keeps no decision from being written', async () => {
+    let serving = 'too long for it '.repeat(50);
+    const one = await leader({ isDescribed: false, describe: () => ({ serving }) });
+    const refused = /^warn the status .* "p" is invalid: .*status\.serving/;
+    await eventually(() => one.logged.length > 0, soon);
+    for (const seq of [1, 2]) {
+      expect(await one.store.save(pricer(), { seq }, seq - 1)).toMatchObject({ kind: 'saved' });
+      expect(await onRecord('p')).toEqual({ seq });
+    }
+    expect(one.store.problems()).toMatchObject([{ code: 'KV0824', file: `KubervisorService ${shop.namespace}/p` }]);
+    // Moved to a policy that takes over, and taken out of one that is for another Service.
+    await done(shop.policy('q', spec));
+    await shop.delete('kubervisorservices/p');
+    await eventually(async () => (await onRecord('q')) !== undefined, soon);
+    await shop.service('other');
+    await done(shop.policy('q', { ...spec, service: 'other' }));
+    await eventually(async () => (await onRecord('q')) === undefined, soon);
+    serving = '6/6';
+    await eventually(() => one.store.problems().length === 0, soon);
+    expect(one.logged[0]).toMatch(refused);
+    expect(one.logged.at(-1)).toMatch(/^info no longer/);
+    expect(new Set(one.logged).size).toBe(one.logged.length);
+  });
+
   it('a right that is missing is named, verb and resource', async () => {
     const role = 'kubervisor-reads';
     const rules = [
@@ -522,7 +563,10 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       cluster.plane.api.put(`${rbac}/clusterroles/${role}`, { metadata: { name: role }, rules: [...rules, more] }),
     );
     await eventually(() => one.store.leads?.(), soon);
-    expect(one.logged.at(-1)).toMatch(/^info no longer: .*patch configmaps/);
+    const [, mended, next] = await eventually(() => one.logged.length === 3 && one.logged, soon);
+    expect(mended).toMatch(/^info no longer: .*patch configmaps/);
+    // Nobody has saved anything yet.
+    expect(next).toMatch(/^error the status .*patch kubervisorservices\/status/);
     expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({
       problem: { code: 'KV0802', message: expect.stringContaining('patch kubervisorservices/status') as unknown },
     });

@@ -52,6 +52,9 @@ const Condition = Type.Object(
  */
 export const maxRecordBytes = 524_288;
 
+/** Ours and those of others. */
+export const maxConditions = 16;
+
 const Status = Type.Object(
   {
     record: Type.Optional(
@@ -100,7 +103,7 @@ const Status = Type.Object(
     ),
     conditions: Type.Optional(
       Type.Array(Condition, {
-        maxItems: 16,
+        maxItems: maxConditions,
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['type'],
         description: 'Ready stays True while backends are out: taking them out is the work, not a failure of it.',

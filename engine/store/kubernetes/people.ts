@@ -7,11 +7,12 @@ import type { Clock } from '../../clock.ts';
 import { defect } from '../../defect.ts';
 import { isRecord } from '../../is-record.ts';
 import type { EpochMs } from '../../model.ts';
+import { maxConditions } from '../../policy/schema/status.ts';
 import type { Problem } from '../../problem.ts';
 import type { PolicyObject } from '../../sources/kubernetes/policy-book.ts';
 import type { JsonValue } from '../store.ts';
 import type { Pace } from './pace.ts';
-import type { PatchStatus, StatusPatch } from './patch-status.ts';
+import type { PatchResult, PatchStatus, StatusPatch } from './patch-status.ts';
 import type { Holding, Shelf } from './shelf.ts';
 
 /** @param record the body of the record it stands beside; @returns undefined where there is nothing to say yet */
@@ -26,6 +27,8 @@ export interface PeopleOptions {
   /** How soon after one look at a policy the next is. */
   readonly everyMs: number;
   readonly isSaving: (holding: Holding) => boolean;
+  /** What came of a write that was only for people. */
+  readonly onWritten: (holding: Holding, result: PatchResult) => void;
   readonly onProblem: (problem: Problem) => void;
   readonly signal: AbortSignal;
 }
@@ -38,7 +41,7 @@ export interface People {
 }
 
 export function createPeople(options: PeopleOptions): People {
-  const { clock, shelf, pace, patch, describe, everyMs, isSaving, onProblem, signal } = options;
+  const { clock, shelf, pace, patch, describe, everyMs, isSaving, onWritten, onProblem, signal } = options;
   const lookedMs = new Map<string, EpochMs>();
 
   function of({ object }: Holding, record: JsonValue | undefined): StatusPatch {
@@ -74,6 +77,7 @@ export function createPeople(options: PeopleOptions): People {
         await pace.turn(holding.key, signal);
         // Refused or overtaken: the next look sees to it.
         const result = await patch(holding, fields);
+        onWritten(holding, result);
         if (result.kind === 'refused' && result.error.status === 429) pace.holdOff(result.error.retryAfterMs ?? newsMs);
       }
       for (const key of lookedMs.keys()) if (shelf.holding(key) === undefined) lookedMs.delete(key);
@@ -90,7 +94,7 @@ function isAsIs(status: Readonly<Record<string, unknown>>, fields: StatusPatch):
   );
 }
 
-/** The time of a condition moves with its status only; conditions of others stay. */
+/** The time of a condition moves with its status only. Those of others stay, and ours have the room that they leave. */
 function settled(
   conditions: readonly unknown[],
   status: Readonly<Record<string, unknown>>,
@@ -105,5 +109,5 @@ function settled(
   });
   // Those have a domain in their name, ours have none.
   const foreign = before.filter(({ type }) => String(type).includes('/'));
-  return [...ours, ...foreign] as readonly JsonValue[];
+  return [...ours.slice(0, Math.max(0, maxConditions - foreign.length)), ...foreign] as readonly JsonValue[];
 }

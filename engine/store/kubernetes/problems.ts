@@ -22,6 +22,27 @@ export function notWritten(about: string, what: string, namespace: string, error
   };
 }
 
+/** @param policy `namespace/name` */
+export function statusRefused(policy: string, error: KubeError): Problem {
+  const place = { file: `KubervisorService ${policy}`, field: 'status' };
+  if (isForbidden(error)) {
+    return {
+      code: 'KV0802',
+      severity: 'error',
+      ...place,
+      message: `the status of policies cannot be written: the API server does not let us patch kubervisorservices/status: ${error.message}`,
+      remedy: 'give the ServiceAccount patch on kubervisorservices/status (Role and RoleBinding, or ClusterRole)',
+    };
+  }
+  return {
+    code: 'KV0824',
+    severity: 'warning',
+    ...place,
+    message: `the status that people read is not written: ${error.message}`,
+    remedy: 'decisions are written all the same; see that the CRD is that of this version, and what others write there',
+  };
+}
+
 export function noPolicy(service: ServiceKey): Problem {
   return {
     code: 'KV0817',

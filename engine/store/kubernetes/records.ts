@@ -6,7 +6,7 @@ import type { JsonValue, SaveResult } from '../store.ts';
 import { noRevision } from '../store.ts';
 import { KubeError } from '../../kubernetes/kube-client.ts';
 import type { Pace } from './pace.ts';
-import type { PatchStatus, StatusPatch } from './patch-status.ts';
+import type { PatchResult, PatchStatus, StatusPatch } from './patch-status.ts';
 import { noPolicy, notLeading, notWritten, recordFull } from './problems.ts';
 import { isSameRecord, isTooLarge, recordText } from './record-text.ts';
 import type { Holding, Shelf } from './shelf.ts';
@@ -24,6 +24,8 @@ export interface RecordsOptions {
   readonly ownEpoch: OwnEpoch;
   /** What the status says to people, with this record. */
   readonly peopleOf: (holding: Holding, body: JsonValue | undefined) => StatusPatch;
+  /** What came of putting a record where it belongs. */
+  readonly onPut: (holding: Holding, result: PatchResult) => void;
   readonly signal: AbortSignal;
 }
 
@@ -56,7 +58,7 @@ const attempts = 5;
 const pauseMs = 1_000;
 
 export function createRecords(options: RecordsOptions): Records {
-  const { shelf, told, pace, patch, ownerOf, isKnown, ownEpoch, peopleOf, signal } = options;
+  const { shelf, told, pace, patch, ownerOf, isKnown, ownEpoch, peopleOf, onPut, signal } = options;
   const slots = new Map<ServiceKey, Slot>();
 
   function slotOf(service: ServiceKey): Slot {
@@ -116,7 +118,7 @@ export function createRecords(options: RecordsOptions): Records {
       const record = { service, revision: slot.tried, body };
       const text = recordText(record, epoch);
       if (isTooLarge(text)) return { kind: 'full', problem: recordFull(service) };
-      const result = await patch(shelf.holding(key) ?? holding, { ...peopleOf(holding, body), record: text });
+      const result = await put(shelf.holding(key) ?? holding, body, text);
       if (result.kind === 'done' || shelf.holding(key)?.object.status['record'] === text) {
         told.knows(service, { record, epoch, isReadable: true });
         return { kind: 'saved', revision: record.revision };
@@ -130,6 +132,13 @@ export function createRecords(options: RecordsOptions): Records {
     }
     const { namespace } = splitKey(ownerOf(service) ?? service);
     return { kind: 'failed', problem: notWritten(service, verb, namespace, error) };
+  }
+
+  /** With what people read beside it, or without, where the API server does not take that. */
+  async function put(holding: Holding, body: JsonValue | undefined, record: string | null): Promise<PatchResult> {
+    const result = await patch(holding, { ...peopleOf(holding, body), record });
+    const isInvalid = result.kind === 'refused' && result.error.status === 422;
+    return isInvalid ? patch(shelf.holding(holding.key) ?? holding, { record }) : result;
   }
 
   /** A policy that was for another Service before may hold the last that is known of that one. */
@@ -150,14 +159,14 @@ export function createRecords(options: RecordsOptions): Records {
     const { body } = kept.record;
     const text = recordText({ service, revision: slot.tried, body }, epoch);
     await pace.turn(holding.key, signal);
-    await patch(holding, { ...peopleOf(holding, body), record: text });
+    onPut(holding, await put(holding, body, text));
   }
 
   async function clear(holding: Holding): Promise<void> {
     await pace.turn(holding.key, signal);
     const now = shelf.holding(holding.key);
     if (now === undefined || !isSameRecord(now.kept, holding.kept)) return;
-    await patch(now, { ...peopleOf(now, undefined), record: null });
+    onPut(now, await put(now, undefined, null));
   }
 
   return {

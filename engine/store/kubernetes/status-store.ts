@@ -20,6 +20,7 @@ import { createPace, type PaceSettings } from './pace.ts';
 import { createPatchStatus } from './patch-status.ts';
 import { createPeople, type DescribePolicy } from './people.ts';
 import { createRecords } from './records.ts';
+import { createRefusals } from './refusals.ts';
 import { createShelf, type Holding, type Shelf } from './shelf.ts';
 import { createStateMap } from './state-map.ts';
 import { createTold } from './told.ts';
@@ -105,6 +106,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     onObject: (object) => told.tell(shelf.put(object)),
     onGone: (holding) => told.tell(shelf.gone(holding)),
   });
+  const refusals = createRefusals(shelf, report);
   const people = createPeople({
     clock,
     shelf,
@@ -113,10 +115,22 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     describe: options.describe,
     everyMs: timing.peopleMs,
     isSaving: ({ kept }) => kept !== undefined && records.isSaving(kept.record.service),
+    onWritten: refusals.note,
     onProblem,
     signal,
   });
-  const records = createRecords({ shelf, told, pace, patch, ownerOf, isKnown, ownEpoch, peopleOf: people.of, signal });
+  const records = createRecords({
+    shelf,
+    told,
+    pace,
+    patch,
+    ownerOf,
+    isKnown,
+    ownEpoch,
+    peopleOf: people.of,
+    onPut: refusals.note,
+    signal,
+  });
   const state = createStateMap({
     client,
     clock,
@@ -169,7 +183,10 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
 
   /** Of the election, of policies and of records others tell. */
   function report(): void {
-    const found = [reflectorProblem(state.health()), leadership.problem()].flatMap((problem) => problem ?? []);
+    const found = [
+      ...[reflectorProblem(state.health()), leadership.problem()].flatMap((problem) => problem ?? []),
+      ...refusals.problems(),
+    ];
     logDifference(options.log, reported, found);
     reported = found;
   }
@@ -222,6 +239,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     problems: () => [
       ...[reflectorProblem(state.health())].flatMap((problem) => problem ?? []),
       ...leadership.problems(),
+      ...refusals.problems(),
     ],
   };
 }
