@@ -364,6 +364,19 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor check', (executables) => {
       expect((await checked()).of('controller-rights')).toEqual([
         expect.stringMatching(/^warning: cannot see which options are switched on: .*evcit/),
       ]);
+      const looking = [
+        { apiGroups: ['apps'], resources: ['deployments'], verbs: ['list'] },
+        { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+      ];
+      await post(`${rbac}/clusterroles`, { metadata: { name: 'looking' }, rules: looking });
+      await post(`${rbac}/clusterrolebindings`, {
+        metadata: { name: 'looking' },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'looking' },
+        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'kubervisor' }],
+      });
+      expect((await checked([], 'kubervisor')).of('controller-rights')).toEqual([
+        expect.stringMatching(/^warning: cannot see which options are switched on: .*cannot get resource "configmaps"/),
+      ]);
       await done(plane.api.delete(`${maps}/kubervisor-config`));
       expect((await checked()).of('controller-rights')).toEqual([
         `ok: ${account} may do what it needs, and nothing that it must not`,
