@@ -1,5 +1,7 @@
 /** What is on record cannot be read: its Service is frozen as it is, all others go on, and a person can end it. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { changed, pathsOf, values } from '../test/support/changed-json.ts';
 import { type ClusterStore, createClusterStore } from '../test/support/cluster-store.ts';
 import {
   createManualClock,
@@ -242,6 +244,45 @@ it('a Service that is gone while its record cannot be read is not begun anew whe
   for (const world of [a, b]) expect([codes(world), world.engine.unreadable()]).toEqual([['KV0412'], 1]);
   expect(cluster.records.get(service)).toEqual(record);
   await stop();
+});
+
+it('whatever becomes of the record of one Service, another one is led on, by who leads then, and nothing breaks', async () => {
+  const other = serviceKey('shop', 'other');
+  const both: readonly SourceChange[] = [
+    ...pricers(),
+    { kind: 'fleet', fleet: { ...fleetOf(6), service: other } },
+    { kind: 'policy', policy: { ...quickPolicy(), name: 'other', service: other } },
+  ];
+  const seen = { decided: 0, frozen: 0 };
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), fc.constantFrom(...values), fc.boolean(), async (choice, value, isHandedOver) => {
+      const { a, b, cluster, advance, stop } = await withOneOut(both);
+      let written: JsonValue = null;
+      await write(cluster, (body) => {
+        const paths = pathsOf(body);
+        written = changed(body, paths[choice % paths.length] ?? [], value);
+        return written;
+      });
+      if (isHandedOver) cluster.elect('b');
+      const late = await engineWorld(both, { clock: a.clock, shared: cluster.open('late').store });
+      for (const { errors } of [a, b]) errors.set('p5', 9);
+      await advance(6000);
+      for (const world of [a, b, late]) {
+        expect(world.problems.filter(({ code }) => code === 'KV0001')).toEqual([]);
+        expect(world.statuses(other)).toMatchObject({ p3: 'DRAINING', p5: 'DRAINING', p1: 'HEALTHY' });
+      }
+      const isFrozen = b.engine.unreadable() > 0;
+      seen[isFrozen ? 'frozen' : 'decided'] += 1;
+      if (isFrozen) {
+        expect([late.statuses(service), out(b), cluster.records.get(service)?.body]).toEqual([{}, ['p3'], written]);
+      }
+      await late.stop();
+      await stop();
+    }),
+    { numRuns: 150 },
+  );
+  expect(seen.frozen).toBeGreaterThan(10);
+  expect(seen.decided).toBeGreaterThan(10);
 });
 
 it('who was fenced decides again when the record that fenced it is gone', async () => {

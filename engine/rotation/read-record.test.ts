@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { changed, isThere, pathsOf, values } from '../../test/support/changed-json.ts';
 import { fullRecord } from '../../test/support/full-record.ts';
 import { assignmentOf, evidenceOf, fleetOf, judgementOf, service } from '../../test/support/world.ts';
 import { serviceView } from '../admin/view.ts';
@@ -24,42 +25,6 @@ type Writable<T> = T extends string | number | boolean | undefined
 
 /** Compiles only while the form lets through whatever the type does; that it lets through no more, `readRecord` itself says. */
 export const typeIsForm = (record: Writable<ServiceRecord>): Static<typeof recordSchema> => record;
-
-type Path = readonly (string | number)[];
-
-function pathsOf(value: JsonValue, path: Path = []): readonly Path[] {
-  if (typeof value !== 'object' || value === null) return [path];
-  return [path, ...Object.entries(value).flatMap(([key, part]) => pathsOf(part as JsonValue, [...path, key]))];
-}
-
-const gone = Symbol('gone');
-
-function changed(value: JsonValue, [key, ...rest]: Path, to: JsonValue | typeof gone): JsonValue {
-  if (key === undefined) return to === gone ? null : to;
-  const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as Record<string | number, JsonValue>;
-  const isLast = rest.length === 0;
-  if (isLast && to === gone) {
-    if (Array.isArray(copy)) copy.splice(Number(key), 1);
-    else delete copy[key];
-  } else copy[key] = changed(copy[key] ?? null, rest, to);
-  return copy;
-}
-
-/** Of every kind, and of those that look like what should be there. */
-const values: readonly (JsonValue | typeof gone)[] = [
-  gone,
-  null,
-  true,
-  -1,
-  0,
-  0.5,
-  1e300,
-  'x',
-  'serving',
-  [],
-  [null],
-  {},
-];
 
 /** What a replica does with a record that it could read, with a fleet, a policy that is none any more, and time that passes. */
 function liveWith(record: ServiceRecord): void {
@@ -192,12 +157,3 @@ describe('a record that somebody wrote', () => {
     fc.assert(fc.property(fc.jsonValue(), (body) => void survive(body as JsonValue)));
   });
 });
-
-function isThere(value: JsonValue, path: Path): boolean {
-  return (
-    path
-      .slice(0, -1)
-      .reduce<unknown>((part, key) => (part as Record<string, unknown> | null | undefined)?.[key], value) instanceof
-    Object
-  );
-}
