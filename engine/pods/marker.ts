@@ -1,13 +1,13 @@
 /** Makes the marks of pods agree with what is on record: those of pods that are out come, all others of ours go. */
 import type { Clock } from '../clock.ts';
-import { type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
+import { isForbidden, type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
 import { sleep } from '../kubernetes/sleep.ts';
 import type { EpochMs } from '../model.ts';
 import type { Problem } from '../problem.ts';
 import type { PodObject } from '../sources/kubernetes-objects.ts';
 import { type MarkOptions, type MarkPatch, markPatch, type OutState, type WantedMarks } from './marks.ts';
 import { type PodName, podOf, podPath } from './pod.ts';
-import { markProblem } from './problems.ts';
+import { markProblem, marksLeft, marksRefused } from './problems.ts';
 
 export interface MarkerOptions {
   readonly client: KubeClient;
@@ -26,9 +26,14 @@ export interface MarkerTiming {
   readonly gapMs: number;
   /** Until a pod that could not be written is tried again. Default 30 s. */
   readonly retryMs: number;
+  /**
+   * The same where we may not, and need not: nothing is to be marked, and of what was marked before the right may have been
+   * taken away with the option. Default 10 min.
+   */
+  readonly refusedMs: number;
 }
 
-export const markerTiming: MarkerTiming = { gapMs: 100, retryMs: 30_000 };
+export const markerTiming: MarkerTiming = { gapMs: 100, retryMs: 30_000, refusedMs: 600_000 };
 
 export interface Marker {
   /** Writes what has to change, one pod after the other. @returns when to come again */
@@ -43,7 +48,9 @@ interface Failure {
 
 export function createMarker(options: MarkerOptions): Marker {
   const { client, clock, marks, pods, wanted, tell, timing } = options;
+  /** By pod, or by namespace: a right that is missing of one pod is missing of all of them. */
   const failures = new Map<string, Failure>();
+  const isOff = !marks.label && !marks.deletionCost;
 
   /** Asked anew for each pod: while the one before was written, it may have come back. */
   function stateOf(key: string, uid: string | undefined): OutState | undefined | 'unknown' {
@@ -53,7 +60,7 @@ export function createMarker(options: MarkerOptions): Marker {
     return mark?.uid === uid ? mark?.state : undefined;
   }
 
-  async function write(key: string, pod: PodName, signal: AbortSignal): Promise<void> {
+  async function write({ key, pod }: Todo, all: readonly Todo[], signal: AbortSignal): Promise<void> {
     const path = podPath(pod);
     try {
       // What the watch has of it may be old. What is read here is what is changed, or nothing is.
@@ -64,24 +71,34 @@ export function createMarker(options: MarkerOptions): Marker {
       if (patch === undefined) return;
       await client.send('patch', path, bodyOf(patch, fresh.uid, fresh.resourceVersion), signal);
       failures.delete(key);
+      failures.delete(pod.namespace);
       tell('written');
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
       // Gone, or changed meanwhile: the next round sees.
       if (signal.aborted || error.status === 404 || error.status === 409) return;
-      failures.set(key, { againMs: clock.now() + timing.retryMs, problem: markProblem(pod, error) });
       tell('failed');
+      if (!isForbidden(error)) {
+        failures.set(key, { againMs: clock.now() + timing.retryMs, problem: markProblem(pod, error) });
+        return;
+      }
+      const here = all.filter((each) => each.pod.namespace === pod.namespace).map((each) => each.key);
+      failures.set(pod.namespace, {
+        againMs: clock.now() + (isOff ? timing.refusedMs : timing.retryMs),
+        problem: isOff ? marksLeft(here, error) : marksRefused(pod.namespace, error),
+      });
     }
   }
 
   return {
     async round(signal) {
       const todo = todoOf(pods(), wanted(), marks);
-      const keys = new Set(todo.map(({ key }) => key));
+      const keys = new Set(todo.flatMap(({ key, pod }) => [key, pod.namespace]));
       for (const key of failures.keys()) if (!keys.has(key)) failures.delete(key);
-      for (const { key, pod } of todo) {
-        if ((failures.get(key)?.againMs ?? 0) > clock.now()) continue;
-        await write(key, pod, signal);
+      for (const each of todo) {
+        const failed = failures.get(each.key) ?? failures.get(each.pod.namespace);
+        if ((failed?.againMs ?? 0) > clock.now()) continue;
+        await write(each, todo, signal);
         await sleep(clock, timing.gapMs, signal);
         if (signal.aborted) return undefined;
       }

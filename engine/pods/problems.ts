@@ -24,9 +24,29 @@ export function markProblem({ namespace, name }: Omit<PodName, 'uid'>, refusal: 
     code: 'KV0846',
     severity: 'error',
     message: `label and deletion cost of pod ${namespace}/${name} cannot be written: ${refusal.message}`,
-    remedy: isForbidden(refusal)
-      ? 'give the ServiceAccount get and patch on pods in that namespace'
-      : 'they are tried again; nothing that is served depends on them',
+    remedy: 'they are tried again; nothing that is served depends on them',
+  };
+}
+
+export function marksRefused(namespace: string, refusal: Refusal): Problem {
+  return {
+    code: 'KV0846',
+    severity: 'error',
+    message: `label and deletion cost of pods cannot be written in namespace ${namespace}: ${refusal.message}`,
+    remedy: 'give the ServiceAccount get and patch on pods in that namespace',
+  };
+}
+
+/** Nothing is marked any more. @param pods `namespace/name` of those that were */
+export function marksLeft(pods: readonly string[], refusal: Refusal): Problem {
+  const shown = 5;
+  const more = pods.length > shown ? `, and ${pods.length - shown} more` : '';
+  return {
+    code: 'KV0846',
+    severity: 'warning',
+    message: `marks from before they were switched off stay on pods ${pods.slice(0, shown).join(', ')}${more}: ${refusal.message}`,
+    remedy:
+      'take them away by hand, or give the ServiceAccount get and patch on pods in that namespace until they are gone',
   };
 }
 
