@@ -352,6 +352,27 @@ describe('manual acts', () => {
     });
   });
 
+  it.each(['suspend', 'resume'])(
+    '%s of everything that is not on record holds at one replica, and says so',
+    async (verb) => {
+      await served([ejectedWorld()], async ({ url }, admin) => {
+        if (verb === 'resume') await runCli(['suspend', '--reason', 'x'], url);
+        admin.storeProblem = { code: 'KV0816', severity: 'error', message: 'nobody answers' };
+        const { code, stdout, stderr } = await runCli([verb, '--reason', 'x'], url);
+        expect([code, stdout]).toEqual([
+          1,
+          `everything ${verb === 'suspend' ? 'suspended' : 'resumed'}, at this replica only\n`,
+        ]);
+        expect(stderr).toMatch(
+          /^error KV0814 only the replica that was asked obeys: .*error KV0816 nobody answers \(ask each of the others .*\)\n$/,
+        );
+        if (verb === 'resume') await runCli(['suspend', '--reason', 'x'], url);
+        const json = await runCli([verb, '--reason', 'x', '-o', 'json'], url);
+        expect([json.code, JSON.parse(json.stdout)]).toMatchObject([1, { notStored: 'error KV0816 nobody answers' }]);
+      });
+    },
+  );
+
   it('a namespace alone suspends nothing', async () => {
     await served([world()], async ({ url }, admin) => {
       const { code, stderr } = await runCli(['suspend', '-n', 'shop', '--reason', 'x'], url);

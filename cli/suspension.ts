@@ -1,10 +1,12 @@
 /** What `suspend` and `resume` share: one Service, or everything. */
 import type { Command } from 'commander';
 import { onlyServer } from './act-command.ts';
+import type { ResumeResponse, SuspendResponse } from '../engine/admin/messages.ts';
 import { connect } from './client.ts';
 import { type ClusterOptions, isOfCluster, openCluster, serviceIn } from './cluster/open.ts';
 import type { SuspensionOptions } from './cluster/suspend.ts';
 import type { Context } from './context.ts';
+import { failure } from './exit.ts';
 import {
   actorOf,
   clusterCommand,
@@ -38,11 +40,23 @@ export function suspensionCommand(verb: 'suspend' | 'resume', context: Context):
       const named = service === undefined ? undefined : readService(service, options.namespace);
       const path = named === undefined ? `/${verb}` : `${servicePath(named)}/${verb}`;
       const body = { reason: options.reason, actor: actorOf(context) };
-      const response = await (await connect(options)).post(path, body);
-      if (options.output === 'json') return printJson(context, response);
+      const response = await (await connect(options)).post<SuspendResponse | ResumeResponse>(path, body);
+      const { notStored } = response;
       const what = named === undefined ? 'everything' : `service/${named.namespace}/${named.name}`;
-      context.stdout.write(`${what} ${verb === 'suspend' ? 'suspended' : 'resumed'}\n`);
+      const where = notStored === undefined ? '' : ', at this replica only';
+      if (options.output === 'json') printJson(context, response);
+      else context.stdout.write(`${what} ${verb === 'suspend' ? 'suspended' : 'resumed'}${where}\n`);
+      if (notStored !== undefined) throw onlyHere(notStored);
     });
+}
+
+/** Who breaks the glass has to know that the others serve on as before. */
+function onlyHere(why: string): Error {
+  return failure({
+    code: 'KV0814',
+    message: `only the replica that was asked obeys: it is not on record yet: ${why}`,
+    remedy: 'ask each of the others too, with its --server; once it can be written down all obey',
+  });
 }
 
 async function inCluster(

@@ -107,7 +107,7 @@ describe('the loop', () => {
     errors.set('p3', 9);
     await clock.advance(4000);
     store.answer = 'hang';
-    engine.suspendAll({ actor: 'test', reason: 'incident', sinceMs: clock.now() });
+    void engine.suspendAll({ actor: 'test', reason: 'incident', sinceMs: clock.now() });
     expect(Object.values(statuses())).toEqual(Array(6).fill('HEALTHY'));
     await clock.advance(20_000);
     expect(Object.values(statuses())).toEqual(Array(6).fill('HEALTHY'));

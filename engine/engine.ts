@@ -49,8 +49,11 @@ export interface Engine {
   /** What cannot be written down, or read, right now. */
   problems(): readonly Problem[];
   command(service: ServiceKey, command: Command): Promise<CommandOutcome>;
-  /** Break-glass for everything, manual acts included. Needs neither metrics nor a store. */
-  suspendAll(suspension: Suspension | undefined): void;
+  /**
+   * Break-glass for everything, manual acts included. Needs neither metrics nor a store, and holds at once. Resolves when it
+   * is on record, or with the problem for which it is not yet, after 5 s at most. Never rejects.
+   */
+  suspendAll(suspension: Suspension | undefined): Promise<Problem | undefined>;
   /** On this replica alone, without the store, until anything else is decided about it. False where it is not out. */
   bringBackHere(service: ServiceKey, backend: BackendId): boolean;
   stop(): Promise<void>;
@@ -219,8 +222,9 @@ export function createEngine(options: EngineOptions): Engine {
     },
     suspendAll(suspension) {
       const wasSuspended = runtimes.suspension() !== undefined;
-      runtimes.suspendAll(suspension);
+      const recorded = runtimes.suspendAll(suspension);
       suspensionChanged(runtimes, pipeline, wasSuspended);
+      return recorded;
     },
     bringBackHere(service, backend) {
       const runtime = runtimes.find(service);

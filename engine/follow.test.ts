@@ -78,8 +78,8 @@ describe('a follower', () => {
 
   it('of two people who suspend and resume everything at the same moment, all replicas obey whose word is on record', async () => {
     const { a, b, cluster, stop } = await twoReplicas();
-    a.engine.suspendAll(suspension);
-    b.engine.suspendAll(undefined);
+    void a.engine.suspendAll(suspension);
+    void b.engine.suspendAll(undefined);
     await settle();
     expect(cluster.global).toEqual({});
     expect([a.engine.suspension(), b.engine.suspension()]).toEqual([undefined, undefined]);
@@ -92,11 +92,11 @@ describe('a follower', () => {
     cluster.elect();
     change({ kind: 'policy', policy: quickPolicy({ enforcement: 'Suspended' }) });
     expect(b.statuses()['p2']).toBe('DRAINING');
-    b.engine.suspendAll(suspension);
+    void b.engine.suspendAll(suspension);
     await settle();
     healthyAt(a, b);
     expect(cluster.global).toEqual({ suspension });
-    a.engine.suspendAll(undefined);
+    void a.engine.suspendAll(undefined);
     await settle();
     expect(b.engine.suspension()).toBeUndefined();
     await stop();
@@ -131,9 +131,9 @@ describe('a follower', () => {
       const { a, b, cluster, advance, stop } = await withOneOut();
       await a.eject('p2');
       cluster.elect();
-      b.engine.suspendAll(suspension);
+      void b.engine.suspendAll(suspension);
       await settle();
-      b.engine.suspendAll(undefined);
+      void b.engine.suspendAll(undefined);
       await advance(60_000);
       healthyAt(a, b);
       await stop();

@@ -93,7 +93,7 @@ describe('what a person asks for before anything was read', () => {
     const world = await engineWorld(pricers(), {
       store,
       clock,
-      beforeStart: (engine) => engine.suspendAll({ actor: 'test', reason: 'incident', sinceMs: clock.now() }),
+      beforeStart: (engine) => void engine.suspendAll({ actor: 'test', reason: 'incident', sinceMs: clock.now() }),
     });
     await clock.advance(5000);
     expect(world.statuses()['p3']).toBe('HEALTHY');

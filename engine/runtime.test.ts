@@ -30,7 +30,7 @@ describe('a store that fails', () => {
     const world = await engineWorld();
     world.store.answer = 'fail';
     await world.eject('p3');
-    world.engine.suspendAll({ actor: 'test', reason: 'incident', sinceMs: 0 });
+    void world.engine.suspendAll({ actor: 'test', reason: 'incident', sinceMs: 0 });
     await world.clock.advance(5000);
     expect(world.engine.problems().map(({ code }) => code)).toEqual(['KV0499', 'KV0499']);
     expect(world.problems).toHaveLength(2);
@@ -171,7 +171,7 @@ describe('the suspension of everything', () => {
   it('is written as soon as the store works again', async () => {
     const world = await engineWorld();
     world.store.answer = 'fail';
-    world.engine.suspendAll(suspension);
+    void world.engine.suspendAll(suspension);
     await world.clock.advance(3000);
     world.store.answer = 'save';
     await world.clock.advance(3000);
@@ -182,10 +182,10 @@ describe('the suspension of everything', () => {
   it('is written when the store that hung goes on, as it was said last', async () => {
     const world = await engineWorld();
     world.store.answer = 'hang';
-    world.engine.suspendAll(suspension);
+    void world.engine.suspendAll(suspension);
     await world.clock.advance(10_000);
     world.store.answer = 'save';
-    world.engine.suspendAll(undefined);
+    void world.engine.suspendAll(undefined);
     world.store.release();
     await world.clock.advance(10_000);
     expect(world.store.global).toEqual({});
@@ -194,13 +194,13 @@ describe('the suspension of everything', () => {
 
   it('holds after a restart, until it is lifted', async () => {
     const before = await engineWorld();
-    before.engine.suspendAll(suspension);
+    void before.engine.suspendAll(suspension);
     await before.stop();
     const after = await engineWorld(pricers(), { store: before.store, clock: before.clock });
     after.errors.set('p3', 9);
     await after.clock.advance(10_000);
     expect(after.statuses()).toMatchObject({ p3: 'HEALTHY' });
-    after.engine.suspendAll(undefined);
+    void after.engine.suspendAll(undefined);
     await after.clock.advance(10_000);
     expect(after.statuses()).toMatchObject({ p3: 'DRAINING' });
     await after.stop();

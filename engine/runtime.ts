@@ -79,7 +79,7 @@ export interface Runtimes {
   all(): readonly Runtime[];
   persist: Recorder['persist'];
   suspension(): Suspension | undefined;
-  suspendAll(suspension: Suspension | undefined): void;
+  suspendAll(suspension: Suspension | undefined): Promise<Problem | undefined>;
   /** As another replica wrote it. */
   followSuspension(global: JsonValue | undefined): void;
   /** What cannot be written or read right now. */

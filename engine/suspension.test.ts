@@ -47,10 +47,10 @@ function world() {
 
 it('two writes are never under way at once: the older one might be the last to land', async () => {
   const { clock, asked, told, suspension, answer } = world();
-  suspension.set(incident);
+  void suspension.set(incident);
   await clock.advance(6_000);
   expect([told.map(({ code }) => code), suspension.problem()?.code]).toEqual([['KV0410'], 'KV0410']);
-  suspension.set(undefined);
+  void suspension.set(undefined);
   await clock.advance(60_000);
   expect(asked).toEqual([{ suspension: incident }]);
   await answer();
@@ -61,7 +61,7 @@ it('two writes are never under way at once: the older one might be the last to l
 
 it('a write that is refused in the end is tried again, and its problem is told once', async () => {
   const { clock, asked, told, suspension, answer } = world();
-  suspension.set(incident);
+  void suspension.set(incident);
   await answer(refusal);
   await clock.advance(999);
   expect(asked).toHaveLength(1);
@@ -73,10 +73,38 @@ it('a write that is refused in the end is tried again, and its problem is told o
   expect([suspension.problem(), clock.pending]).toEqual([undefined, 0]);
 });
 
+it('who suspends hears whether it is on record, or why not yet; the deadline is that of the store', async () => {
+  const { clock, suspension, answer } = world();
+  const heard: (string | undefined)[] = [];
+  const set = (what: typeof incident | undefined): void =>
+    void suspension.set(what).then((problem) => heard.push(problem?.code ?? 'stored'));
+  set(incident);
+  await answer();
+  expect(heard).toEqual(['stored']);
+  set(undefined);
+  await answer(refusal);
+  expect(heard).toEqual(['stored', 'KV0499']);
+  // Tried again at once, and not told what went wrong before.
+  set(incident);
+  await settle();
+  expect(heard).toHaveLength(2);
+  await clock.advance(5_000);
+  expect(heard).toEqual(['stored', 'KV0499', 'KV0410']);
+  // The store has not answered, and a write waits for the one before it.
+  set(undefined);
+  await settle();
+  expect(heard).toEqual(['stored', 'KV0499', 'KV0410', 'KV0410']);
+  await answer();
+  await answer();
+  set(incident);
+  await answer();
+  expect(heard).toEqual(['stored', 'KV0499', 'KV0410', 'KV0410', 'stored']);
+});
+
 it('what others say while ours is not on record does not count; afterwards it is asked for what is on record', async () => {
   const world_ = world();
   const { suspension, answer, clock } = world_;
-  suspension.set(incident);
+  void suspension.set(incident);
   suspension.follow({});
   expect(suspension.current()).toEqual(incident);
   await answer(refusal);

@@ -18,7 +18,11 @@ export interface SuspensionOptions {
 
 export interface GlobalSuspension {
   current(): Suspension | undefined;
-  set(suspension: Suspension | undefined): void;
+  /**
+   * Holds at once. Resolves when it is on record, or with the problem for which it is not yet, after 5 s at most. Never
+   * rejects.
+   */
+  set(suspension: Suspension | undefined): Promise<Problem | undefined>;
   /** What was on record; a suspension that somebody asked for meanwhile outranks it. */
   load(global: JsonValue | undefined): void;
   /** Another replica wrote it. What was said here and is not on record yet outranks it. */
@@ -32,6 +36,8 @@ export function createGlobalSuspension({ clock, store, observer, stopping }: Sus
   let problem: Problem | undefined;
   let unreadable: Problem | undefined;
   let isSaving = false;
+  /** Who wants to know whether what they said is on record. */
+  let waiting: readonly ((failure: Problem | undefined) => void)[] = [];
   let cancelRetry: () => void = () => undefined;
 
   /** Until the store has what holds now. One write at a time, each to its end: of two the older one might land last. */
@@ -49,6 +55,7 @@ export function createGlobalSuspension({ clock, store, observer, stopping }: Sus
 
     if (failure === undefined) {
       problem = undefined;
+      answer(undefined);
       // Of what we were told meanwhile nobody could say whether it was written before or after ours.
       store.retellGlobal?.();
       return;
@@ -66,6 +73,13 @@ export function createGlobalSuspension({ clock, store, observer, stopping }: Sus
   function tell(failure: Problem): void {
     if (problem === undefined) observer.problem(failure);
     problem = failure;
+    answer(failure);
+  }
+
+  function answer(failure: Problem | undefined): void {
+    const answered = waiting;
+    waiting = [];
+    for (const resolve of answered) resolve(failure);
   }
 
   /** What cannot be read changes nothing. */
@@ -86,7 +100,13 @@ export function createGlobalSuspension({ clock, store, observer, stopping }: Sus
     set(suspension) {
       current = suspension;
       unreadable = undefined;
+      // The write before it is late, and has said so.
+      const isBehind = isSaving && problem !== undefined;
       void save();
+      if (isBehind) return Promise.resolve(problem);
+      return new Promise((resolve) => {
+        waiting = [...waiting, resolve];
+      });
     },
     load(global) {
       if (current === undefined) take(global);

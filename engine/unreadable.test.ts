@@ -318,14 +318,14 @@ describe('a suspension of everything that cannot be read', () => {
     'changes nothing at those who run, suspends nothing at those who start, and is told: %j',
     async (global) => {
       const { a, b, cluster, stop } = await withOneOut();
-      a.engine.suspendAll(suspension);
+      void a.engine.suspendAll(suspension);
       await settle();
       const somebody = cluster.open('somebody').store;
       await somebody.saveGlobal(global);
       const late = await engineWorld(pricers(), { clock: a.clock, shared: cluster.open('late').store });
       expect([a, b, late].map((world) => world.engine.suspension())).toEqual([suspension, suspension, undefined]);
       for (const world of [a, b, late]) expect([codes(world), world.problems.length]).toEqual([['KV0813'], 1]);
-      b.engine.suspendAll(suspension);
+      void b.engine.suspendAll(suspension);
       await settle();
       for (const world of [a, b, late]) expect([world.engine.suspension(), codes(world)]).toEqual([suspension, []]);
       await somebody.saveGlobal({});

@@ -1,7 +1,8 @@
 /** Who decides in a cluster, as the Lease says it. */
 import { fieldsOf } from '../../engine/is-record.ts';
-import { KubeError } from '../../engine/kubernetes/kube-client.ts';
-import { leasesPath } from '../../engine/kubernetes/paths.ts';
+import { type KubeClient, KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { listAll } from '../../engine/kubernetes/list.ts';
+import { leasesPath, ownSelector } from '../../engine/kubernetes/paths.ts';
 import type { Cluster } from './open.ts';
 
 export interface ReplicasOptions {
@@ -12,12 +13,12 @@ export interface ReplicasOptions {
 export type Leadership =
   | { readonly kind: 'leads'; readonly holder: string }
   /** Nobody: `why` says how that is known. */
-  | { readonly kind: 'nobody'; readonly why: string }
+  | { readonly kind: 'nobody'; readonly why: string; readonly hasLease: boolean }
   /** We may not, or cannot, see it. */
-  | { readonly kind: 'unknown'; readonly why: string };
+  | { readonly kind: 'unknown'; readonly why: string; readonly error: KubeError };
 
 export async function leadershipOf(
-  { client, signal }: Cluster,
+  { client, signal }: Pick<Cluster, 'client' | 'signal'>,
   { controllerNamespace, lease }: ReplicasOptions,
   now: number,
 ): Promise<Leadership> {
@@ -27,19 +28,38 @@ export async function leadershipOf(
     const answer = await client.get(path, {}, signal);
     const { holderIdentity, renewTime, leaseDurationSeconds } = fieldsOf(answer, 'spec');
     if (typeof holderIdentity !== 'string' || holderIdentity === '') {
-      return { kind: 'nobody', why: `the Lease ${name} has no holder` };
+      return { kind: 'nobody', why: `the Lease ${name} has no holder`, hasLease: true };
     }
     const goneForMs = now - Date.parse(String(renewTime)) - Number(leaseDurationSeconds) * 1000;
     // Our clock need not be that of the cluster.
     if (goneForMs > clockMarginMs) {
-      return { kind: 'nobody', why: `${holderIdentity} holds the Lease ${name}, and let it run out` };
+      return { kind: 'nobody', why: `${holderIdentity} holds the Lease ${name}, and let it run out`, hasLease: true };
     }
     return { kind: 'leads', holder: holderIdentity };
   } catch (error) {
     if (!(error instanceof KubeError)) throw error;
-    if (error.status === 404) return { kind: 'nobody', why: `there is no Lease ${name}` };
-    return { kind: 'unknown', why: `the Lease ${name} cannot be read: ${error.message}` };
+    if (error.status === 404) {
+      return { kind: 'nobody', why: `there is no Lease ${name}${await elsewhere(client, signal)}`, hasLease: false };
+    }
+    return { kind: 'unknown', why: `the Lease ${name} cannot be read: ${error.message}`, error };
   }
+}
+
+/** Where else replicas meet, in the words of our options; empty where there are none, or we may not look. */
+async function elsewhere(client: KubeClient, signal: AbortSignal): Promise<string> {
+  const found: string[] = [];
+  const keep = (leases: readonly unknown[]): void => {
+    for (const lease of leases) {
+      const { namespace, name } = fieldsOf(lease, 'metadata');
+      found.push(`${String(namespace)}/${String(name)}`);
+    }
+  };
+  try {
+    await listAll(client, leasesPath(undefined), { labelSelector: ownSelector }, keep, signal);
+  } catch (error) {
+    if (!(error instanceof KubeError)) throw error;
+  }
+  return found.length === 0 ? '' : `, but there is ${found.join(', ')} (--controller-namespace, --lease)`;
 }
 
 const clockMarginMs = 30_000;

@@ -63,8 +63,9 @@ export function serviceIn(cluster: Cluster, text: string, namespace: string | un
 /**
  * What an API server has against a request, for people.
  * @param what as in `cannot ...`
+ * @param whenAway what to do where nobody answers
  */
-export function clusterFailure(error: unknown, what: string): Exit | Error {
+export function clusterFailure(error: unknown, what: string, whenAway = lookAtKubeconfig): Exit | Error {
   if (!(error instanceof KubeError)) return error instanceof Error ? error : new Error(String(error));
   const message = `cannot ${what}: ${error.message}`;
   if (isForbidden(error)) {
@@ -75,9 +76,11 @@ export function clusterFailure(error: unknown, what: string): Exit | Error {
     const remedy = 'install the CustomResourceDefinitions: kubectl apply -f manifests/crds';
     return failure({ code: 'KV0803', message, remedy });
   }
-  const remedy = error.status === undefined ? 'check the kubeconfig with: kubectl get --raw /readyz' : undefined;
+  const remedy = error.status === undefined ? whenAway : undefined;
   return failure({ code: 'KV0737', message, ...(remedy === undefined ? {} : { remedy }) });
 }
+
+const lookAtKubeconfig = 'check the kubeconfig with: kubectl get --raw /readyz';
 
 /** Not an object is missing but its kind; where the whole group is, the API server answers with no Status at all. */
 export function isOfKind({ message }: KubeError): boolean {

@@ -120,9 +120,7 @@ function handlersOver(
       suspension: () => suspension,
       bringBackHere: () => false,
       command: () => Promise.reject(new Error('a reader acts on nothing')),
-      suspendAll: () => {
-        throw new Error('a reader acts on nothing');
-      },
+      suspendAll: () => Promise.reject(new Error('a reader acts on nothing')),
     },
     clock: systemClock,
     timing: defaultTiming,

@@ -13,7 +13,9 @@ import { globalOf } from '../../engine/suspension.ts';
 import type { Context } from '../context.ts';
 import { failure } from '../exit.ts';
 import { type Format, printJson, type ServiceName } from '../options.ts';
+import { printable } from '../printable.ts';
 import type { ReplicasOptions } from './leader.ts';
+import { wayOut, whoObeys } from './obeyed.ts';
 import { oldestFirst } from './oldest-first.ts';
 import { type Cluster, clusterFailure } from './open.ts';
 
@@ -77,7 +79,7 @@ export async function writeGlobal(
   try {
     return await changeConfigMap(cluster.client, map, () => data, cluster.signal, queryOf(dryRun));
   } catch (error) {
-    throw clusterFailure(error, `write the ConfigMap ${map.name} in ${controllerNamespace}`);
+    throw clusterFailure(error, `write the ConfigMap ${map.name} in ${controllerNamespace}`, wayOut);
   }
 }
 
@@ -87,10 +89,12 @@ export async function everythingInCluster(
   options: SuspensionOptions,
   context: Context,
 ): Promise<void> {
+  const note = await whoObeys(cluster, options, context.now());
   const written = await writeGlobal(cluster, verb, options, context.now());
-  if (options.output === 'json') return printJson(context, written);
   const done = verb === 'suspend' ? 'suspended' : 'resumed';
-  context.stdout.write(`everything ${done}${options.dryRun === undefined ? '' : ' (server dry run)'}\n`);
+  if (options.output === 'json') printJson(context, written);
+  else context.stdout.write(`everything ${done}${options.dryRun === undefined ? '' : ' (server dry run)'}\n`);
+  if (note !== undefined) context.stderr.write(`${printable(note)}\n`);
 }
 
 async function change(
@@ -137,7 +141,7 @@ async function policyOf(cluster: Cluster, { namespace, name }: ServiceName): Pro
   try {
     await listAll(cluster.client, policiesPath(namespace), {}, keep, cluster.signal);
   } catch (error) {
-    throw clusterFailure(error, `list the policies in ${namespace}`);
+    throw clusterFailure(error, `list the policies in ${namespace}`, wayOut);
   }
   const [oldest] = oldestFirst(found);
   if (oldest !== undefined) return oldest;

@@ -1,7 +1,7 @@
 /** Manual acts: what a person may do by hand, each told to the audit log, done or refused. */
 import type { Engine } from '../engine.ts';
 import { type Backend, serviceKey } from '../model.ts';
-import type { ProblemCode } from '../problem.ts';
+import { formatProblem, type Problem, type ProblemCode } from '../problem.ts';
 import type { Command } from '../rotation/event.ts';
 import { hasKillLoop } from '../rotation/evictions.ts';
 import type { ServiceState } from '../rotation/state.ts';
@@ -133,8 +133,8 @@ export function createActs(options: ActsOptions): Acts {
         const { all, reason } = request;
         const suspension = { actor, reason, sinceMs: clock.now() };
         if (all) {
-          engine.suspendAll(suspension);
-          return { suspension: suspensionView('everything', suspension) };
+          const unstored = await engine.suspendAll(suspension);
+          return { suspension: suspensionView('everything', suspension), ...notStored(unstored) };
         }
         const service = serviceOf(await command(find(request), { verb: 'suspend', actor, reason }));
         return { service, suspension: service.suspension ?? suspensionView('service', suspension) };
@@ -144,8 +144,7 @@ export function createActs(options: ActsOptions): Acts {
         checkSuspension(request);
         if (request.all) {
           if (engine.suspension() === undefined) throw notSuspended('everything', 'kubervisor get shows what is');
-          engine.suspendAll(undefined);
-          return {};
+          return notStored(await engine.suspendAll(undefined));
         }
         const before = find(request);
         // A needless resume would make its breakers observe anew, and nobody would be protected meanwhile.
@@ -174,6 +173,11 @@ export function createActs(options: ActsOptions): Acts {
     if (policy?.enforcement === 'Suspended') return 'the policy itself says enforcement: Suspended; edit it';
     return 'kubervisor get shows what is';
   }
+}
+
+/** As a part of the answer: what was said of everything holds here at once, wherever it could be written down. */
+function notStored(problem: Problem | undefined): Pick<SuspendResponse, 'notStored'> {
+  return problem === undefined ? {} : { notStored: formatProblem(problem) };
 }
 
 function notFrozen(service: string): Refusal {

@@ -161,7 +161,12 @@ describe('responses', () => {
     note('GetResponse', handlers.get(service));
     note('SuspendResponse', await handlers.suspend({ ...act, all: false }, {}));
     note('ResumeResponse', await handlers.resume({ ...act, all: false }, {}));
-    await handlers.suspend({ ...act, ...{ namespace: '', name: '' }, all: true }, {});
+    admin.storeProblem = { code: 'KV0499', severity: 'error', message: 'no' };
+    const everything = { ...act, namespace: '', name: '', all: true };
+    for (const end of [true, false]) {
+      note('SuspendResponse', await handlers.suspend(everything, {}));
+      if (end) note('ResumeResponse', await handlers.resume(everything, {}));
+    }
     note('ListResponse', handlers.list({ namespace: '', backends: true }));
     for await (const event of handlers.watch({ namespace: '', name: '', backends: false }, AbortSignal.timeout(5000))) {
       note('WatchResponse', event);

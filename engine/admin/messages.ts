@@ -124,10 +124,12 @@ export interface SuspensionRequest {
 export interface SuspendResponse {
   readonly service?: ServiceView;
   readonly suspension: SuspensionView;
+  readonly notStored?: string;
 }
 
 export interface ResumeResponse {
   readonly service?: ServiceView;
+  readonly notStored?: string;
 }
 
 export interface FreezeRequest {

@@ -2,7 +2,7 @@
 import { type Fields, fieldsOf } from '../is-record.ts';
 import { type KubeClient, KubeError } from './kube-client.ts';
 import { versionOf } from './object-meta.ts';
-import { configMapsPath } from './paths.ts';
+import { configMapsPath, ownLabel } from './paths.ts';
 
 export interface ConfigMapName {
   readonly namespace: string;
@@ -35,8 +35,7 @@ export async function changeConfigMap(
     const data = change(fieldsOf(found, 'data'));
     try {
       if (found === undefined) {
-        const labels = { 'app.kubernetes.io/managed-by': 'kubervisor' };
-        return await client.send('post', `${maps}${query}`, { metadata: { name, labels }, data }, signal);
+        return await client.send('post', `${maps}${query}`, { metadata: { name, labels: ownLabel }, data }, signal);
       }
       const resourceVersion = versionOf(found);
       return await client.send('patch', `${path}${query}`, { metadata: { resourceVersion }, data }, signal);

@@ -20,8 +20,8 @@ export function overridesPath(namespace: string | undefined): string {
   return `${breakerApi}${scopePath(namespace)}/endpointoverrides`;
 }
 
-export function leasesPath(namespace: string): string {
-  return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+export function leasesPath(namespace: string | undefined): string {
+  return `/apis/coordination.k8s.io/v1${scopePath(namespace)}/leases`;
 }
 
 export function configMapsPath(namespace: string): string {
@@ -32,3 +32,7 @@ export function configMapsPath(namespace: string): string {
 export function stateMapName(lease: string): string {
   return `${lease}-state`;
 }
+
+/** On what the replicas share and made themselves: the Lease and the ConfigMap. */
+export const ownLabel = { 'app.kubernetes.io/managed-by': 'kubervisor' };
+export const ownSelector = 'app.kubernetes.io/managed-by=kubervisor';

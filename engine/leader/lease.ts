@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { fieldsOf, isRecord } from '../is-record.ts';
 import { inTime } from '../kubernetes/in-time.ts';
 import { type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
-import { leasesPath } from '../kubernetes/paths.ts';
+import { leasesPath, ownLabel } from '../kubernetes/paths.ts';
 import { versionOf } from '../kubernetes/object-meta.ts';
 import type { EpochMs } from '../model.ts';
 import type { JsonValue } from '../store/store.ts';
@@ -66,12 +66,18 @@ export function openLease(client: KubeClient, clock: Clock, namespace: string, n
     write(before, claim, timeoutMs, signal) {
       const spec = specOf(claim, clock.now());
       if (before === undefined) {
-        const object = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name }, spec };
+        const object = {
+          apiVersion: 'coordination.k8s.io/v1',
+          kind: 'Lease',
+          metadata: { name, labels: ownLabel },
+          spec,
+        };
         // A 404 is that of the namespace.
         return ask((until) => client.send('post', leases, object, until), [409], timeoutMs, signal);
       }
       // A patch, so that what others wrote on the object, labels for example, stays.
-      const change = { metadata: { resourceVersion: before.version }, spec };
+      const labels = claim.isNew ? { labels: ownLabel } : {};
+      const change = { metadata: { resourceVersion: before.version, ...labels }, spec };
       return ask((until) => client.send('patch', path, change, until), [404, 409], timeoutMs, signal);
     },
   };

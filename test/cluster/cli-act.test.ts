@@ -1,10 +1,12 @@
 /** The program against a cluster: acts are objects, their outcome is told, and whatever is in the way has a name. */
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
+import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
+import { openLease } from '../../engine/leader/lease.ts';
 import { runCli } from '../support/cli.ts';
 import { freePorts, startServing } from '../support/serving.ts';
 import { describeWith } from '../support/parts.ts';
@@ -13,6 +15,7 @@ import { crdsPath, installCrd } from './crd.ts';
 import { type OverridingReplica, startOverriding } from './overriding.ts';
 import { clusterConfigYaml } from './serving-config.ts';
 import { createShop, done } from './shop.ts';
+import { startWire } from './wire.ts';
 
 const group = '/apis/breaker.kubervisor.io/v1/namespaces/shop';
 const leases = '/apis/coordination.k8s.io/v1/namespaces/kubervisor/leases';
@@ -53,6 +56,18 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
     return leader;
   }
   const run = (args: readonly string[], config = kubeconfig) => runCli([...args, '--kubeconfig', config]);
+  /** Somebody holds that Lease, as a replica does. */
+  async function leadAs(lease: string): Promise<void> {
+    await plane.api.delete(`${leases}/${lease}`);
+    const client = await connect({ kubeconfig }, systemClock);
+    const claim = { holder: 'kubervisor-0', durationMs: 3_600_000, transitions: 0, isNew: true };
+    await openLease(client, systemClock, 'kubervisor', lease).write(
+      undefined,
+      claim,
+      10_000,
+      new AbortController().signal,
+    );
+  }
   const objects = async (): Promise<readonly { metadata: Readonly<Record<string, unknown>> }[]> => {
     const { body } = await plane.api.get(`${group}/endpointoverrides`);
     return (body as { items: { metadata: Readonly<Record<string, unknown>> }[] }).items;
@@ -101,6 +116,41 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
     }
   });
 
+  it('suspend with the API server away holds at the replica that is asked, and says so; with it back, everywhere', async () => {
+    const wire = await startWire(plane.url);
+    const config = await configOf('administrator', wire.url);
+    const replicas = await Promise.all(
+      ['a', 'b'].map(async (name) => {
+        const home = join(folder, name);
+        await mkdir(home);
+        const ports = await freePorts();
+        await writeFile(join(home, 'kubervisor.yaml'), clusterConfigYaml(ports, `{kubeconfig: ${config}}`));
+        return startServing(home, ports);
+      }),
+    );
+    const [asked, other] = replicas.map(({ url }) => url);
+    const isSuspended = async (url = ''): Promise<boolean> =>
+      (await runCli(['get', '--server', url])).stderr.startsWith('everything is suspended');
+    try {
+      wire.cut();
+      const away = await run(['suspend', '--reason', 'x'], config);
+      expect([away.code, away.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^error KV0737 .*suspend or resume --server URL.*\n$/),
+      ]);
+      const { code, stdout, stderr } = await runCli(['suspend', '--server', asked ?? '', '--reason', 'x']);
+      expect([code, stdout]).toEqual([1, 'everything suspended, at this replica only\n']);
+      expect(stderr).toMatch(/^error KV0814 .*KV0816 .*\(ask each of the others.*\n$/);
+      expect([await isSuspended(asked), await isSuspended(other)]).toEqual([true, false]);
+      wire.mend();
+      await eventually(() => isSuspended(other), { timeoutMs: 60_000 });
+      expect(await runCli(['resume', '--server', other ?? '', '--reason', 'x'])).toMatchObject({ code: 0, stderr: '' });
+    } finally {
+      for (const { process } of replicas) await process.stop();
+      await wire.close();
+    }
+  });
+
   it('--dry-run lets the API server check it, and does nothing', async () => {
     const replica = await lead();
     const { code, stdout } = await run([...eject, '--dry-run']);
@@ -122,6 +172,7 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
 
   describe('suspend and resume', () => {
     const policies = `${group}/kubervisorservices`;
+    const maps = '/api/v1/namespaces/kubervisor/configmaps';
     const threshold = { query: 'rate(errors[1m])', operator: '>', value: 5 };
     const policy = async (name: string, spec: object): Promise<void> => {
       await done(
@@ -170,7 +221,50 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
       });
     });
 
+    it.each([
+      [
+        'a namespace without any',
+        [],
+        /no Lease kubervisor\/typo, but there is (default\/kubervisor, )?kubervisor\/here \(--controller-namespace, --lease\)/,
+      ],
+      ['there is no such namespace', ['--controller-namespace', 'nowhere'], /no Lease nowhere\/typo, but there is /],
+    ])(
+      'of everything, where nobody would obey: nothing is written, and where somebody does is named: %s',
+      async (_, more, why) => {
+        // As who leads makes it.
+        await leadAs('here');
+        for (const verb of ['suspend', 'resume']) {
+          const { code, stdout, stderr } = await about(verb, '--lease', 'typo', ...more);
+          expect([code, stdout, stderr]).toEqual([
+            1,
+            '',
+            expect.stringMatching(/^error KV0828 nobody would obey.*\n$/),
+          ]);
+          expect(stderr).toMatch(why);
+        }
+        expect((await plane.api.get(`${maps}/typo-state`)).status).toBe(404);
+      },
+    );
+
+    it('of everything, where nobody leads: it is written for the replicas that there may be', async () => {
+      await done(plane.api.post(leases, { metadata: { name: 'free' }, spec: { holderIdentity: '' } }));
+      const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'x', image: 'x' }] } };
+      const spec = { selector: { matchLabels: { app: 'x' } }, template };
+      await done(
+        plane.api.post('/apis/apps/v1/namespaces/kubervisor/deployments', { metadata: { name: 'fresh' }, spec }),
+      );
+      for (const lease of ['free', 'fresh']) {
+        const { code, stdout, stderr } = await about('suspend', '--lease', lease);
+        expect([code, stdout]).toEqual([0, 'everything suspended\n']);
+        expect(stderr).toMatch(
+          /^nobody leads: .*; replicas obey all the same, where there are any: kubervisor check\n$/,
+        );
+        expect((await plane.api.get(`${maps}/${lease}-state`)).status).toBe(200);
+      }
+    });
+
     it('of everything: a ConfigMap that all replicas watch', async () => {
+      await leadAs('kubervisor');
       const map = '/api/v1/namespaces/kubervisor/configmaps/kubervisor-state';
       expect(await about('suspend', '--dry-run')).toMatchObject({
         code: 0,

@@ -317,7 +317,7 @@ export async function run(
     switch (what) {
       case 'nothing':
         // Nobody forgets for long that everything is suspended.
-        for (const { engine } of replicas) engine.suspendAll(undefined);
+        for (const { engine } of replicas) void engine.suspendAll(undefined);
         return;
       case 'health':
         broken = new Set(random.some(backends, random.pick([0, 0.1, 0.2, 0.3, 0.8, 1])).map(({ id }) => id));
@@ -356,7 +356,7 @@ export async function run(
       case 'suspension': {
         const isSuspended = leader().engine.suspension() !== undefined;
         const suspension = { actor: 'ana', reason: 'by chance', sinceMs: clock.now() };
-        for (const { engine } of replicas) engine.suspendAll(isSuspended ? undefined : suspension);
+        for (const { engine } of replicas) void engine.suspendAll(isSuspended ? undefined : suspension);
         return;
       }
       case 'store':
@@ -392,7 +392,7 @@ export async function run(
     for (const replica of replicas.slice(0, -1)) replica.kill(true);
     replicas = replicas.slice(-1);
     leader().store.release();
-    leader().engine.suspendAll(undefined);
+    void leader().engine.suspendAll(undefined);
     tell(replicas, ...input());
     await pass(45 * minute);
     for (const follower of followers) {

@@ -194,7 +194,7 @@ export async function liveTogether(history: ReplicasHistory, tally: Tally, mista
       case 'suspend': {
         const { engine } = present().world;
         const suspension = { actor: 'ana', reason: 'by chance', sinceMs: clock.now() };
-        engine.suspendAll(engine.suspension() === undefined ? suspension : undefined);
+        void engine.suspendAll(engine.suspension() === undefined ? suspension : undefined);
         return settle();
       }
       case 'heal':

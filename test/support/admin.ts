@@ -20,6 +20,7 @@ import type { AdminListener } from '../../engine/config/config.ts';
 import type { CommandOutcome } from '../../engine/engine.ts';
 import { type ServiceKey, serviceKey } from '../../engine/model.ts';
 import { isOut } from '../../engine/rotation/decision.ts';
+import type { Problem } from '../../engine/problem.ts';
 import type { Command } from '../../engine/rotation/event.ts';
 import type { PolicyWord } from '../../engine/policy-status/word.ts';
 import type { ServiceState, Suspension } from '../../engine/rotation/state.ts';
@@ -38,6 +39,8 @@ export interface AdminWorld {
   role?: Role;
   /** What a cluster has about each policy. */
   word?: PolicyWord;
+  /** Set, nothing that is said of everything gets on record. */
+  storeProblem?: Problem;
   /** Set, every command is refused with this. */
   refuseAll?: Extract<CommandOutcome, { kind: 'refused' }>;
 }
@@ -71,13 +74,14 @@ export function adminOf(...worlds: readonly World[]): AdminWorld {
         // What it does to what is served is the engine's.
         bringBackHere: (service, backend) =>
           worlds.some(({ state }) => state.service === service && isOut(state.enforced.decisions.get(backend))),
-        suspendAll(next) {
+        async suspendAll(next) {
           suspension = next;
           for (const world of worlds) {
             world.context = { ...world.context, globallySuspended: next !== undefined };
             world.step({ kind: 'tick' });
             admin.changed(world.state.service);
           }
+          return admin.storeProblem;
         },
       },
       clock: worldClock(worlds[0]),
