@@ -8,7 +8,7 @@ import { adopt } from './recorder.ts';
 import type { Command, Effect, RotationEvent } from './rotation/event.ts';
 import { type Decision, isOut } from './rotation/decision.ts';
 import { liftedIn, withoutLifted } from './rotation/followed.ts';
-import type { ServiceRecord } from './rotation/record.ts';
+import { type ServiceRecord, withoutDecisions } from './rotation/record.ts';
 import type { ServiceState } from './rotation/state.ts';
 import type { Runtime, Runtimes } from './runtime.ts';
 import { noRevision, type Role, type StoredRecord, type StoreWatcher } from './store/store.ts';
@@ -53,7 +53,8 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
   function onRemoved(runtime: Runtime): void {
     const wasHalted = runtime.isFenced || runtime.unreadable !== undefined;
     // Of what was decided since we could read it last nothing is left, so what we knew before does not hold either.
-    if (runtime.unreadable !== undefined) delete runtime.saved;
+    if (runtime.unreadable !== undefined && runtime.saved !== undefined)
+      runtime.saved = withoutDecisions(runtime.saved);
     delete runtime.unreadable;
     runtime.isUnknown = false;
     runtime.isFenced = false;
@@ -111,9 +112,7 @@ export function createWatcher({ runtimes, lead, pipeline, observer, forget }: Fo
 
   /** As after a start: what is on record and not lifted, then the fleet, then the policy. So whoever comes to lead changes nothing. */
   function promote(runtime: Runtime): void {
-    const { fleet } = runtime;
-    // Of a record that is gone the last accepted policy is left: the source shows none that could replace it.
-    const given = runtime.given ?? runtime.state.policy;
+    const { fleet, given } = runtime;
     stopActing(runtime);
     runtime.unwritten = [];
     const recorded = recordedOf(runtime);

@@ -233,6 +233,33 @@ it('of a write that was answered after somebody had written over it, leader and 
   await b.stop();
 });
 
+it('who has not heard that it could not be read, and hears that it is gone, goes on with the others', async () => {
+  const cluster = createClusterStore();
+  const clock = createManualClock();
+  const a = await engineWorld(pricers(), { clock, shared: cluster.open('a').store });
+  const { store } = cluster.open('b');
+  const watch: typeof store.watch = (watcher) =>
+    store.watch?.({
+      ...watcher,
+      record(key, stored) {
+        if (JSON.stringify(stored?.body)?.includes('99') !== true) watcher.record(key, stored);
+      },
+    });
+  const b = await engineWorld(pricers(), { clock, shared: { ...store, watch } });
+  cluster.elect('a');
+  for (const name of ['p1', 'p3']) a.errors.set(name, 9);
+  await clock.advance(70_000);
+  await write(cluster, isNewer);
+  expect([codes(a), codes(b)]).toEqual([['KV0412'], []]);
+  a.errors.clear();
+  cluster.drop(service);
+  a.errors.set('p5', 9);
+  await clock.advance(4000);
+  for (const world of [a, b]) expect(out(world)).toEqual(['p5']);
+  await a.stop();
+  await b.stop();
+});
+
 it('a Service that is gone while its record cannot be read is not begun anew when it comes back', async () => {
   const replicas = await withOneOut();
   const { a, b, cluster, change, stop } = replicas;

@@ -133,6 +133,23 @@ export function fromRecord(record: ServiceRecord, fleet: Fleet): ServiceState {
   };
 }
 
+/** Nothing was decided or seen; what will be comes after what was, and under the same policy where the source shows none. */
+export function withoutDecisions({ formatVersion, epoch, seq, policy }: ServiceRecord): ServiceRecord {
+  const nobody = { decisions: [], ejections: [] };
+  const breakers = policy?.breakers.map(({ name, fingerprint }) => [name, { fingerprint, evaluations: 0 }] as const);
+  return {
+    formatVersion,
+    epoch,
+    seq,
+    ...(policy === undefined ? {} : { policy }),
+    peaks: [],
+    base: 0,
+    breakers: Object.fromEntries(breakers ?? []),
+    enforced: nobody,
+    shadow: nobody,
+  };
+}
+
 /** No freeze is longer than a person may ask for, whatever is written there. */
 function freezeFrom({ freeze }: ServiceRecord): { readonly freeze?: Freeze } {
   if (freeze === undefined || !Number.isFinite(freeze.sinceMs) || !(freeze.durationMs > 0)) return {};
