@@ -10,7 +10,7 @@ import type { ServiceState, Suspension } from '../rotation/state.ts';
 import type { JsonValue } from '../store/store.ts';
 import { conditionsOf } from './conditions.ts';
 import { ejectedEndpoints } from './endpoints.ts';
-import { type Claims, keyOf, standingOf } from './standing.ts';
+import { type Claims, indexed, keyOf, standingOf } from './standing.ts';
 
 export interface PolicyStatusOptions {
   readonly stateOf: (service: ServiceKey) => ServiceState | undefined;
@@ -30,15 +30,13 @@ export interface PolicyStatus {
 }
 
 export function createPolicyStatus({ stateOf, suspension, now }: PolicyStatusOptions): PolicyStatus {
-  let claims: Claims = { claims: [], owners: new Map(), fleets: new Map() };
-  let byKey = new Map<string, Claims['claims'][number]>();
+  let claims = indexed({ claims: [], owners: new Map(), fleets: new Map() });
   return {
     onPolicies(given) {
-      claims = given;
-      byKey = new Map(given.claims.map((claim) => [keyOf(claim), claim]));
+      claims = indexed(given);
     },
     describe(policy, record) {
-      const claim = byKey.get(keyOf(policy));
+      const claim = claims.byKey.get(keyOf(policy));
       if (claim === undefined) return undefined;
       const standing = standingOf(claim, claims);
       const { service } = standing;

@@ -24,11 +24,29 @@ export interface Claims {
   readonly fleets: { has(service: ServiceKey): boolean };
 }
 
-export function standingOf(claim: PolicyClaim, { claims, owners, fleets }: Claims): Standing {
+/** Looked up once for each policy there is, of which anybody may write thousands. */
+export interface IndexedClaims extends Claims {
+  readonly byKey: ReadonlyMap<string, PolicyClaim>;
+  /** By `namespace/name` of the policy that decides about it. */
+  readonly governed: ReadonlyMap<string, ServiceKey>;
+}
+
+export function indexed(claims: Claims): IndexedClaims {
+  return {
+    ...claims,
+    byKey: new Map(claims.claims.map((claim) => [keyOf(claim), claim])),
+    governed: new Map([...claims.owners].map(([service, owner]) => [owner, service])),
+  };
+}
+
+export function standingOf(
+  claim: PolicyClaim,
+  { byKey, governed: governedBy, owners, fleets }: IndexedClaims,
+): Standing {
   const key = keyOf(claim);
   const { outcome } = claim;
   if (outcome.kind === 'refused') {
-    const governed = [...owners].find(([, owner]) => owner === key)?.[0];
+    const governed = governedBy.get(key);
     const service = governed ?? outcome.service;
     return {
       kind: 'invalid',
@@ -41,7 +59,7 @@ export function standingOf(claim: PolicyClaim, { claims, owners, fleets }: Claim
   const { service } = policy;
   const owner = owners.get(service);
   if (owner !== key) {
-    const other = claims.find((each) => keyOf(each) === owner)?.outcome;
+    const other = owner === undefined ? undefined : byKey.get(owner)?.outcome;
     const lost = other?.kind === 'accepted' ? pickWinner([policy, other.policy]).losers[0]?.problem.message : undefined;
     const sentence =
       lost ?? `Conflicted: ${owner ?? 'another policy'} is for Service ${splitServiceKey(service).name} too`;
