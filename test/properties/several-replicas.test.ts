@@ -27,6 +27,7 @@ it.each<readonly [mistake: string, caughtBy: string, mistake: Break]>([
   ],
   ['takes what is old for new', 'I5 order at each replica', takesOldForNew],
   ['hears of nobody else', 'I8 replicas agree', hearing(() => undefined)],
+  ['keeps to what was said to it', 'I8 one suspension', () => ({ retellGlobal: () => undefined })],
   ['forgets what is on record when it comes to lead', 'I8 failover', forgetsWhenItLeads],
 ])('one that %s is caught by %s', { timeout: 120_000 }, async (_, caughtBy, mistake) => {
   const live = (): Promise<void> =>

@@ -7,6 +7,7 @@ import type { Assignment } from '../../engine/assignment/assignment.ts';
 import type { Decision } from '../../engine/rotation/decision.ts';
 import type { ServiceRecord } from '../../engine/rotation/record.ts';
 import type { Store } from '../../engine/store/store.ts';
+import { globalOf } from '../../engine/suspension.ts';
 import { type ClusterProcess, createClusterStore } from '../support/cluster-store.ts';
 import { createManualClock, type EngineWorld, engineWorld, quickPolicy, service, settle } from '../support/engine.ts';
 import { fleetOf } from '../support/fixtures.ts';
@@ -192,9 +193,12 @@ export async function liveTogether(history: ReplicasHistory, tally: Tally, mista
         for (const { world } of replicas) world.change(changes()[1]);
         return;
       case 'suspend': {
-        const { engine } = present().world;
-        const suspension = { actor: 'ana', reason: 'by chance', sinceMs: clock.now() };
-        void engine.suspendAll(engine.suspension() === undefined ? suspension : undefined);
+        // Two people at the same moment, maybe at two replicas.
+        for (const actor of ['ana', 'bob']) {
+          const { engine } = present().world;
+          const suspension = { actor, reason: 'by chance', sinceMs: clock.now() };
+          void engine.suspendAll(engine.suspension() === undefined ? suspension : undefined);
+        }
         return settle();
       }
       case 'heal':
@@ -211,6 +215,9 @@ export async function liveTogether(history: ReplicasHistory, tally: Tally, mista
     await settle();
     const served = new Set(replicas.map(newest));
     must(served.size === 1, 'I8 replicas agree', [...served]);
+    const suspended = new Set(replicas.map(({ world }) => JSON.stringify(globalOf(world.engine.suspension()))));
+    suspended.add(JSON.stringify(cluster.global ?? {}));
+    must(suspended.size === 1, 'I8 one suspension', [...suspended]);
     // Nothing is under way: who comes to lead then changes nothing.
     const before = replicas.map(newest);
     cluster.elect('b');
