@@ -41,7 +41,7 @@ export function cleanupCommand(context: Context): Command {
     .option('--cert-file <file>', 'PEM of our client certificate')
     .option('--key-file <file>', 'PEM of its key')
     .option('--stop <deployment>', 'bring everyone back and end these replicas first')
-    .option('--force', 'although a replica may be alive, or a proxy connected')
+    .option('--force', 'although a replica may be alive, a proxy connected, or an endpoint out')
     .option('--dry-run', 'only say what would be removed');
   return withReplicas(command)
     .addOption(outputOption())

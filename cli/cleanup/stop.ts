@@ -3,10 +3,11 @@
  * nobody to send it: everything is suspended, which every replica obeys at once, and only then do they end.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isRecord } from '../../engine/is-record.ts';
+import { fieldsOf, isRecord } from '../../engine/is-record.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
 import { policiesPath } from '../../engine/kubernetes/paths.ts';
+import { recordUnreadable } from '../../engine/policy-status/conditions.ts';
 import { leadershipOf, type ReplicasOptions } from '../cluster/leader.ts';
 import { type Cluster, clusterFailure, isOfKind } from '../cluster/open.ts';
 import { writeGlobal } from '../cluster/suspend.ts';
@@ -16,6 +17,8 @@ export interface StopOptions extends ReplicasOptions {
   readonly deployment: string;
   /** Undefined: all of them. */
   readonly namespaces: readonly (string | undefined)[];
+  /** Although not everyone is back. */
+  readonly force?: true;
 }
 
 /** Replicas obey within moments; the status says so at most a few seconds later. */
@@ -24,6 +27,7 @@ const backWithinMs = 30_000;
 const endWithinMs = 120_000;
 const lookEveryMs = 500;
 
+/** @throws ProblemError when not everyone is back (KV0829), or the replicas do not end (KV0826). */
 export async function bringBackAndStop(
   cluster: Cluster,
   options: StopOptions,
@@ -31,22 +35,15 @@ export async function bringBackAndStop(
   say: (text: string) => void,
 ): Promise<void> {
   const { controllerNamespace, deployment } = options;
-  const leadership = await leadershipOf(cluster, options, now());
-  if (leadership.kind === 'nobody') {
-    say(`nobody is brought back by a controller: ${leadership.why}`);
-  } else {
-    await writeGlobal(cluster, 'suspend', { ...options, reason: 'kubervisor cleanup' }, now());
-    say('everything is suspended: waiting until everyone is back');
-    const isBack = await within(backWithinMs, cluster, now, async () => (await outOf(cluster, options)) === 0);
-    if (!isBack) say(`some policies still say that endpoints are out after ${backWithinMs / 1000} s; going on`);
-  }
   const path = `/apis/apps/v1/namespaces/${controllerNamespace}/deployments/${deployment}/scale`;
-  try {
-    await cluster.client.send('patch', path, { spec: { replicas: 0 } }, cluster.signal);
-  } catch (error) {
-    if (!(error instanceof KubeError) || error.status !== 404) {
+  const isThere = await bringBack(cluster, options, await replicasOf(cluster, path), now, say);
+  if (isThere) {
+    try {
+      await cluster.client.send('patch', path, { spec: { replicas: 0 } }, cluster.signal);
+    } catch (error) {
       throw clusterFailure(error, `scale deployment/${deployment} in ${controllerNamespace}`);
     }
+  } else {
     say(`there is no deployment/${deployment} in ${controllerNamespace}`);
   }
   say('waiting until no replica leads');
@@ -55,7 +52,9 @@ export async function bringBackAndStop(
     cluster,
     now,
     async () =>
-      (await leadershipOf(cluster, options, now())).kind === 'nobody' && (await runningReplicas(cluster, path)) === 0,
+      // One that ends may hand the Lease to another that has not heard of the end yet.
+      (await leadershipOf(cluster, options, now())).kind === 'nobody' &&
+      ((await replicasOf(cluster, path))?.running ?? 0) === 0,
   );
   if (isOver) return;
   throw failure({
@@ -65,20 +64,76 @@ export async function bringBackAndStop(
   });
 }
 
-/** One that ends may hand the Lease to another that has not heard of the end yet. */
-async function runningReplicas(cluster: Cluster, path: string): Promise<number> {
-  const scale = await cluster.client.get(path, {}, cluster.signal).catch(() => undefined);
-  const status = isRecord(scale) ? scale['status'] : undefined;
-  return isRecord(status) ? Number(status['replicas']) : 0;
+interface Replicas {
+  readonly wanted: number;
+  readonly running: number;
 }
 
-/** How many backends the policies say are out. */
-async function outOf(cluster: Cluster, { namespaces }: StopOptions): Promise<number> {
-  let out = 0;
+/** Undefined: there is no such Deployment. */
+async function replicasOf(cluster: Cluster, path: string): Promise<Replicas | undefined> {
+  try {
+    const scale = await cluster.client.get(path, {}, cluster.signal);
+    const count = (part: string): number => Number(fieldsOf(scale, part)['replicas'] ?? 0);
+    return { wanted: count('spec'), running: count('status') };
+  } catch (error) {
+    if (error instanceof KubeError && error.status === 404) return undefined;
+    throw clusterFailure(error, `read ${path}`);
+  }
+}
+
+/**
+ * Replicas that follow obey a suspension as the leader does, so what counts is whether there are replicas: the Lease has no
+ * holder while it is handed over.
+ */
+async function bringBack(
+  cluster: Cluster,
+  options: StopOptions,
+  replicas: Replicas | undefined,
+  now: () => number,
+  say: (text: string) => void,
+): Promise<boolean> {
+  const isThere = replicas !== undefined;
+  const before = await leadershipOf(cluster, options, now());
+  if (before.kind === 'nobody' && (!isThere || replicas.wanted + replicas.running === 0)) {
+    say(`nobody is brought back by a controller: there is no replica, and ${before.why}`);
+    return isThere;
+  }
+  await writeGlobal(cluster, 'suspend', { ...options, reason: 'kubervisor cleanup' }, now());
+  say('everything is suspended: waiting until everyone is back');
+  let out: readonly string[] = [];
+  const isBack = await within(backWithinMs, cluster, now, async () => {
+    out = await policiesWithSomebodyOut(cluster, options);
+    return out.length === 0;
+  });
+  if (isBack) return isThere;
+  const leadership = await leadershipOf(cluster, options, now());
+  const nobody = leadership.kind === 'nobody' ? `, and nobody leads who could write otherwise: ${leadership.why}` : '';
+  const message = `after ${backWithinMs / 1000} s endpoints are out still, by the status of ${few(out)}${nobody}`;
+  if (options.force === undefined) {
+    throw failure({
+      code: 'KV0829',
+      message: `${message}; nothing is ended or removed`,
+      remedy: 'see kubervisor get, and run this again; everything stays suspended. --force goes on regardless',
+    });
+  }
+  say(`${message}; going on`);
+  return isThere;
+}
+
+function few(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(', ');
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+}
+
+/** By their status, which the leader writes; where it is frozen, for want of a record that can be read, it says nothing of today. */
+async function policiesWithSomebodyOut(cluster: Cluster, { namespaces }: StopOptions): Promise<readonly string[]> {
+  const found: string[] = [];
   const count = (objects: readonly unknown[]): void => {
-    for (const { status } of objects.filter(isRecord)) {
-      const ejected = isRecord(status) ? status['ejectedEndpoints'] : undefined;
-      if (Array.isArray(ejected)) out += ejected.length;
+    for (const policy of objects.filter(isRecord)) {
+      const { ejectedEndpoints, conditions } = fieldsOf(policy, 'status');
+      if (!Array.isArray(ejectedEndpoints) || ejectedEndpoints.length === 0 || isFrozen(conditions)) continue;
+      const { namespace, name } = fieldsOf(policy, 'metadata');
+      found.push(`${String(namespace)}/${String(name)}`);
     }
   };
   for (const namespace of namespaces) {
@@ -90,7 +145,11 @@ async function outOf(cluster: Cluster, { namespaces }: StopOptions): Promise<num
         throw clusterFailure(error, `list ${path}`);
     }
   }
-  return out;
+  return found;
+}
+
+function isFrozen(conditions: unknown): boolean {
+  return Array.isArray(conditions) && conditions.some((each) => fieldsOf(each)['reason'] === recordUnreadable);
 }
 
 async function within(

@@ -33,7 +33,7 @@ export function isOfCluster({ context, kubeconfig, server }: ClusterOptions): bo
 /** @throws ProblemError when the kubeconfig cannot be used. */
 export async function openCluster(
   { context: name, kubeconfig }: Pick<ClusterOptions, 'context' | 'kubeconfig'>,
-  context: Context,
+  context: Pick<Context, 'user' | 'interrupted'>,
 ): Promise<Cluster> {
   const connection = {
     ...(name === undefined ? {} : { context: name }),

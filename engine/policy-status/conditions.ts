@@ -86,8 +86,11 @@ function stalled(standing: Standing, governed: Governed | undefined): readonly C
   return governed?.unreadable === undefined ? [] : [{ ...condition, ...frozen(governed.unreadable) }];
 }
 
+/** The reason of Ready and Stalled while nothing is decided: what else the status says is the last that was known. */
+export const recordUnreadable = 'RecordUnreadable';
+
 function frozen({ code, message }: Problem): Pick<Condition, 'reason' | 'message'> {
-  return { reason: 'RecordUnreadable', message: `nothing is decided: ${code} ${message}` };
+  return { reason: recordUnreadable, message: `nothing is decided: ${code} ${message}` };
 }
 
 function detectorsHealthy({ state, nowMs }: Governed): Condition {

@@ -1,9 +1,11 @@
 /** `kubervisor cleanup` against a real API server: afterwards the objects of others are as they were before us. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { eventually } from '../../demo/world/wait.ts';
+import { bringBackAndStop } from '../../cli/cleanup/stop.ts';
+import { openCluster } from '../../cli/cluster/open.ts';
 import { adminOf, serveAdmin } from '../support/admin.ts';
 import { runCli } from '../support/cli.ts';
 import { describeWith } from '../support/parts.ts';
@@ -14,6 +16,7 @@ import { createShop, done, type Shop } from './shop.ts';
 
 const notAsked =
   'not asked: whether Envoys still point here. kubervisor proxies must be empty on every replica; --server asks it\n';
+const place = { controllerNamespace: 'kubervisor', lease: 'kubervisor' };
 const leases = '/apis/coordination.k8s.io/v1/namespaces/kubervisor/leases';
 const maps = '/api/v1/namespaces/kubervisor/configmaps';
 const deployments = '/apis/apps/v1/namespaces/kubervisor/deployments';
@@ -48,6 +51,10 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor cleanup', (executables) => 
   afterAll(async () => {
     await plane?.stop();
     await removeFolder(folder);
+  });
+
+  afterEach(async () => {
+    await plane.api.delete(`${deployments}/kubervisor`);
   });
 
   const patch = (path: string, metadata: object) =>
@@ -158,46 +165,96 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor cleanup', (executables) => 
     expect(await run('-A')).toMatchObject({ stdout: 'nothing of Kubervisor is left\n', stderr: notAsked });
   });
 
-  it('with --stop everyone is brought back and the replicas end, before anything is removed', async () => {
-    const before = await world();
-    await live('replica-1_abc');
+  const replicasWanted = async (): Promise<unknown> =>
+    ((await plane.api.get(`${deployments}/kubervisor`)).body as { spec: { replicas: number } }).spec.replicas;
+  async function deploy(replicas: number): Promise<void> {
     const labels = { app: 'kubervisor' };
     const template = { metadata: { labels }, spec: { containers: [{ name: 'kubervisor', image: 'none' }] } };
-    await done(
-      plane.api.post(deployments, {
-        metadata: { name: 'kubervisor' },
-        spec: { replicas: 2, selector: { matchLabels: labels }, template },
-      }),
-    );
+    const spec = { replicas, selector: { matchLabels: labels }, template };
+    await done(plane.api.post(deployments, { metadata: { name: 'kubervisor' }, spec }));
+  }
+  const suspended = async (): Promise<boolean> => {
+    const { body } = await plane.api.get(`${maps}/kubervisor-state`);
+    return (body as { data?: Record<string, string> }).data?.['global']?.includes('"suspension"') === true;
+  };
+  async function statusOfPricer(change: object): Promise<void> {
+    await done(plane.api.patch(`${policies}/pricer/status`, { status: change }));
+  }
+  /** As a replica does that ends. */
+  const free = () => done(plane.api.patch(`${leases}/kubervisor`, { spec: { holderIdentity: '' } }));
+
+  it.each([
+    ['while a replica leads', 'replica-1_abc'],
+    ['while the Lease is handed over: those who follow obey, too', ''],
+  ])(
+    'with --stop everyone is brought back and the replicas end, before anything is removed; %s',
+    async (_, holder) => {
+      const before = await world();
+      await live(holder);
+      await deploy(2);
+      const running = run('-A', '--stop', 'kubervisor');
+      await eventually(suspended, { timeoutMs: 20_000 });
+      // Somebody is out still: whoever ended now would leave Envoys with that.
+      expect(await replicasWanted()).toBe(2);
+      await statusOfPricer({ ejectedEndpoints: [] });
+      await eventually(async () => (await replicasWanted()) === 0, { timeoutMs: 20_000 });
+      await free();
+      const { code, stderr } = await running;
+      expect([code, stderr]).toEqual([
+        0,
+        `${notAsked}everything is suspended: waiting until everyone is back\nwaiting until no replica leads\n`,
+      ]);
+      expect(await world()).toEqual(before);
+    },
+    60_000,
+  );
+
+  it('without --stop it refuses while a replica leads', async () => {
+    await live('replica-1_abc');
     const refused = await run('-A');
     expect([refused.code, refused.stdout]).toEqual([1, '']);
     expect(refused.stderr).toMatch(/error KV0825 .*replica-1_abc.*kubervisor proxies is empty.*--stop/);
+    expect((await run('-A', '--force')).code).toBe(0);
+  });
 
-    const running = run('-A', '--stop', 'kubervisor');
-    const suspended = async (): Promise<boolean> => {
-      const { body } = await plane.api.get(`${maps}/kubervisor-state`);
-      return (body as { data?: Record<string, string> }).data?.['global']?.includes('"suspension"') === true;
-    };
-    await eventually(suspended, { timeoutMs: 20_000 });
-    const scale = async (): Promise<unknown> =>
-      ((await plane.api.get(`${deployments}/kubervisor`)).body as { spec: { replicas: number } }).spec.replicas;
-    // Somebody is out still: whoever ended now would leave Envoys with that.
-    expect(await scale()).toBe(2);
-    const policy = (await done(plane.api.get(`${policies}/pricer`))).body as { status: object };
-    await done(
-      plane.api.put(`${policies}/pricer/status`, { ...policy, status: { ...policy.status, ejectedEndpoints: [] } }),
-    );
-    await eventually(async () => (await scale()) === 0, { timeoutMs: 20_000 });
-    // As a replica does that ends.
-    const lease = (await done(plane.api.get(`${leases}/kubervisor`))).body as { spec: object };
-    await done(plane.api.put(`${leases}/kubervisor`, { ...lease, spec: { ...lease.spec, holderIdentity: '' } }));
-    const { code, stderr } = await running;
-    expect([code, stderr]).toEqual([
-      0,
-      `${notAsked}everything is suspended: waiting until everyone is back\nwaiting until no replica leads\n`,
-    ]);
-    expect(await world()).toEqual(before);
+  it('with --stop nothing ends while somebody is out, unless it is forced; and it can be done again', async () => {
+    await live('');
+    await deploy(2);
+    const left = await world();
+    const { signal } = new AbortController();
+    const asked = { kubeconfig: join(folder, 'kube.yaml') };
+    const cluster = await openCluster(asked, { user: 'ana', interrupted: () => signal });
+    const options = { ...place, deployment: 'kubervisor', namespaces: [undefined] };
+    const said: string[] = [];
+    let elapsedMs = 0;
+    const later = (): number => Date.now() + (elapsedMs += 10_000);
+    const stop = (more: { force?: true }) =>
+      bringBackAndStop(cluster, { ...options, ...more }, later, (text) => said.push(text));
+    const message = expect.stringMatching(/by the status of shop\/pricer, and nobody leads .*has no holder/);
+    await expect(stop({})).rejects.toMatchObject({ problems: [{ code: 'KV0829', message }] });
+    expect([await world(), await suspended(), await replicasWanted()]).toEqual([left, true, 2]);
+
+    await stop({ force: true });
+    expect([said.at(-2), await replicasWanted()]).toEqual([expect.stringMatching(/shop\/pricer.*; going on$/), 0]);
+    expect((await run('-A', '--stop', 'kubervisor')).code).toBe(0);
+  });
+
+  it('with --stop a policy whose record cannot be read waits for nobody: its numbers are of another day', async () => {
+    await live('');
+    await deploy(2);
+    const condition = { type: 'Ready', status: 'False', reason: 'RecordUnreadable', message: '' };
+    await statusOfPricer({ conditions: [{ ...condition, lastTransitionTime: '2026-01-02T03:04:05Z' }] });
+    const { code, stderr } = await run('-A', '--stop', 'kubervisor');
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('out still')]);
   }, 60_000);
+
+  it('with --stop where no replica is there to obey, nothing is suspended', async () => {
+    await live('');
+    await deploy(0);
+    const { code, stderr } = await run('-A', '--stop', 'kubervisor');
+    expect([code, stderr]).toEqual([0, expect.stringContaining('there is no replica, and the Lease kubervisor/')]);
+    expect(stderr).not.toContain('everything is suspended');
+  });
 
   it('does nothing while a proxy is connected, where it may ask', async () => {
     const admin = adminOf(serviceWorld());
