@@ -25,8 +25,11 @@ import { createCustomServices } from './metrics/custom-service.ts';
 import { createInput } from './inputs.ts';
 import { metricSourceProblems } from './metrics/problems.ts';
 import { createMetricSources } from './metrics/registry.ts';
+import { blindnessOf, unknownSourceProblems } from './metrics/unknown-source.ts';
 import { announcing, createNotifier } from './notify.ts';
 import { createPolicyStatus } from './policy-status/describe.ts';
+import type { Breaker } from './policy/policy.ts';
+import type { ServiceKey } from './model.ts';
 import type { Problem } from './problem.ts';
 import { createOverrides, type Overrides } from './overrides/obey.ts';
 import type { KubeClient } from './kubernetes/kube-client.ts';
@@ -74,10 +77,13 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
 
     const metrics = createMetricSources({ sources: config.metricSources, clock, random: Math.random });
     undo.add(() => metrics.close());
+    const whyBlind = (service: ServiceKey, breaker: Breaker): Problem | undefined =>
+      blindnessOf(service, breaker, config.metricSources);
     const status = createPolicyStatus({
       stateOf: (service) => engine.state(service),
       suspension: () => engine.suspension(),
       now: () => clock.now(),
+      whyBlind,
     });
     const { source, store: kept, cluster: input, ...inputs } = await createInput(config, status, clock, log);
     const store = measureStore(kept, telemetry.store, clock);
@@ -95,7 +101,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
         metrics: telemetry.cluster,
       });
     inputs.words?.subscribe(notifier.notify);
-    const told = createObserver({ log, audit, metrics: telemetry, clock });
+    const told = createObserver({ log, audit, metrics: telemetry, clock, whyBlind });
     const observer = announcing(cluster?.around(told) ?? told, notifier);
     const customServices = createCustomServices({
       clock,
@@ -120,8 +126,12 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     const access = createAccessLog({ log, metrics: telemetry.access, clock });
     const tls = config.xds.tls && (await followXdsTls(config.xds.tls, clock, access.renewal));
     undo.add(() => tls?.stop());
-    const problems = (): readonly Problem[] => [
+    const inputProblems = (): readonly Problem[] => [
       ...source.problems(),
+      ...unknownSourceProblems(engine.states(), config.metricSources),
+    ];
+    const problems = (): readonly Problem[] => [
+      ...inputProblems(),
       ...engine.problems(),
       ...(inputs.storeProblems?.() ?? []),
       ...(cluster?.problems() ?? []),
@@ -141,7 +151,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
     undo.add(() => xdsServer.stop());
     telemetry.readFrom({
       states: () => engine.states(),
-      sourceProblems: () => source.problems(),
+      sourceProblems: inputProblems,
       metricSources: () => metrics.health(),
       frozen: () => store.frozen() + engine.unreadable(),
       role: () => engine.role(),

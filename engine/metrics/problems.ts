@@ -27,7 +27,7 @@ const explanations: Readonly<Record<QueryErrorCause, Explanation>> = {
 };
 
 /** The stable code behind an error of a source. */
-function queryProblem(cause: QueryErrorCause, message: string): Problem {
+export function queryProblem(cause: QueryErrorCause, message: string): Problem {
   return { severity: 'error', message, ...explanations[cause] };
 }
 

@@ -1,5 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
 import { json, type LoopbackServer, startServer, vector } from '../../test/metrics/loopback-server.ts';
+import { breakerOf, policyOf, world } from '../../test/support/world.ts';
+import type { Detector } from '../policy/policy.ts';
+import { unknownSourceProblems } from './unknown-source.ts';
 import { createManualClock } from '../../test/support/manual-clock.ts';
 import type { PrometheusConfig } from './config.ts';
 import { createMetricSources, type MetricSources } from './registry.ts';
@@ -43,6 +46,32 @@ it('a name that the config lacks gives an error that says which there are', asyn
     cause: 'unknown-source',
     message: 'metric source thanos is not in the serving config; there is default',
   });
+});
+
+it('a policy whose breaker names none of its sources is told, whether or not anybody has asked', async () => {
+  const known = prometheusSettings({ url: 'http://p:9090', allowNamespaces: ['ops-*'] }, 'test');
+  if (known.kind === 'invalid') throw new Error('invalid');
+  const sources = new Map([['default', known.settings]]);
+  const service: Detector = { kind: 'customService', service: 'judge', port: 80 };
+  const breakers = [
+    ...[breakerOf({ name: 'ours' }), breakerOf({ name: 'theirs', source: 'thanos' })],
+    breakerOf({ name: 'asked', detector: service, source: 'none' }),
+  ];
+  const { state } = world({ policy: policyOf({ name: 'prices', breakers }) });
+  const place = (name: string) => ({ file: 'KubervisorService shop/prices', field: `breaker ${name}` });
+  expect(unknownSourceProblems([state], sources)).toEqual([
+    {
+      code: 'KV0332',
+      severity: 'error',
+      message: 'metric source default is not for namespace shop',
+      remedy: expect.stringContaining('metricSources'),
+      ...place('ours'),
+    },
+    expect.objectContaining({
+      message: 'metric source thanos is not in the serving config; there is default',
+      ...place('theirs'),
+    }),
+  ]);
 });
 
 it('what is bound to tenants is asked as each of them, and shared with nobody else', async () => {

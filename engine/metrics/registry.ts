@@ -7,6 +7,7 @@ import { createSharedSource } from './shared.ts';
 import type { MetricSource, MetricSourceHealth } from './source.ts';
 import { rememberInUse } from './in-use.ts';
 import { boundTo, type Enforce } from './tenancy.ts';
+import { whyUnknown } from './unknown-source.ts';
 import { createWarmingSource, prometheusWitness } from './warming.ts';
 
 export interface MetricSources {
@@ -41,7 +42,7 @@ export function createMetricSources({ sources, clock, random }: MetricSourcesOpt
     get(name, namespace) {
       const source = byName.get(name);
       const settings = sources.get(name);
-      if (source === undefined || settings === undefined) return unknownSource(name, [...byName.keys()]);
+      if (source === undefined || settings === undefined) return unknownSource(name, sources);
       // Outermost, so that what is shared, and whose past is looked at, is what the tenant asks.
       return boundTo(namespace, settings, name, source, enforce);
     },
@@ -61,9 +62,8 @@ function rememberingEnforce(clock: Clock): Enforce {
   return (query, label, value) => enforced(JSON.stringify([query, label, value]));
 }
 
-function unknownSource(name: string, known: readonly string[]): MetricSource {
-  const there = known.length === 0 ? 'there is none' : `there is ${known.join(', ')}`;
-  const message = `metric source ${name} is not in the serving config; ${there}`;
+function unknownSource(name: string, sources: MetricSourcesOptions['sources']): MetricSource {
+  const message = whyUnknown(name, undefined, sources) ?? '';
   return {
     query: async () => ({ kind: 'error', cause: 'unknown-source', message }),
     health: () => ({ name, skewMs: 0 }),

@@ -59,20 +59,11 @@ type Bound =
   | { readonly kind: 'question'; readonly question: { readonly query: string; readonly tenant?: string } }
   | { readonly kind: 'error'; readonly cause: QueryErrorCause; readonly message: string };
 
-function bind(
-  namespace: string,
-  { tenant, allowNamespaces }: PrometheusSettings,
-  name: string,
-  query: string,
-  enforce: Enforce,
-): Bound {
-  if (allowNamespaces?.some((pattern) => fits(pattern, namespace)) === false) {
-    return {
-      kind: 'error',
-      cause: 'unknown-source',
-      message: `metric source ${name} is not for namespace ${namespace}`,
-    };
+function bind(namespace: string, settings: PrometheusSettings, name: string, query: string, enforce: Enforce): Bound {
+  if (!isFor(settings, namespace)) {
+    return { kind: 'error', cause: 'unknown-source', message: notFor(name, namespace) };
   }
+  const { tenant } = settings;
   if (tenant === undefined) return { kind: 'question', question: { query } };
   const { header, label } = tenant;
   const value = tenant.value.replaceAll('{namespace}', namespace);
@@ -82,6 +73,15 @@ function bind(
     return { kind: 'error', cause: 'bad-query', message };
   }
   return { kind: 'question', question: { query: enforced.query, ...(header === undefined ? {} : { tenant: value }) } };
+}
+
+/** Whether policies of the namespace may use the source. */
+export function isFor({ allowNamespaces }: PrometheusSettings, namespace: string): boolean {
+  return allowNamespaces?.some((pattern) => fits(pattern, namespace)) !== false;
+}
+
+export function notFor(name: string, namespace: string): string {
+  return `metric source ${name} is not for namespace ${namespace}`;
 }
 
 /** `*` stands for any text. */

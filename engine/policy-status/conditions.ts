@@ -4,7 +4,7 @@
  * evaluation: every change of a status is a write, and is told to all who watch.
  */
 import { describeHeld } from '../budget/held.ts';
-import { splitServiceKey } from '../model.ts';
+import { type ServiceKey, splitServiceKey } from '../model.ts';
 import type { Breaker } from '../policy/policy.ts';
 import type { Problem } from '../problem.ts';
 import { isOut } from '../rotation/decision.ts';
@@ -26,17 +26,16 @@ export interface Governed {
   readonly nowMs: number;
   /** Why what is on record cannot be read: nothing more is known. */
   readonly unreadable?: Problem;
+  /** Why a breaker can have no answer whomever it asks; undefined: nothing of the kind. */
+  readonly whyBlind: (service: ServiceKey, breaker: Breaker) => Problem | undefined;
 }
 
 export function conditionsOf(standing: Standing, governed: Governed | undefined): readonly Condition[] {
-  return [
-    ready(standing, governed),
-    accepted(standing),
-    ...stalled(standing, governed),
-    ...(governed === undefined || governed.unreadable !== undefined
-      ? []
-      : [detectorsHealthy(governed), endpointsEjected(governed), budgetExhausted(governed)]),
-  ];
+  const about = [ready(standing, governed), accepted(standing), ...stalled(standing, governed)];
+  // One that was never accepted governs nothing; what an accepted one before it does is not by this one's breakers.
+  if (governed?.state.policy === undefined || governed.unreadable !== undefined) return about;
+  const detectors = standing.kind === 'invalid' ? [] : [detectorsHealthy(governed)];
+  return [...about, ...detectors, endpointsEjected(governed), budgetExhausted(governed)];
 }
 
 const reasons = { invalid: 'Invalid', conflicted: 'Conflicted', 'target-not-found': 'TargetNotFound' } as const;
@@ -93,13 +92,24 @@ function frozen({ code, message }: Problem): Pick<Condition, 'reason' | 'message
   return { reason: recordUnreadable, message: `nothing is decided: ${code} ${message}` };
 }
 
-function detectorsHealthy({ state, nowMs }: Governed): Condition {
+function detectorsHealthy({ state, nowMs, whyBlind }: Governed): Condition {
   const type = 'DetectorsHealthy';
-  const breakers = state.policy?.breakers ?? [];
-  const silent = breakers.filter((breaker) => isSilent(state, breaker, nowMs)).map(({ name }) => name);
-  if (silent.length > 0) {
-    const message = `no usable answer for ${silent.join(', ')}; kubervisor get says why`;
-    return { type, status: 'False', reason: 'NoUsableAnswer', message };
+  const { policy } = state;
+  const breakers = policy?.breakers ?? [];
+  const blind = breakers.flatMap((breaker) => {
+    const problem = whyBlind(state.service, breaker);
+    return problem === undefined ? [] : [{ name: breaker.name, why: `${problem.code} ${problem.message}` }];
+  });
+  const silent = breakers
+    .filter((breaker) => blind.every(({ name }) => name !== breaker.name) && isSilent(state, breaker, nowMs))
+    .map(({ name }) => name);
+  if (blind.length + silent.length > 0) {
+    const texts = [
+      ...blind.map(({ name, why }) => `no usable answer for ${name}: ${why}`),
+      // What a source answers is for those who may ask it.
+      ...(silent.length === 0 ? [] : [`no usable answer for ${silent.join(', ')}; the leader's log says why`]),
+    ];
+    return { type, status: 'False', reason: 'NoUsableAnswer', message: texts.join('; ') };
   }
   const isKnown = breakers.every(({ name }) => state.breakers.get(name)?.last !== undefined);
   if (!isKnown)

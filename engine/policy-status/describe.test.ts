@@ -1,8 +1,11 @@
 import { expect, it } from 'vitest';
 import { fleetOf, policyOf, service } from '../../test/support/fixtures.ts';
+import { world } from '../../test/support/world.ts';
+import { backendId } from '../model.ts';
+import type { Problem } from '../problem.ts';
 import { createPolicyParser } from '../policy/parse.ts';
 import { toRecord } from '../rotation/record.ts';
-import { emptyTrack, initialState, type ServiceState } from '../rotation/state.ts';
+import { emptyBreaker, emptyTrack, initialState, type ServiceState } from '../rotation/state.ts';
 import type { PolicyClaim } from '../sources/policies.ts';
 import type { JsonValue } from '../store/store.ts';
 import { createPolicyStatus } from './describe.ts';
@@ -18,10 +21,15 @@ function claim(name: string, outcome: PolicyClaim['outcome']): PolicyClaim {
 function statusOf(
   claims: readonly PolicyClaim[],
   name: string,
-  more: { known?: ServiceState; hasService?: boolean; record?: JsonValue } = {},
+  more: { known?: ServiceState; hasService?: boolean; record?: JsonValue; nowMs?: number; blind?: Problem } = {},
 ) {
-  const { known = state, hasService = true, record } = more;
-  const status = createPolicyStatus({ stateOf: () => known, suspension: () => undefined, now: () => 0 });
+  const { known = state, hasService = true, record, nowMs = 0, blind } = more;
+  const status = createPolicyStatus({
+    stateOf: () => known,
+    suspension: () => undefined,
+    now: () => nowMs,
+    whyBlind: (_, { name }) => (name === 'errors' ? blind : undefined),
+  });
   const owner = `${policy.namespace}/${claims[0]?.name ?? ''}`;
   const fleets = new Set(hasService ? [service] : []);
   status.onPolicies({ claims, owners: new Map([[service, owner]]), fleets });
@@ -43,7 +51,7 @@ it('a policy in force: in numbers, and ready although its breakers have not spok
     target: 'Service/pricer',
     enforcement: 'Enforce',
     serving: '6/6',
-    summary: { total: 6, serving: 6, ejected: 0 },
+    summary: { total: 6, serving: 6, out: 0, ejected: 0 },
     budget: { minAvailable: 3, ejectionsAllowed: 2, text: '2 left (floor 3)' },
     ejectedEndpoints: [],
   });
@@ -84,6 +92,62 @@ it('one that is invalid says what is wrong, and that the last accepted one stays
     Stalled: 'True Invalid',
   });
   expect(JSON.stringify(status)).toContain('the last accepted policy of the Service stays in force');
+  // Its breakers are not those of the one in force.
+  expect(Object.keys(conditions(status))).toEqual([
+    ...['Ready', 'Accepted', 'Stalled', 'EndpointsEjected', 'BudgetExhausted'],
+  ]);
+  const { policy: _, ...nothing } = state;
+  expect(Object.keys(conditions(statusOf([claim('p', outcome)], 'p', { known: nothing })))).toEqual([
+    ...['Ready', 'Accepted', 'Stalled'],
+  ]);
+});
+
+it('who is out is counted once, by its state, and all of them together', () => {
+  const w = world({ policy: policyOf({ budget: { maxEjectedPercent: 100 } }) });
+  w.evaluations(2, w.bad('p1'));
+  w.command({ verb: 'pause', backend: backendId('p2'), forMs: 60_000, force: true, actor: 'ann', reason: 'x' });
+  const { summary } = statusOf([accepted('p')], 'p', { known: w.state });
+  expect(summary).toMatchObject({
+    total: 6,
+    serving: 4,
+    out: 2,
+    ejected: 1,
+    probing: 0,
+    ramping: 0,
+    paused: 1,
+    evicted: 0,
+  });
+});
+
+it('a breaker without a usable answer is named: at once and with the reason where that is ours to tell, else after three periods', () => {
+  const [first] = policy.breakers;
+  if (first === undefined) throw new Error('a breaker is needed');
+  const two = {
+    ...policy,
+    breakers: [
+      { ...first, name: 'errors' },
+      { ...first, name: 'price' },
+    ],
+  };
+  const last = {
+    kind: 'unusable',
+    reason: 'secret',
+    verdicts: new Map(),
+    evaluatedAtMs: 0,
+    receivedAtMs: 0,
+    windowStartMs: 0,
+  } as const;
+  const breakers = new Map(two.breakers.map(({ name }) => [name, { ...emptyBreaker('f'), last }]));
+  const known = { ...state, policy: two, breakers };
+  const blind = { code: 'KV0332', severity: 'error', message: 'there is no such source' } as const;
+  const detectors = (nowMs: number): unknown => {
+    const list = statusOf([accepted('p')], 'p', { known, nowMs, blind })['conditions'];
+    return (list as readonly { type: string }[]).find(({ type }) => type === 'DetectorsHealthy');
+  };
+  const ours = 'no usable answer for errors: KV0332 there is no such source';
+  expect(detectors(0)).toMatchObject({ status: 'False', reason: 'NoUsableAnswer', message: ours });
+  const both = `${ours}; no usable answer for price; the leader's log says why`;
+  expect(detectors(60_000)).toMatchObject({ status: 'False', message: both });
 });
 
 it.each([

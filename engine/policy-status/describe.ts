@@ -8,7 +8,7 @@ import { readRecord } from '../rotation/read-record.ts';
 import { fromRecord, type ServiceRecord } from '../rotation/record.ts';
 import type { ServiceState, Suspension } from '../rotation/state.ts';
 import type { JsonValue } from '../store/store.ts';
-import { conditionsOf } from './conditions.ts';
+import { conditionsOf, type Governed } from './conditions.ts';
 import { ejectedEndpoints } from './endpoints.ts';
 import { type Claims, indexed, keyOf, standingOf } from './standing.ts';
 
@@ -17,6 +17,7 @@ export interface PolicyStatusOptions {
   /** Of everything. */
   readonly suspension: () => Suspension | undefined;
   readonly now: () => EpochMs;
+  readonly whyBlind: Governed['whyBlind'];
 }
 
 export interface PolicyStatus {
@@ -29,7 +30,7 @@ export interface PolicyStatus {
   ): Readonly<Record<string, JsonValue>> | undefined;
 }
 
-export function createPolicyStatus({ stateOf, suspension, now }: PolicyStatusOptions): PolicyStatus {
+export function createPolicyStatus({ stateOf, suspension, now, whyBlind }: PolicyStatusOptions): PolicyStatus {
   let claims = indexed({ claims: [], owners: new Map(), fleets: new Map() });
   return {
     onPolicies(given) {
@@ -48,6 +49,7 @@ export function createPolicyStatus({ stateOf, suspension, now }: PolicyStatusOpt
         state,
         suspension: suspension(),
         nowMs: now(),
+        whyBlind,
         ...(unreadable === undefined ? {} : { unreadable }),
       };
       return {
@@ -79,8 +81,7 @@ const nothing = { enforcement: null, serving: null, summary: null, budget: null,
 function numbersOf(state: ServiceState, everything: Suspension | undefined): Readonly<Record<string, JsonValue>> {
   const fleet = members(state.fleet);
   const decisions = [...state.enforced.decisions.values()];
-  const count = (...wanted: readonly RotationState[]): number =>
-    decisions.filter((decision) => wanted.includes(decision.state)).length;
+  const count = (wanted: RotationState): number => decisions.filter((decision) => decision.state === wanted).length;
   const serving = servingIn(state, 'enforced').length;
   const budget = budgetOfService(state);
   const { floor } = budget;
@@ -92,9 +93,12 @@ function numbersOf(state: ServiceState, everything: Suspension | undefined): Rea
     summary: {
       total: fleet.length,
       serving,
-      ejected: count('ejected', 'probing', 'evicted'),
+      out: decisions.filter(isOut).length,
+      ejected: count('ejected'),
+      probing: count('probing'),
       ramping: count('ramping'),
       paused: count('paused'),
+      evicted: count('evicted'),
       wouldEject: [...state.shadow.decisions.values()].filter(isOut).length,
     },
     budget: { minAvailable: floor, ejectionsAllowed: left, text: `${left} left (floor ${floor})` },

@@ -95,7 +95,7 @@ const policyDefinition: Definition = {
     { name: 'Mode', type: 'string', jsonPath: '.status.enforcement' },
     { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
     { name: 'Serving', type: 'string', jsonPath: '.status.serving' },
-    { name: 'Ejected', type: 'integer', jsonPath: '.status.summary.ejected' },
+    { name: 'Out', type: 'integer', jsonPath: '.status.summary.out' },
     { name: 'Budget', type: 'string', jsonPath: '.status.budget.text' },
     { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].reason', priority: 1 },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },

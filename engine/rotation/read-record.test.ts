@@ -62,6 +62,7 @@ function liveWith(record: ServiceRecord): void {
 
 function describeStatus(body: JsonValue): void {
   const status = createPolicyStatus({
+    whyBlind: () => undefined,
     stateOf: () => fromRecord(fullRecord, fleetOf(6)),
     suspension: () => undefined,
     now: () => 1_000_000,

@@ -5,13 +5,13 @@ import type { Judgement } from '../breakers/verdict.ts';
 import { createAudit } from './audit.ts';
 import { createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
-import { createObserver } from './observer.ts';
+import { createObserver, type ObserverOptions } from './observer.ts';
 
-function observed() {
+function observed(options: Pick<ObserverOptions, 'whyBlind'> = {}) {
   const written: string[] = [];
   const { log } = createLog({ level: 'info', sink: { write: (line) => void written.push(line) } });
   const metrics = createMetrics({ version: '0' });
-  const observer = createObserver({ log, audit: createAudit(log), metrics, clock: createManualClock() });
+  const observer = createObserver({ log, audit: createAudit(log), metrics, clock: createManualClock(), ...options });
   const lines = (): readonly Record<string, unknown>[] => written.splice(0).map((line) => JSON.parse(line));
   return { observer, metrics, lines };
 }
@@ -42,6 +42,14 @@ test('a breaker that goes blind says so once, and once when it sees again', () =
     { level: 'warn', reason: 'the median is zero' },
     { level: 'info', message: 'the breaker judges again' },
   ]);
+});
+
+test('a breaker that cannot have an answer says so with its code', () => {
+  const problem = { code: 'KV0332', severity: 'error', message: 'there is no such source' } as const;
+  const { observer, lines } = observed({ whyBlind: (_, { name }) => (name === breaker.name ? problem : undefined) });
+  const state = tell({ size: 3 }).state();
+  observer.evaluated(breaker, { kind: 'unusable', reason: 'x' }, 5, state);
+  expect(lines()).toMatchObject([{ level: 'error', code: 'KV0332', breaker: 'errors', service: 'shop/pricer' }]);
 });
 
 test('a breaker that has nobody to judge says so', () => {

@@ -1,6 +1,9 @@
 /** Tells log, audit and metrics what the engine does. */
 import type { Clock } from '../clock.ts';
 import type { EngineObserver } from '../loop.ts';
+import type { ServiceKey } from '../model.ts';
+import type { Breaker } from '../policy/policy.ts';
+import type { Problem } from '../problem.ts';
 import { type Audit, auditRecord } from './audit.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -11,9 +14,11 @@ export interface ObserverOptions {
   readonly audit: Audit;
   readonly metrics: Pick<Metrics, 'effect' | 'evaluated'>;
   readonly clock: Clock;
+  /** Why a breaker can have no answer whomever it asks; undefined: nothing of the kind. */
+  readonly whyBlind?: (service: ServiceKey, breaker: Breaker) => Problem | undefined;
 }
 
-export function createObserver({ log, audit, metrics, clock }: ObserverOptions): EngineObserver {
+export function createObserver({ log, audit, metrics, clock, whyBlind }: ObserverOptions): EngineObserver {
   const sights = createSights();
 
   return {
@@ -38,9 +43,12 @@ export function createObserver({ log, audit, metrics, clock }: ObserverOptions):
         case 'fleet-wide':
           log.warn({ ...fields, reason }, 'the breaker sees the whole fleet moved: nobody is ejected for it');
           break;
-        case 'unusable':
-          log.warn({ ...fields, reason }, 'the breaker cannot judge: nothing changes until it can');
+        case 'unusable': {
+          const problem = whyBlind?.(service, breaker);
+          if (problem !== undefined) log.problem(problem, fields);
+          else log.warn({ ...fields, reason }, 'the breaker cannot judge: nothing changes until it can');
           break;
+        }
       }
     },
     changed() {

@@ -150,6 +150,7 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     const policies = createPolicyFeed({ ...common, namespaces });
     const running: { engine?: EngineWorld['engine'] } = {};
     const status = createPolicyStatus({
+      whyBlind: () => undefined,
       stateOf: (service) => running.engine?.states().find((state) => state.service === service),
       suspension: () => running.engine?.suspension(),
       now: () => clock.now(),

@@ -38,6 +38,10 @@ describeWith(['kube-apiserver', 'etcd', 'envoy', 'kubectl'], 'serve on a cluster
         shop.policy('pricer', { service: 'pricer', enforcement: 'Observe', breakers: [{ name: 'x', threshold }] }),
       );
 
+      await shop.service('quotes');
+      const nosuch = { name: 'x', source: 'nosuch', threshold };
+      await done(shop.policy('quotes', { service: 'quotes', enforcement: 'Observe', breakers: [nosuch] }));
+
       const ports = await freePorts();
       const config = clusterConfigYaml(ports, '{kubeconfig: ./kube.yaml}');
       await writeFile(join(folder, 'kubervisor.yaml'), config);
@@ -68,6 +72,16 @@ describeWith(['kube-apiserver', 'etcd', 'envoy', 'kubectl'], 'serve on a cluster
           ]) as unknown,
         },
       });
+      await eventually(async () => {
+        const { body } = await plane.api.get(policy.replace(/pricer$/, 'quotes'));
+        const { conditions = [] } = (body as { status: { conditions?: { type: string; message: string }[] } }).status;
+        const detectors = conditions.find(({ type }) => type === 'DetectorsHealthy');
+        return detectors?.message.startsWith('no usable answer for x: KV0332 metric source nosuch is not') === true;
+      }, soon);
+      const { problems } = (await (await fetch(`${url}/readyz`)).json()) as { problems: readonly object[] };
+      const file = 'KubervisorService shop/quotes';
+      expect(problems).toContainEqual(expect.objectContaining({ code: 'KV0332', file, field: 'breaker x' }));
+      expect(await (await fetch(`${url}/metrics`)).text()).toContain('kubervisor_source_problems{severity="error"} 1');
       await writeFile(join(folder, 'admin.yaml'), plane.kubeconfig('administrator'));
       const { stdout } = await runKubectl(['get', 'kvs', '-n', 'shop'], {
         kubectl: executables.kubectl,
@@ -75,8 +89,8 @@ describeWith(['kube-apiserver', 'etcd', 'envoy', 'kubectl'], 'serve on a cluster
       });
       // Two spaces at least stand between columns; one may be in a value.
       const table = stdout.trimEnd().split('\n');
-      expect(table.map((line) => line.split(/ {2,}/))).toEqual([
-        ['NAME', 'SERVICE', 'MODE', 'READY', 'SERVING', 'EJECTED', 'BUDGET', 'AGE'],
+      expect(table.slice(0, 2).map((line) => line.split(/ {2,}/))).toEqual([
+        ['NAME', 'SERVICE', 'MODE', 'READY', 'SERVING', 'OUT', 'BUDGET', 'AGE'],
         [
           'pricer',
           'pricer',
