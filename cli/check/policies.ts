@@ -1,4 +1,4 @@
-/** Policies: each accepted, and ready. */
+/** Policies: each accepted, ready, and with breakers that get answers. */
 import { type Fields, fieldsOf } from '../../engine/is-record.ts';
 import { policiesOf } from './governed.ts';
 import { type Check, failed, type Finding, nameOf, ok, recordsOf, warning } from './world.ts';
@@ -20,13 +20,12 @@ function findingsAbout(policy: Fields): readonly Finding[] {
   const name = `kubervisorservice/${nameOf(policy)}`;
   const conditions = recordsOf(fieldsOf(policy, 'status')['conditions']);
   const hint = `kubectl -n ${String(fieldsOf(policy, 'metadata')['namespace'])} describe kvs ${String(fieldsOf(policy, 'metadata')['name'])}`;
-  const wrong = ['Accepted', 'Ready'].flatMap((type) =>
-    conditions.filter((each) => each['type'] === type && each['status'] === 'False'),
-  );
-  if (wrong.length > 0) {
-    return wrong.map(({ type, reason, message }) =>
-      failed(`${name} is not ${String(type)}: ${String(reason)}, ${String(message)}`, hint),
-    );
+  const isFalse = (type: string) => conditions.find((each) => each['type'] === type && each['status'] === 'False');
+  // What is not accepted is not ready either.
+  const wrong = isFalse('Accepted') ?? isFalse('Ready');
+  if (wrong !== undefined) {
+    const { type, reason, message } = wrong;
+    return [failed(`${name} is not ${String(type)}: ${String(reason)}, ${String(message)}`, hint)];
   }
   if (!conditions.some(({ type }) => type === 'Accepted')) {
     return [warning(`${name}: no leader has looked at it yet`, hint)];
@@ -36,5 +35,6 @@ function findingsAbout(policy: Fields): readonly Finding[] {
   if (typeof observedGeneration === 'number' && observedGeneration !== generation) {
     return [warning(`${name}: its last edit was not looked at yet`, hint)];
   }
-  return [];
+  const blind = isFalse('DetectorsHealthy');
+  return blind === undefined ? [] : [warning(`${name}: ${String(blind['message'])}`, hint)];
 }

@@ -1,5 +1,6 @@
 /** Rights: what installing takes, what the controller must have and what it must not. */
 import { type Fields, fieldsOf } from '../../engine/is-record.ts';
+import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { accountOf, deployedScope, type Scope } from './deployed.ts';
 import { type Grant, isNeeded, replicaGrants } from './grants.ts';
 import type { Check, World } from './world.ts';
@@ -89,7 +90,9 @@ export const controllerRightsCheck: Check = {
       answered(world, questions(grants, world, scope), 'SubjectAccessReview', who);
 
     const needed = Map.groupBy(replicaGrants(lease), (grant) => isNeeded(grant, scope.options));
-    const { refused: missing } = await ask(needed.get(true) ?? []);
+    const { refused: missing, allowed } = await ask(needed.get(true) ?? []);
+    // One cause, and not a line for each right.
+    if (allowed.length === 0) return [await nothingAllowed(world, account, name)];
     // What is switched off is known only where the config is; to read is no danger.
     const switchedOff = deployed.kind === 'known' ? (needed.get(false) ?? []).filter(isWriting) : [];
     const { allowed: excess } = await ask([...tooMuch, ...switchedOff]);
@@ -109,6 +112,17 @@ export const controllerRightsCheck: Check = {
     return findings.length > 0 ? findings : [ok(`${name} may do what it needs, and nothing that it must not`)];
   },
 };
+
+async function nothingAllowed(world: World, account: string, name: string): Promise<Finding> {
+  const hint = 'install the chart; --controller-namespace, where it is elsewhere';
+  try {
+    await world.get(`/api/v1/namespaces/${world.controllerNamespace}/serviceaccounts/${account}`);
+  } catch (error) {
+    if (!(error instanceof KubeError)) throw error;
+    if (error.status === 404) return failed(`there is no ServiceAccount ${world.controllerNamespace}/${account}`, hint);
+  }
+  return failed(`${name} may do nothing of what it needs`, 'apply the roles of the chart of this version');
+}
 
 function isWriting({ verbs }: Grant): boolean {
   return verbs.some((verb) => !['get', 'list', 'watch'].includes(verb));

@@ -61,8 +61,7 @@ export function standingOf(
   if (owner !== key) {
     const other = owner === undefined ? undefined : byKey.get(owner)?.outcome;
     const lost = other?.kind === 'accepted' ? pickWinner([policy, other.policy]).losers[0]?.problem.message : undefined;
-    const sentence =
-      lost ?? `Conflicted: ${owner ?? 'another policy'} is for Service ${splitServiceKey(service).name} too`;
+    const sentence = lost ?? `${owner ?? 'another policy'} is for Service ${splitServiceKey(service).name} too`;
     return { kind: 'conflicted', service, governs: false, sentence };
   }
   if (!fleets.has(service)) {

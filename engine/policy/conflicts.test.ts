@@ -48,7 +48,7 @@ test('each loser is told who won and why', () => {
         code: 'KV0113',
         severity: 'error',
         field: 'spec.service',
-        message: 'Conflicted: shop/a is ignored, because shop/z is for Service pricer too and is older',
+        message: 'shop/a is ignored, because shop/z is for Service pricer too and is older',
         remedy: 'put its breakers into the other policy, or delete one of them',
       },
     },

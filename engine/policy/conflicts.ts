@@ -46,7 +46,7 @@ export function conflicted(of: ServiceKey, loser: Contender, winner: Contender):
     code: codes.conflicted,
     severity: 'error',
     field: 'spec.service',
-    message: `Conflicted: ${loser.namespace}/${loser.name} is ignored, because ${winner.namespace}/${winner.name} is for Service ${service} too and ${why}`,
+    message: `${loser.namespace}/${loser.name} is ignored, because ${winner.namespace}/${winner.name} is for Service ${service} too and ${why}`,
     remedy: 'put its breakers into the other policy, or delete one of them',
   };
 }

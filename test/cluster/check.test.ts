@@ -158,6 +158,7 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor check', (executables) => {
       expect(of('leader')).toEqual(['failed: nobody leads: there is no Lease kubervisor/kubervisor']);
       expect(of('replicas')).toEqual([expect.stringMatching(/^warning: no Deployment in kubervisor has the label/)]);
       expect(of('policies')).toEqual([expect.stringMatching(/^warning: cannot see the policies/)]);
+      expect(of('controller-rights')).toEqual(['failed: there is no ServiceAccount kubervisor/kubervisor']);
     });
   });
 
@@ -385,6 +386,7 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor check', (executables) => {
 
     it('a policy that is refused, and one that nobody has looked at', async () => {
       await told([
+        { type: 'Ready', status: 'False', reason: 'Conflicted', message: 'nobody is judged by it' },
         { type: 'Accepted', status: 'False', reason: 'Conflicted', message: 'kubervisorservice/older is older' },
       ]);
       const refused = await checked();
@@ -395,7 +397,23 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor check', (executables) => {
       expect((await checked()).of('policies')).toEqual([
         'warning: kubervisorservice/shop/pricer: no leader has looked at it yet',
       ]);
-      await told(['Accepted', 'Ready'].map((type) => ({ type, status: 'True', reason: 'Fine' })));
+      const fine = ['Accepted', 'Ready'].map((type) => ({ type, status: 'True', reason: 'Fine' }));
+      const message = 'no usable answer for errors';
+      await told([...fine, { type: 'DetectorsHealthy', status: 'False', reason: 'NoUsableAnswer', message }]);
+      expect((await checked()).of('policies')).toEqual([`warning: kubervisorservice/shop/pricer: ${message}`]);
+      await told(fine);
+    });
+
+    it('a ServiceAccount without any right is one finding', async () => {
+      await granted([]);
+      expect((await checked()).of('controller-rights')).toEqual([
+        'failed: there is no ServiceAccount kubervisor/kubervisor',
+      ]);
+      const accounts = '/api/v1/namespaces/kubervisor/serviceaccounts';
+      await post(accounts, { metadata: { name: 'kubervisor' } });
+      expect((await checked()).of('controller-rights')).toEqual([`failed: ${account} may do nothing of what it needs`]);
+      await granted(rules);
+      await done(plane.api.delete(`${accounts}/kubervisor`));
     });
 
     it.each<[title: string, budget: object | undefined, policy: object, message: string]>([
