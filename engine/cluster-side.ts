@@ -1,16 +1,20 @@
 /** What a cluster gets from us besides assignments: Events, and what is done to pods. Nothing that is served waits for it. */
+
 import type { Clock } from './clock.ts';
 import type { Engine } from './engine.ts';
-import { createClusterEvents } from './events/observe.ts';
 import type { References } from './events/kube-event.ts';
+import { createClusterEvents } from './events/observe.ts';
 import { createTeller, tellerLimits } from './events/teller.ts';
+import type { Fields } from './is-record.ts';
 import type { KubeClient } from './kubernetes/kube-client.ts';
 import type { EngineObserver } from './loop.ts';
 import { splitServiceKey } from './model.ts';
 import { createPodActs, type PodSettings } from './pods/acts.ts';
+import { newlyInvalid } from './policy-status/refused.ts';
 import type { Problem } from './problem.ts';
-import { logDifference } from './sources/log-difference.ts';
+import type { PolicyObject } from './sources/kubernetes/policy-book.ts';
 import type { ClusterObjects } from './sources/kubernetes/source.ts';
+import { logDifference } from './sources/log-difference.ts';
 import { type Audit, evictedRecord } from './telemetry/audit.ts';
 import type { ClusterMetrics } from './telemetry/cluster-metrics.ts';
 import type { Log } from './telemetry/log.ts';
@@ -35,6 +39,8 @@ export interface ClusterSide {
   around(observer: EngineObserver): EngineObserver;
   /** Until the signal aborts. */
   start(signal: AbortSignal): void;
+  /** The leader wrote into the status of the policy, which was so before. */
+  policyWritten(before: PolicyObject, status: Fields): void;
   problems(): readonly Problem[];
 }
 
@@ -100,9 +106,18 @@ export function createClusterSide(options: ClusterSideOptions): ClusterSide {
       void teller.run(signal);
       void acts.run(signal);
     },
+    policyWritten({ namespace, name, uid, status: before }, status) {
+      const note = newlyInvalid(before, status);
+      const regarding = note === undefined ? undefined : referTo(...policyKind, namespace, name, uid);
+      if (note !== undefined && regarding !== undefined) {
+        teller.tell({ reason: 'PolicyInvalid', type: 'Warning', note, regarding });
+      }
+    },
     problems,
   };
 }
+
+const policyKind = ['breaker.kubervisor.io/v1', 'KubervisorService'] as const;
 
 function referencesTo({ pods, services, policyUid }: ClusterObjects): References {
   return {
@@ -111,8 +126,7 @@ function referencesTo({ pods, services, policyUid }: ClusterObjects): References
       const { namespace, name } = splitServiceKey(key);
       return referTo('v1', 'Service', namespace, name, services.get(key)?.metadata?.uid);
     },
-    policy: (namespace, name) =>
-      referTo('breaker.kubervisor.io/v1', 'KubervisorService', namespace, name, policyUid(`${namespace}/${name}`)),
+    policy: (namespace, name) => referTo(...policyKind, namespace, name, policyUid(`${namespace}/${name}`)),
   };
 }
 

@@ -1,8 +1,9 @@
 /** What the serving config says to obey, and where decisions are kept. */
-import type { ClusterSideOptions } from './cluster-side.ts';
+
 import type { Clock } from './clock.ts';
-import type { Config } from './config.ts';
+import type { ClusterSideOptions } from './cluster-side.ts';
 import { configDefaults } from './config/defaults.ts';
+import type { Config } from './config.ts';
 import { connect } from './kubernetes/connect.ts';
 import type { ReflectorHealth } from './kubernetes/reflector.ts';
 import { createElection } from './leader/election.ts';
@@ -15,7 +16,7 @@ import { createPolicyFeed } from './sources/kubernetes/policy-feed.ts';
 import { createKubernetesSource } from './sources/kubernetes/source.ts';
 import type { Source } from './sources/source.ts';
 import { createFileStore } from './store/file.ts';
-import { createStatusStore } from './store/kubernetes/status-store.ts';
+import { createStatusStore, type StatusStoreOptions } from './store/kubernetes/status-store.ts';
 import type { Store } from './store/store.ts';
 import type { Log } from './telemetry/log.ts';
 
@@ -29,7 +30,13 @@ export interface Input {
 }
 
 /** What is obeyed, and where decisions are kept: with a cluster both are the same objects. */
-export async function createInput(config: Config, status: PolicyStatus, clock: Clock, log: Log): Promise<Input> {
+export async function createInput(
+  config: Config,
+  status: PolicyStatus,
+  onWritten: NonNullable<StatusStoreOptions['onWritten']>,
+  clock: Clock,
+  log: Log,
+): Promise<Input> {
   const { source, defaultEnforcement } = config;
   const { confirmVanishedMs: confirmAfterMs, leaseMs, renewDeadlineMs, leaseRetryMs } = config.timing;
   if (source.kind === 'files') {
@@ -67,6 +74,7 @@ export async function createInput(config: Config, status: PolicyStatus, clock: C
         onProblem,
       }),
     describe: status.describe,
+    onWritten,
     onProblem,
     log,
   });

@@ -15,24 +15,24 @@ import { createAdminHandlers } from './admin/handlers.ts';
 import { startHttpAdmin } from './admin/http.ts';
 import { loadAdminProto } from './admin/proto.ts';
 import { type Readiness, startTelemetry, type Telemetry } from './admin/telemetry.ts';
-import { createClusterSide } from './cluster-side.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { createClusterSide } from './cluster-side.ts';
 import { type Config, loadConfig, type XdsListener, type XdsTls } from './config.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createGather } from './evidence.ts';
+import { createInput } from './inputs.ts';
+import type { KubeClient } from './kubernetes/kube-client.ts';
 import { callableAddresses } from './metrics/callable.ts';
 import { createCustomServices } from './metrics/custom-service.ts';
-import { createInput } from './inputs.ts';
 import { metricSourceProblems } from './metrics/problems.ts';
 import { createMetricSources } from './metrics/registry.ts';
 import { blindnessOf, unknownSourceProblems } from './metrics/unknown-source.ts';
-import { announcing, createNotifier } from './notify.ts';
-import { createPolicyStatus } from './policy-status/describe.ts';
-import type { Breaker } from './policy/policy.ts';
 import type { ServiceKey } from './model.ts';
-import type { Problem } from './problem.ts';
+import { announcing, createNotifier } from './notify.ts';
 import { createOverrides, type Overrides } from './overrides/obey.ts';
-import type { KubeClient } from './kubernetes/kube-client.ts';
+import type { Breaker } from './policy/policy.ts';
+import { createPolicyStatus } from './policy-status/describe.ts';
+import type { Problem } from './problem.ts';
 import { createAccessLog } from './telemetry/access-log.ts';
 import { createAudit, manualActRecord } from './telemetry/audit.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -85,7 +85,12 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       now: () => clock.now(),
       whyBlind,
     });
-    const { source, store: kept, cluster: input, ...inputs } = await createInput(config, status, clock, log);
+    const {
+      source,
+      store: kept,
+      cluster: input,
+      ...inputs
+    } = await createInput(config, status, (policy, written) => cluster?.policyWritten(policy, written), clock, log);
     const store = measureStore(kept, telemetry.store, clock);
     const leads = (): boolean => store.leads?.() ?? true;
     const cluster =

@@ -3,6 +3,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
 import { adminOf } from '../../test/support/admin.ts';
 import { backendOf, breakerOf, deviationOf, evidenceOf, policyOf, world } from '../../test/support/world.ts';
+import { serviceKey } from '../model.ts';
 import type {
   FreezeRequest,
   GetRequest,
@@ -15,7 +16,6 @@ import type {
   WatchRequest,
   WhyRequest,
 } from './messages.ts';
-import { serviceKey } from '../model.ts';
 import { adminMessageForm, loadAdminProto } from './proto.ts';
 
 interface Field {

@@ -32,7 +32,8 @@ export type EventReason =
   | 'Frozen'
   | 'Unfrozen'
   | 'DetectorFailed'
-  | 'DetectorRecovered';
+  | 'DetectorRecovered'
+  | 'PolicyInvalid';
 
 export interface Happening {
   readonly reason: EventReason;
@@ -133,6 +134,7 @@ const warnings: ReadonlySet<EventReason> = new Set([
   'EvictionRefused',
   'ManualActRefused',
   'DetectorFailed',
+  'PolicyInvalid',
 ]);
 
 function typeOf(reason: EventReason): Happening['type'] {
@@ -161,6 +163,7 @@ const verbs: Readonly<Record<EventReason, string>> = {
   Unfrozen: 'The freeze ended',
   DetectorFailed: '',
   DetectorRecovered: '',
+  PolicyInvalid: '',
 };
 
 function noteOf(reason: EventReason, record: AuditRecord, state: ServiceState): string {

@@ -3,8 +3,8 @@ import {
   backendOf,
   breakerOf,
   deviationOf,
-  policyOf,
   type PolicyChange,
+  policyOf,
   type World,
   world,
 } from '../../test/support/world.ts';

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { type Backend } from '../model.ts';
 import {
   backendOf,
   breakerOf,
@@ -7,10 +6,11 @@ import {
   evidenceOf,
   generousBudget,
   judgementOf,
-  policyOf,
   type PolicyChange,
+  policyOf,
   world,
 } from '../../test/support/world.ts';
+import { type Backend } from '../model.ts';
 import { noFleet } from '../runtime.ts';
 import { fromRecord, isWorthSaving, type ServiceRecord, toRecord } from './record.ts';
 

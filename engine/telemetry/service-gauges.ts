@@ -1,6 +1,7 @@
 /** The present of every Service, as its state has it at the moment of a scrape. */
-import { outOf } from '../budget/arithmetic.ts';
+
 import { Gauge, type Registry } from 'prom-client';
+import { outOf } from '../budget/arithmetic.ts';
 import { members } from '../model.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import { isOut } from '../rotation/decision.ts';

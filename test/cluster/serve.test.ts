@@ -82,6 +82,15 @@ describeWith(['kube-apiserver', 'etcd', 'envoy', 'kubectl'], 'serve on a cluster
       const file = 'KubervisorService shop/quotes';
       expect(problems).toContainEqual(expect.objectContaining({ code: 'KV0332', file, field: 'breaker x' }));
       expect(await (await fetch(`${url}/metrics`)).text()).toContain('kubervisor_source_problems{severity="error"} 1');
+      const unreadable = { ...threshold, query: 'sum by (' };
+      await shop.service('bad');
+      await done(shop.policy('bad', { service: 'bad', breakers: [{ name: 'x', threshold: unreadable }] }));
+      await eventually(async () => {
+        const { body } = await plane.api.get('/apis/events.k8s.io/v1/namespaces/shop/events');
+        const { items } = body as { items: { reason: string; regarding: { name: string }; note: string }[] };
+        const told = items.filter(({ reason }) => reason === 'PolicyInvalid');
+        return told.length === 1 && told[0]?.regarding.name === 'bad' && /^KV\d{4} /.test(told[0].note);
+      }, soon);
       await writeFile(join(folder, 'admin.yaml'), plane.kubeconfig('administrator'));
       const { stdout } = await runKubectl(['get', 'kvs', '-n', 'shop'], {
         kubectl: executables.kubectl,
@@ -89,7 +98,7 @@ describeWith(['kube-apiserver', 'etcd', 'envoy', 'kubectl'], 'serve on a cluster
       });
       // Two spaces at least stand between columns; one may be in a value.
       const table = stdout.trimEnd().split('\n');
-      expect(table.slice(0, 2).map((line) => line.split(/ {2,}/))).toEqual([
+      expect(table.filter((line) => !/^(quotes|bad) /.test(line)).map((line) => line.split(/ {2,}/))).toEqual([
         ['NAME', 'SERVICE', 'MODE', 'READY', 'SERVING', 'OUT', 'BUDGET', 'AGE'],
         [
           'pricer',

@@ -1,6 +1,7 @@
 /** What of a detector decides how soon it accuses, and which values are worth trying. */
-import type { Detector } from '../../policy/policy.ts';
+
 import { ascending } from '../../breakers/statistics.ts';
+import type { Detector } from '../../policy/policy.ts';
 
 export interface Field {
   /** As in the policy, below the detector. */

@@ -3,11 +3,11 @@
  * and same resource version. What the object is by now, in whatever way we come to know, goes to the shelf.
  */
 import type { Clock } from '../../clock.ts';
+import { isRecord } from '../../is-record.ts';
 import { inTime } from '../../kubernetes/in-time.ts';
 import { type KubeClient, KubeError } from '../../kubernetes/kube-client.ts';
 import { identityOf } from '../../kubernetes/object-meta.ts';
 import { policiesPath } from '../../kubernetes/paths.ts';
-import { isRecord } from '../../is-record.ts';
 import { keepPolicy, type PolicyObject } from '../../sources/kubernetes/policy-book.ts';
 import type { JsonValue } from '../store.ts';
 import type { Holding } from './shelf.ts';
@@ -30,12 +30,14 @@ export interface PatchOptions {
   readonly signal: AbortSignal;
   readonly onObject: (object: PolicyObject) => void;
   readonly onGone: (holding: Holding) => void;
+  /** Told of the object as it was, and of what was written. */
+  readonly onWritten: (before: PolicyObject, status: StatusPatch) => void;
 }
 
 export type PatchStatus = (holding: Holding, status: StatusPatch) => Promise<PatchResult>;
 
 export function createPatchStatus(options: PatchOptions): PatchStatus {
-  const { client, clock, deadlineMs, signal, onObject, onGone } = options;
+  const { client, clock, deadlineMs, signal, onObject, onGone, onWritten } = options;
 
   async function ask<T>(request: (until: AbortSignal) => Promise<T>): Promise<T> {
     try {
@@ -64,6 +66,7 @@ export function createPatchStatus(options: PatchOptions): PatchStatus {
       const body = { metadata: { uid, resourceVersion }, status };
       const path = `${pathOf(holding)}/status`;
       onObject(policyIn(await ask((until) => client.send('patch', path, body, until))));
+      onWritten(holding.object, status);
       return { kind: 'done' };
     } catch (error) {
       const failure = error as KubeError;

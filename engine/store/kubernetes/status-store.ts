@@ -3,13 +3,13 @@
  * leads writes it, by compare-and-set. What concerns no single Service is in a ConfigMap.
  */
 import { aborted } from '../../aborted.ts';
-import { createAlarm } from '../../sources/alarm.ts';
 import type { Clock } from '../../clock.ts';
 import { defect } from '../../defect.ts';
 import type { KubeClient } from '../../kubernetes/kube-client.ts';
 import { stateMapName } from '../../kubernetes/paths.ts';
 import type { ServiceKey } from '../../model.ts';
 import type { Problem } from '../../problem.ts';
+import { createAlarm } from '../../sources/alarm.ts';
 import type { PolicyFeed } from '../../sources/kubernetes/policy-feed.ts';
 import { reflectorProblem } from '../../sources/kubernetes/problems.ts';
 import type { PoliciesKnown } from '../../sources/kubernetes/source.ts';
@@ -17,7 +17,7 @@ import { logDifference, type SourceLog } from '../../sources/log-difference.ts';
 import type { Store, StoredRecord, StoreWatcher } from '../store.ts';
 import { createLeadership, type LeadershipOptions } from './leadership.ts';
 import { createPace, type PaceSettings } from './pace.ts';
-import { createPatchStatus } from './patch-status.ts';
+import { createPatchStatus, type PatchOptions } from './patch-status.ts';
 import { createPeople, type DescribePolicy } from './people.ts';
 import { createRecords } from './records.ts';
 import { createRefusals } from './refusals.ts';
@@ -37,6 +37,8 @@ export interface StatusStoreOptions {
   readonly elect: LeadershipOptions['elect'];
   /** What a policy's status says to people. */
   readonly describe: DescribePolicy;
+  /** Told of each policy as it was, and of what was written into its status. */
+  readonly onWritten?: PatchOptions['onWritten'];
   readonly onProblem: (problem: Problem) => void;
   /** Told when what stands between us and the API server changes. */
   readonly log?: SourceLog;
@@ -104,6 +106,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     deadlineMs: timing.deadlineMs,
     signal,
     onObject: (object) => told.tell(shelf.put(object)),
+    onWritten: (before, status) => options.onWritten?.(before, status),
     onGone: (holding) => told.tell(shelf.gone(holding)),
   });
   const refusals = createRefusals(shelf, report);
