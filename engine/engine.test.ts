@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { engineWorld, fleetOf, pricers, service } from '../test/support/engine.ts';
 import type { SourceChange } from './sources/source.ts';
+import { engineWorld, fleetOf, pricers, service } from '../test/support/engine.ts';
 
 describe('the loop', () => {
   it('takes a confirmed anomaly out of what is published, and writes it down first', async () => {

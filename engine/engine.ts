@@ -1,9 +1,8 @@
 /** The engine as the rest of the process sees it: it starts, takes commands, tells its state, and stops. */
-
+import { createPipeline, type EngineOptions } from './loop.ts';
 import { createWatcher, endOfManualActs, suspensionChanged } from './follow.ts';
 import { createLead, stopActing } from './lead.ts';
 import { bringBackHere } from './local.ts';
-import { createPipeline, type EngineOptions } from './loop.ts';
 import type { BackendId, ServiceKey } from './model.ts';
 import { formatProblem, type Problem } from './problem.ts';
 import type { Decision } from './rotation/decision.ts';

@@ -1,5 +1,5 @@
-import { Type as Typebox } from 'typebox';
 import { expect, it } from 'vitest';
+import { Type as Typebox } from 'typebox';
 import { Type } from './json-schema.ts';
 
 /** One of everything, in every form in which our schemas have it. */

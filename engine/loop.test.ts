@@ -1,5 +1,6 @@
 /** What happens to answers, timers and defects while the world goes on changing. */
 import { describe, expect, it } from 'vitest';
+import { evidenceOf } from '../test/support/fixtures.ts';
 import {
   breakerOf,
   createManualClock,
@@ -11,7 +12,6 @@ import {
   service,
   settle,
 } from '../test/support/engine.ts';
-import { evidenceOf } from '../test/support/fixtures.ts';
 import type { Gathered } from './loop.ts';
 import { backendId, serviceKey } from './model.ts';
 import type { SourceChange } from './sources/source.ts';

@@ -1,16 +1,16 @@
 /** Writes down what was decided about a Service, and takes back what cannot be written. */
 import type { Clock } from './clock.ts';
 import { defect } from './defect.ts';
-import type { Lead } from './lead.ts';
 import type { BackendId, ServiceKey } from './model.ts';
 import type { Problem } from './problem.ts';
 import { readStored } from './read-stored.ts';
-import { isOut, isReturning } from './rotation/decision.ts';
 import { servable } from './rotation/durable.ts';
+import { isOut, isReturning } from './rotation/decision.ts';
 import type { Effect } from './rotation/event.ts';
 import { isWorthSaving, type ServiceRecord, toRecord } from './rotation/record.ts';
 import type { ServiceState } from './rotation/state.ts';
 import { guidanceOf } from './rotation/unguided.ts';
+import type { Lead } from './lead.ts';
 import type { Runtime } from './runtime.ts';
 import { type JsonValue, noRevision, type SaveResult, type Store, type StoredRecord } from './store/store.ts';
 

@@ -1,7 +1,7 @@
 /** What the loop keeps per Service beside the pure state. */
 import type { Clock } from './clock.ts';
-import type { Lead } from './lead.ts';
 import type { BackendId, Fleet, ServiceKey } from './model.ts';
+import type { Lead } from './lead.ts';
 import type { Policy } from './policy/policy.ts';
 import { type Problem, ProblemError } from './problem.ts';
 import { readStored } from './read-stored.ts';

@@ -1,7 +1,7 @@
 /** The suspension of everything: it holds at once, and is written down as soon as the store can. */
 import type { Clock } from './clock.ts';
-import { Type } from './json-schema.ts';
 import type { Problem } from './problem.ts';
+import { Type } from './json-schema.ts';
 import { noAnswer, storeDeadlineMs, storeRetryMs } from './recorder.ts';
 import { suspensionSchema } from './rotation/record-schema.ts';
 import type { Suspension } from './rotation/state.ts';

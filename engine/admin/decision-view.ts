@@ -1,17 +1,16 @@
 /** The record of a backend that is out or has strikes, and what has to happen for it to get further. */
-
-import { describeHeld } from '../budget/held.ts';
 import type { EpochMs } from '../model.ts';
 import { formatDuration } from '../policy/duration.ts';
 import type { Breaker } from '../policy/policy.ts';
 import { waitsForCohort } from '../rotation/cohort-ejection.ts';
 import { cohortNameOf, type Decision, endOf } from '../rotation/decision.ts';
+import { staleAtMs } from '../rotation/stale.ts';
+import type { Held, ServiceState, TrackName } from '../rotation/state.ts';
+import { describeHeld } from '../budget/held.ts';
 import { standsStill, thawsAtMs } from '../rotation/freeze.ts';
 import { judgesOf } from '../rotation/judges.ts';
 import { isDue, maxProbing } from '../rotation/probe-slots.ts';
 import { nextStepOf, weightFromTraffic } from '../rotation/ramp.ts';
-import { staleAtMs } from '../rotation/stale.ts';
-import type { Held, ServiceState, TrackName } from '../rotation/state.ts';
 import { guidanceOf } from '../rotation/unguided.ts';
 import type { DecisionView, HeldView } from './messages.ts';
 import { toTime } from './time.ts';

@@ -6,9 +6,9 @@ import {
   type ServerErrorResponse,
   type ServerUnaryCall,
   type ServerWritableStream,
-  type sendUnaryData,
   status,
   type UntypedServiceImplementation,
+  type sendUnaryData,
 } from '@grpc/grpc-js';
 import type { Clock } from '../clock.ts';
 import { cannotListen } from '../config/cannot-listen.ts';

@@ -24,8 +24,8 @@ import type {
 import { panicNotes } from './panic-note.ts';
 import { type ConnectedProxy, proxyViews } from './proxies.ts';
 import { replicaView, serviceView, suspensionView } from './view.ts';
-import { contextsOf } from './view-context.ts';
 import { sorted, watchServices } from './watch.ts';
+import { contextsOf } from './view-context.ts';
 import { explain } from './why.ts';
 
 export interface AdminOptions extends ActsOptions {

@@ -3,7 +3,6 @@ import { loadSync } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
 import { adminOf } from '../../test/support/admin.ts';
 import { backendOf, breakerOf, deviationOf, evidenceOf, policyOf, world } from '../../test/support/world.ts';
-import { serviceKey } from '../model.ts';
 import type {
   FreezeRequest,
   GetRequest,
@@ -16,6 +15,7 @@ import type {
   WatchRequest,
   WhyRequest,
 } from './messages.ts';
+import { serviceKey } from '../model.ts';
 import { adminMessageForm, loadAdminProto } from './proto.ts';
 
 interface Field {

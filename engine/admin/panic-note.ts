@@ -3,9 +3,8 @@
  * ejected and it sends to all three. Whether a cluster has the threshold at 0 cannot be seen from here, unless it came
  * from here.
  */
-
-import type { ServiceState } from '../rotation/state.ts';
 import { guidanceOf, servedProximity } from '../rotation/unguided.ts';
+import type { ServiceState } from '../rotation/state.ts';
 import { type ConnectedProxy, isOfType } from './proxies.ts';
 
 /** One for each Service of `states` to which it applies. */

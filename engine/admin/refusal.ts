@@ -1,7 +1,6 @@
 /** Why a request is not done, on both wires. The codes have their paragraphs in docs/errors.md. */
-
-import type { CommandOutcome } from '../engine.ts';
 import type { Problem } from '../problem.ts';
+import type { CommandOutcome } from '../engine.ts';
 
 export type RefusalStatus =
   | 'invalid'

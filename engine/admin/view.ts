@@ -5,10 +5,10 @@ import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import { isOut, type RotationState } from '../rotation/decision.ts';
 import { thawsAtMs } from '../rotation/freeze.ts';
 import type { Freeze, ServiceState, Suspension } from '../rotation/state.ts';
-import type { Role } from '../store/store.ts';
 import { backendView, byName } from './backend-view.ts';
 import { breakerView } from './breaker-view.ts';
 import type { BudgetView, FreezeView, ReplicaView, ServiceView, SummaryView, SuspensionView } from './messages.ts';
+import type { Role } from '../store/store.ts';
 import { toTime } from './time.ts';
 import type { ViewContext } from './view-context.ts';
 

@@ -1,10 +1,9 @@
 /** One API, two wires: what is true of one is true of the other. */
-
+import { serviceKey } from '../model.ts';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { adminOf, type GrpcClient, grpcClient, named, serveAdmin, type Wires } from '../../test/support/admin.ts';
 import { backendOf, breakerOf, policyOf, type World, world } from '../../test/support/world.ts';
-import { serviceKey } from '../model.ts';
 import type { WatchResponse } from './messages.ts';
 
 interface Http {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Sample, SampleValue } from '../metrics/source.ts';
-import { backendId } from '../model.ts';
 import type { Detector } from '../policy/policy.ts';
+import { backendId } from '../model.ts';
 import { discreteCounts, judgeShare } from './discrete.ts';
 
 type Discrete = Extract<Detector, { kind: 'discreteValueOutOfList' }>;

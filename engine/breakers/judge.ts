@@ -2,14 +2,14 @@
 import type { BackendId } from '../model.ts';
 import type { Breaker } from '../policy/policy.ts';
 import type { Baseline } from './baseline.ts';
-import { type CountReading, type Counts, ratioCounts } from './counts.ts';
 import { coverageOf, hasSeries, isJudgedBy } from './coverage.ts';
 import { compareDeviation, judgeDeviation } from './deviation.ts';
+import { type CountReading, type Counts, ratioCounts } from './counts.ts';
 import { discreteCounts, judgeShare } from './discrete.ts';
+import { type MatchedSamples, singleReading } from './readings.ts';
 import { type Judged, judgeGroups, type Part, type PeerDetector } from './groups.ts';
 import { compareOutlier, judgeOutlier } from './outlier.ts';
-import { compareRatio, judgeRatio, type RatioSettings, ratioDefaults } from './ratio.ts';
-import { type MatchedSamples, singleReading } from './readings.ts';
+import { compareRatio, judgeRatio, ratioDefaults, type RatioSettings } from './ratio.ts';
 import { ascending, human, median } from './statistics.ts';
 import type { Reading, Readings, Role, Subject } from './subject.ts';
 import { judgeThreshold, judgeWindows } from './threshold.ts';

@@ -5,14 +5,14 @@ import { prometheusSettings } from '../metrics/settings.ts';
 import { durationMs } from '../policy/duration.ts';
 import type { Path } from '../policy/finding.ts';
 import type { Problem } from '../problem.ts';
-import type { ListenerName } from './cannot-listen.ts';
 import type { AdminAuth, AdminListener, Config, SourceConfig, XdsListener } from './config.ts';
 import { configDefaults as defaults } from './defaults.ts';
-import { formatListen, isLoopback, type ListenAddress, parseListen } from './listen.ts';
+import type { ListenerName } from './cannot-listen.ts';
+import { anonymityFlaws, identityRules, plainTextFlaws, xdsTls } from './xds-access.ts';
 import { replicaFlaws } from './replicas.ts';
+import { formatListen, isLoopback, type ListenAddress, parseListen } from './listen.ts';
 import type { AuthConfig, ConfigFile } from './schema.ts';
 import type { Flaw } from './shape.ts';
-import { anonymityFlaws, identityRules, plainTextFlaws, xdsTls } from './xds-access.ts';
 
 export interface Resolved {
   /** To be used only if there are no errors. */

@@ -3,12 +3,12 @@
  * written is lost, and counted: an Event is a courtesy, the audit is the record.
  */
 import type { Clock } from '../clock.ts';
-import { isRecord } from '../is-record.ts';
 import { type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
+import { isRecord } from '../is-record.ts';
 import { sleep } from '../kubernetes/sleep.ts';
 import type { EpochMs } from '../model.ts';
-import { eventProblem } from '../pods/problems.ts';
 import type { Problem } from '../problem.ts';
+import { eventProblem } from '../pods/problems.ts';
 import type { EventReason } from './happening.ts';
 import { eventBody, eventsPath, seriesBody, type Telling } from './kube-event.ts';
 

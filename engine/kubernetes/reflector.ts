@@ -13,8 +13,8 @@
  */
 import type { Clock } from '../clock.ts';
 import { defect } from '../defect.ts';
-import { isRecord } from '../is-record.ts';
 import { createBackoff } from '../metrics/backoff.ts';
+import { isRecord } from '../is-record.ts';
 import type { EpochMs } from '../model.ts';
 import type { Problem } from '../problem.ts';
 import { type Check, createCheck } from './check.ts';

@@ -3,8 +3,8 @@ import type { Clock } from '../clock.ts';
 import { fieldsOf, isRecord } from '../is-record.ts';
 import { inTime } from '../kubernetes/in-time.ts';
 import { type KubeClient, KubeError } from '../kubernetes/kube-client.ts';
-import { versionOf } from '../kubernetes/object-meta.ts';
 import { leasesPath, ownLabel } from '../kubernetes/paths.ts';
+import { versionOf } from '../kubernetes/object-meta.ts';
 import type { EpochMs } from '../model.ts';
 import type { JsonValue } from '../store/store.ts';
 

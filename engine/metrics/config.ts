@@ -3,8 +3,8 @@
  * Kubervisor; a policy only ever names one, so that nobody who may write policies can make us call a URL.
  */
 import { type Static, Type } from '../json-schema.ts';
-import { type DurationText, durationPattern } from '../policy/duration.ts';
 import type { Tenancy } from './tenancy.ts';
+import { type DurationText, durationPattern } from '../policy/duration.ts';
 
 const headerPattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$";
 const shut = { additionalProperties: false } as const;

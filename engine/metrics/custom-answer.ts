@@ -1,8 +1,7 @@
 /** What a custom service says, checked and turned into verdicts. Pure. The protocol is in docs/custom-service.md. */
-
+import { isRecord } from '../is-record.ts';
 import { maxSeverity } from '../breakers/subject.ts';
 import type { Verdict } from '../breakers/verdict.ts';
-import { isRecord } from '../is-record.ts';
 import type { Static } from '../json-schema.ts';
 import type { Backend, BackendId } from '../model.ts';
 import { schemaCheck } from '../schema-check.ts';

@@ -1,8 +1,7 @@
 /** The one form in which a question is put to a metric source: by POST, whatever its length. */
-
-import type { PrometheusSettings } from './config.ts';
 import type { ReadyConnection } from './credentials.ts';
 import type { HttpRequest } from './http.ts';
+import type { PrometheusSettings } from './config.ts';
 
 export function formRequest(
   { headers, tenant: tenancy }: Pick<PrometheusSettings, 'headers' | 'tenant'>,

@@ -11,9 +11,9 @@ import type { PrometheusSettings } from './config.ts';
 import { createCredentials, type ReadyConnection } from './credentials.ts';
 import { createDeadline, type Deadline } from './deadline.ts';
 import type { ApiFailure } from './envelope.ts';
-import { formRequest } from './form-request.ts';
 import { createGate } from './gate.ts';
 import { createHttp, type HttpOutcome } from './http.ts';
+import { formRequest } from './form-request.ts';
 import { observeSkew, type SkewBounds, skewMs } from './skew.ts';
 import type { MetricSource, MetricSourceHealth, QueryAnswer, QueryErrorCause, QueryRequest } from './source.ts';
 

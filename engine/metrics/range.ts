@@ -9,8 +9,8 @@ import type { EpochMs } from '../model.ts';
 import type { PrometheusSettings } from './config.ts';
 import { createCredentials } from './credentials.ts';
 import { createDeadline } from './deadline.ts';
-import { formRequest } from './form-request.ts';
 import { createHttp } from './http.ts';
+import { formRequest } from './form-request.ts';
 import { type RangeSeries, readRangeAnswer } from './matrix.ts';
 import type { QueryErrorCause } from './source.ts';
 

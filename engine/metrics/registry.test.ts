@@ -1,12 +1,12 @@
 import { afterEach, expect, it } from 'vitest';
 import { json, type LoopbackServer, startServer, vector } from '../../test/metrics/loopback-server.ts';
-import { createManualClock } from '../../test/support/manual-clock.ts';
 import { breakerOf, policyOf, world } from '../../test/support/world.ts';
 import type { Detector } from '../policy/policy.ts';
+import { unknownSourceProblems } from './unknown-source.ts';
+import { createManualClock } from '../../test/support/manual-clock.ts';
 import type { PrometheusConfig } from './config.ts';
 import { createMetricSources, type MetricSources } from './registry.ts';
 import { prometheusSettings } from './settings.ts';
-import { unknownSourceProblems } from './unknown-source.ts';
 
 const never = new AbortController().signal;
 const clock = createManualClock(1_700_000_000_000);

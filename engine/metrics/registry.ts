@@ -1,11 +1,11 @@
 /** The metric sources by name. */
 import type { Clock } from '../clock.ts';
-import { enforceLabel } from '../policy/promql/enforce.ts';
 import type { PrometheusSettings } from './config.ts';
-import { rememberInUse } from './in-use.ts';
+import { enforceLabel } from '../policy/promql/enforce.ts';
 import { createPrometheusSource } from './prometheus.ts';
 import { createSharedSource } from './shared.ts';
 import type { MetricSource, MetricSourceHealth } from './source.ts';
+import { rememberInUse } from './in-use.ts';
 import { boundTo, type Enforce } from './tenancy.ts';
 import { whyUnknown } from './unknown-source.ts';
 import { createWarmingSource, prometheusWitness } from './warming.ts';

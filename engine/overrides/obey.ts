@@ -20,8 +20,8 @@ import { reflectorProblem } from '../sources/kubernetes/problems.ts';
 import { logDifference, type SourceLog } from '../sources/log-difference.ts';
 import { createOverrideBook } from './book.ts';
 import { actorOf, isOverriding, type Override } from './override.ts';
-import { defaultPlanTiming, inForce, isAway, type PlanTiming, planFor, serviceOf, standing, statusOf } from './plan.ts';
-import { type OverrideSpec, type OverrideStatus, overrideSpecSchema } from './schema.ts';
+import { defaultPlanTiming, inForce, isAway, planFor, type PlanTiming, serviceOf, standing, statusOf } from './plan.ts';
+import { overrideSpecSchema, type OverrideSpec, type OverrideStatus } from './schema.ts';
 import { createOverrideWriter } from './writer.ts';
 
 export interface OverridesOptions {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { decisionOf, fleetOf } from '../../test/support/fixtures.ts';
-import { createShapeCheck } from '../policy/shape.ts';
 import type { Decision } from '../rotation/decision.ts';
 import { initialState, type ServiceState } from '../rotation/state.ts';
+import { createShapeCheck } from '../policy/shape.ts';
 import { actorOf, isBy, type Override, readOverride } from './override.ts';
 import { defaultPlanTiming, planFor } from './plan.ts';
-import { type OverrideStatus, overrideSpecSchema } from './schema.ts';
+import { overrideSpecSchema, type OverrideStatus } from './schema.ts';
 
 const created = Date.UTC(2026, 0, 1);
 const minute = 60_000;

@@ -10,12 +10,12 @@ import { splitServiceKey } from '../model.ts';
 import type { Problem } from '../problem.ts';
 import type { Decision } from '../rotation/decision.ts';
 import type { ServiceState } from '../rotation/state.ts';
-import { createRounds } from '../rounds.ts';
 import { isPodLeaving, type PodObject, type ServiceObject } from '../sources/kubernetes-objects.ts';
 import { createEvictor, type DueEviction, type EvictorTiming, evictorTiming } from './evictor.ts';
 import { createMarker, type MarkerTiming, markerTiming } from './marker.ts';
 import { type WantedMarks, wantedMarks } from './marks.ts';
 import { selectorProblem } from './problems.ts';
+import { createRounds } from '../rounds.ts';
 
 /** What may be done to pods; nothing, unless the admin says so. */
 export interface PodSettings {

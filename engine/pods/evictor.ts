@@ -6,7 +6,7 @@ import type { Problem } from '../problem.ts';
 import type { Decision } from '../rotation/decision.ts';
 import type { EvictionAnswer } from '../rotation/evictions.ts';
 import type { ServiceState } from '../rotation/state.ts';
-import { type EvictionResult, evict } from './evict.ts';
+import { evict, type EvictionResult } from './evict.ts';
 import type { PodName } from './pod.ts';
 import { evictionProblem } from './problems.ts';
 

@@ -1,8 +1,8 @@
 /** The status of each policy as people read it, beside the record that the replicas read. Pure, but for what it was told last. */
 import { outOf } from '../budget/arithmetic.ts';
+import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import type { EpochMs, ServiceKey } from '../model.ts';
 import { members, splitServiceKey } from '../model.ts';
-import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import { isOut, type RotationState } from '../rotation/decision.ts';
 import { readRecord } from '../rotation/read-record.ts';
 import { fromRecord, type ServiceRecord } from '../rotation/record.ts';

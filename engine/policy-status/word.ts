@@ -4,8 +4,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { fieldsOf, isRecord } from '../is-record.ts';
-import type { Change } from '../kubernetes/reflector.ts';
 import { type EpochMs, type ServiceKey, serviceKey } from '../model.ts';
+import type { Change } from '../kubernetes/reflector.ts';
 import { createNotifier } from '../notify.ts';
 import { byAge } from '../policy/conflicts.ts';
 import type { Suspension } from '../rotation/state.ts';

@@ -1,9 +1,9 @@
 /** The CustomResourceDefinition, from the same schema that validates files. Structural, so that the API server takes it. */
 import { stringify } from 'yaml';
+import { group, kind, specSchema, version } from './schema.ts';
 import { statusSchema } from './schema/status.ts';
 import type { SchemaNode } from './schema/vocabulary.ts';
-import { group, kind, specSchema, version } from './schema.ts';
-import { type StructuralOptions, structural } from './structural.ts';
+import { structural, type StructuralOptions } from './structural.ts';
 
 export interface Definition {
   readonly kind: string;

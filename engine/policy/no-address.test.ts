@@ -1,8 +1,8 @@
 /** R17: nothing of a policy can name an address, a file or a Secret. */
 import { expect, it } from 'vitest';
 import { createPolicyParser } from './parse.ts';
-import type { SchemaNode } from './schema/vocabulary.ts';
 import { specSchema } from './schema.ts';
+import type { SchemaNode } from './schema/vocabulary.ts';
 
 /** Texts, and what `x-kubernetes-int-or-string` lets be one; where they are, as in `breakers[].threshold.query`. */
 function textsOf(node: SchemaNode, path: string): readonly (readonly [path: string, node: SchemaNode])[] {

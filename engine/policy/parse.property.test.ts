@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { pathsOf, policies } from '../../test/support/policies.ts';
 import { formatProblem } from '../problem.ts';
-import { schemaCheck } from '../schema-check.ts';
 import { createPolicyParser, type PolicyOutcome } from './parse.ts';
+import { schemaCheck } from '../schema-check.ts';
 import { recordedPolicySchema } from './recorded-schema.ts';
 import { policySchema } from './schema.ts';
 

@@ -1,7 +1,6 @@
 /** The page about the policy, from the same schema that validates it: what it says is what happens. */
-
-import type { SchemaNode } from './schema/vocabulary.ts';
 import { specSchema } from './schema.ts';
+import type { SchemaNode } from './schema/vocabulary.ts';
 
 const head = `# The policy
 

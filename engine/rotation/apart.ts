@@ -4,7 +4,7 @@ import { members } from '../model.ts';
 import type { Breaker } from '../policy/policy.ts';
 import type { Accusation, Accusations } from './accusations.ts';
 import { type Cohort, minSize } from './cohort.ts';
-import { type Circumstances, guardOfFleet } from './guards.ts';
+import { guardOfFleet, type Circumstances } from './guards.ts';
 import type { BreakerState, ServiceState, StreakEntry } from './state.ts';
 import { addToStreak, anomalousIn } from './streak.ts';
 

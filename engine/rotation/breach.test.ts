@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { policyOf, type World, world } from '../../test/support/world.ts';
-import { defaultTiming } from './context.ts';
 import { nextWakeMs } from './time.ts';
+import { defaultTiming } from './context.ts';
 
 /** p1 (worse) and p2 are out of 6, then p3 and p4 become unready: 2 serve, the floor is 3. */
 function breached(change: Parameters<typeof policyOf>[0] = {}): World {

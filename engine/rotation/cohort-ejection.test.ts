@@ -3,8 +3,8 @@ import {
   backendOf,
   breakerOf,
   deviationOf,
-  type PolicyChange,
   policyOf,
+  type PolicyChange,
   type World,
   world,
 } from '../../test/support/world.ts';

@@ -7,8 +7,8 @@
 import { describeCoverage } from '../breakers/coverage.ts';
 import { outOf } from '../budget/arithmetic.ts';
 import { describeHeld } from '../budget/held.ts';
-import { type Backend, type BackendId, members } from '../model.ts';
 import type { Breaker, Policy } from '../policy/policy.ts';
+import { type Backend, type BackendId, members } from '../model.ts';
 import { type Accusation, type Accusations, isAccuser } from './accusations.ts';
 import { apartGroups } from './apart.ts';
 import { budgetOfService, servingIn } from './capacity.ts';

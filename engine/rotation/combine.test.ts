@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { breakerOf, type PolicyChange, policyOf, type World, world } from '../../test/support/world.ts';
+import { breakerOf, policyOf, type PolicyChange, type World, world } from '../../test/support/world.ts';
 
 const slow = breakerOf({
   name: 'slow',

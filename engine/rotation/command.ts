@@ -7,13 +7,13 @@ import { budgetOfService, servingIn } from './capacity.ts';
 import { maxDecisions } from './context.ts';
 import { type Decision, isOut, unraised } from './decision.ts';
 import type { Author, Command, CommandRefusal } from './event.ts';
-import { forgiveKillLoops } from './evictions.ts';
 import { freeze, thaw } from './freeze.ts';
+import { forgiveKillLoops } from './evictions.ts';
 import { isCorrelated, isYoungFleet, velocityLeft } from './guards.ts';
 import { rampByTime, toServing } from './ramp.ts';
 import { shapeGuard } from './shape.ts';
-import { emptyBreaker, type ServiceState } from './state.ts';
 import { isSpared } from './stateful.ts';
+import { emptyBreaker, type ServiceState } from './state.ts';
 import { guidanceOf } from './unguided.ts';
 import { forget, put, remember, sortedDecisions, updateTrack, type Work } from './work.ts';
 

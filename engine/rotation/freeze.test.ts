@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { breakerOf, fleetOf, type PolicyChange, policyOf, type World, world } from '../../test/support/world.ts';
+import { breakerOf, fleetOf, policyOf, type PolicyChange, type World, world } from '../../test/support/world.ts';
 import { longestActMs } from './context.ts';
 import type { Decision } from './decision.ts';
 import { fromRecord, isWorthSaving, toRecord } from './record.ts';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type Backend } from '../model.ts';
 import {
   backendOf,
   breakerOf,
@@ -6,11 +7,10 @@ import {
   evidenceOf,
   generousBudget,
   judgementOf,
-  type PolicyChange,
   policyOf,
+  type PolicyChange,
   world,
 } from '../../test/support/world.ts';
-import { type Backend } from '../model.ts';
 import { noFleet } from '../runtime.ts';
 import { fromRecord, isWorthSaving, type ServiceRecord, toRecord } from './record.ts';
 

@@ -10,8 +10,8 @@ import { cohortNameOf, isOut } from './decision.ts';
 import { hasMoved, verdictNow } from './evidence.ts';
 import { isYoung } from './roles.ts';
 import type { ShapeCause } from './shape.ts';
-import type { BreakerState, LastJudgement, ServiceState, TrackName } from './state.ts';
 import { isSpared } from './stateful.ts';
+import type { BreakerState, LastJudgement, ServiceState, TrackName } from './state.ts';
 import { trackOf, type Work } from './work.ts';
 
 /** More of the fleet in warm-up than this: the references are too few to be trusted. */

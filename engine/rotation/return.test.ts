@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { breakerOf, evidenceOf, policyOf, type World, type WorldOptions, world } from '../../test/support/world.ts';
-import { backendId } from '../model.ts';
 import { type ActivatorPolicy } from '../policy/policy.ts';
+import { backendId } from '../model.ts';
 import { sentence, timeOutMs, unitHash } from './activator.ts';
 
 const slow = breakerOf({ name: 'slow', detector: { kind: 'threshold', query: 'seconds', operator: '>', value: 5 } });

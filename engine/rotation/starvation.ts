@@ -8,8 +8,8 @@
  */
 import type { Breaker, Policy } from '../policy/policy.ts';
 import { awaitsEvidence, type Decision, isOut } from './decision.ts';
-import { hasMoved, verdictNow } from './evidence.ts';
 import type { Circumstances } from './guards.ts';
+import { hasMoved, verdictNow } from './evidence.ts';
 import { judgesOf, patienceMs } from './judges.ts';
 import { maxRaisedWeight, rampByTime, weightOf } from './ramp.ts';
 import type { LastJudgement, ServiceState, TrackName } from './state.ts';

@@ -1,7 +1,6 @@
 /** Confirmation: a fault must show in `atLeast` of the last `of` evaluations. */
-
-import type { Verdict } from '../breakers/verdict.ts';
 import type { BackendId, EpochMs } from '../model.ts';
+import type { Verdict } from '../breakers/verdict.ts';
 import type { Breaker } from '../policy/policy.ts';
 import type { StreakEntry } from './state.ts';
 

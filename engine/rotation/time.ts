@@ -2,15 +2,15 @@
 import type { BackendId, EpochMs } from '../model.ts';
 import type { ActivatorPolicy } from '../policy/policy.ts';
 import { sentence, surplusPaused, timeOutMs } from './activator.ts';
-import { budgetOfService, servingIn } from './capacity.ts';
-import { waitsForCohort } from './cohort-ejection.ts';
-import type { Timing } from './context.ts';
 import { evict } from './conviction.ts';
+import { waitsForCohort } from './cohort-ejection.ts';
 import { accusersOf, type Decision, endOf, isOut, isReturning, leastSevereFirst } from './decision.ts';
 import { evictionFreeAtMs, forgetEvictions } from './evictions.ts';
 import { hasMoved } from './evidence.ts';
 import { standsStill, thawsAtMs } from './freeze.ts';
 import { isCorrelated } from './guards.ts';
+import { budgetOfService, servingIn } from './capacity.ts';
+import type { Timing } from './context.ts';
 import { dueToProbe, hasPlaceToProbe, isDue, placeEndsAtMs } from './probe-slots.ts';
 import { startProbing, stepIsOver, stepUp, toServing, weightFromTraffic } from './ramp.ts';
 import { returnStale, staleAtMs } from './stale.ts';

@@ -6,8 +6,8 @@ import { isReturning, type RotationState } from '../rotation/decision.ts';
 import type { TransitionCause } from '../rotation/event.ts';
 import { weightOf as rampWeight } from '../rotation/ramp.ts';
 import type { BreakerDiary, Diary, ServiceDiary, Transition } from './diary.ts';
-import type { Period } from './questions.ts';
 import type { ReplayedPolicy } from './replay.ts';
+import type { Period } from './questions.ts';
 
 /** Times are ISO 8601. */
 export interface SimulationReport {

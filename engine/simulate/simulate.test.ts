@@ -3,13 +3,13 @@ import { breakerOf, policyOf } from '../../test/support/fixtures.ts';
 import { type History, type HistoryServer, startHistoryServer } from '../../test/support/history-server.ts';
 import { systemClock } from '../clock.ts';
 import type { PrometheusConfig } from '../metrics/config.ts';
-import { prometheusSettings } from '../metrics/settings.ts';
 import { serviceKey } from '../model.ts';
+import { prometheusSettings } from '../metrics/settings.ts';
 import type { Detector } from '../policy/policy.ts';
 import { ProblemError } from '../problem.ts';
 import { defaultTiming } from '../rotation/context.ts';
 import { compare } from './compare.ts';
-import { type Simulation, simulate } from './simulate.ts';
+import { simulate, type Simulation } from './simulate.ts';
 
 const startMs = Date.UTC(2026, 0, 1);
 const minute = 60_000;

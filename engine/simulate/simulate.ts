@@ -14,7 +14,7 @@ import { fleetHistory, recordingsOf } from './fleet.ts';
 import { type Period, questionsOf } from './questions.ts';
 import { createRecordedSource, type RecordedSource } from './recorded-source.ts';
 import { type Recording, spanOf } from './recording.ts';
-import { type ReplayedPolicy, replay, type Watch } from './replay.ts';
+import { replay, type ReplayedPolicy, type Watch } from './replay.ts';
 import { reportOf, type SimulationReport } from './report.ts';
 
 export interface SimulationOptions {

@@ -1,11 +1,11 @@
+import type { AccessMetrics } from './access-metrics.ts';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { backend, backendIdOf, breaker, policyOf, type Story, tell } from '../../test/telemetry/story.ts';
-import { everythingHappens, somebodyConnected } from '../../test/telemetry/xds.ts';
 import type { Verdict } from '../breakers/verdict.ts';
 import { serviceKey } from '../model.ts';
-import type { AccessMetrics } from './access-metrics.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { everythingHappens, somebodyConnected } from '../../test/telemetry/xds.ts';
 
 /** Series of our own, as `name{labels} value` without the labels of the Service. */
 async function series(metrics: Metrics, ...names: readonly string[]): Promise<readonly string[]> {

@@ -1,7 +1,6 @@
 /** The present of every Service, as its state has it at the moment of a scrape. */
-
-import { Gauge, type Registry } from 'prom-client';
 import { outOf } from '../budget/arithmetic.ts';
+import { Gauge, type Registry } from 'prom-client';
 import { members } from '../model.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import { isOut } from '../rotation/decision.ts';

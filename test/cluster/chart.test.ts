@@ -6,7 +6,7 @@ import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { freePort } from '../../demo/world/ports.ts';
 import { untilReady } from '../../demo/world/process.ts';
 import { eventually } from '../../demo/world/wait.ts';
-import { chartFolder, type HelmRun, helmOn, type Manifest, manifestsOf, withValues } from '../support/chart.ts';
+import { chartFolder, helmOn, type HelmRun, type Manifest, manifestsOf, withValues } from '../support/chart.ts';
 import { runCli } from '../support/cli.ts';
 import { describeWith } from '../support/parts.ts';
 import { usePrograms } from '../support/programs.ts';

@@ -2,10 +2,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { bringBackAndStop } from '../../cli/cleanup/stop.ts';
-import { openCluster } from '../../cli/cluster/open.ts';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { eventually } from '../../demo/world/wait.ts';
+import { bringBackAndStop } from '../../cli/cleanup/stop.ts';
+import { openCluster } from '../../cli/cluster/open.ts';
 import { adminOf, serveAdmin } from '../support/admin.ts';
 import { runCli } from '../support/cli.ts';
 import { describeWith } from '../support/parts.ts';

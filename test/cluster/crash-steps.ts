@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
 import { type Asked, passes } from './gate.ts';
 import { type Pair, type PairReplica, soon } from './pair.ts';
-import { type Records, recordIn } from './records.ts';
+import { recordIn, type Records } from './records.ts';
 
 /** Where a replica is killed. */
 export interface CrashStep {

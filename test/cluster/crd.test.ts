@@ -1,11 +1,11 @@
 /** The CustomResourceDefinition, in a real API server: what it accepts, what it refuses and how it says so. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { describeWith } from '../support/parts.ts';
 import { crdsPath } from './crd.ts';
-import type { Answer } from './kube-api.ts';
 import { useCluster } from './use-cluster.ts';
+import type { Answer } from './kube-api.ts';
 
 const policies = '/apis/breaker.kubervisor.io/v1/namespaces/default/kubervisorservices';
 const examplesFolder = new URL('../../examples/', import.meta.url);

@@ -2,9 +2,8 @@
  * Two replicas of `serve` on an API server that is slow, says wait, or has lost our kinds, with clocks that are set, and
  * killed at each step of a decision. What is served is what was served before, and afterwards they go on.
  */
-
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, type TestContext } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
 import { describeWith } from '../support/parts.ts';

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { Agent, request as ask, createServer } from 'node:https';
+import { Agent, createServer, request as ask } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createAuthority } from '../support/certificates.ts';
 

@@ -9,8 +9,8 @@ import { type Fleet, serviceKey } from '../../engine/model.ts';
 import { formatProblem } from '../../engine/problem.ts';
 import { createKubernetesSource, type KubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import { describeWith } from '../support/parts.ts';
-import { createShop, type PodSpec, type Shop } from './shop.ts';
 import { useCluster } from './use-cluster.ts';
+import { createShop, type PodSpec, type Shop } from './shop.ts';
 
 const pods: readonly PodSpec[] = [1, 2, 3, 4].map((n) => ({
   name: `pricer-abc-${n}`,

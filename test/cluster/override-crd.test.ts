@@ -6,8 +6,8 @@ import { checkRules } from '../../engine/policy/rules.ts';
 import { createShapeCheck } from '../../engine/policy/shape.ts';
 import { describeWith } from '../support/parts.ts';
 import { crdsPath } from './crd.ts';
-import type { Answer } from './kube-api.ts';
 import { useCluster } from './use-cluster.ts';
+import type { Answer } from './kube-api.ts';
 
 const overrides = '/apis/breaker.kubervisor.io/v1/namespaces/default/endpointoverrides';
 const eject = { service: 'pricer', endpoint: 'pricer-3', action: 'Eject', for: '15m', reason: 'heap dump' };

@@ -2,8 +2,8 @@
 import { createActs, type ManualAct } from '../../engine/admin/acts.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { createEngine } from '../../engine/engine.ts';
-import { fieldsOf } from '../../engine/is-record.ts';
 import type { KubeClient } from '../../engine/kubernetes/kube-client.ts';
+import { fieldsOf } from '../../engine/is-record.ts';
 import type { EpochMs } from '../../engine/model.ts';
 import { createOverrides, type OverridesTiming } from '../../engine/overrides/obey.ts';
 import type { Problem } from '../../engine/problem.ts';

@@ -3,12 +3,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RunningProcess, startProcess, untilReady } from '../../demo/world/process.ts';
 import { eventually } from '../../demo/world/wait.ts';
+import type { Cluster } from './use-cluster.ts';
 import { type Gate, startGate } from './gate.ts';
 import type { MeasuredPods } from './measured-pods.ts';
 import { followRecords, type Records } from './records.ts';
 import { createShop, done, type PodSpec, type Shop } from './shop.ts';
 import { createToldClient } from './told-client.ts';
-import type { Cluster } from './use-cluster.ts';
 
 export interface PairReplica {
   readonly name: string;

@@ -16,8 +16,8 @@ import { noFleet } from '../../engine/runtime.ts';
 import { createKubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import { decisionOf } from '../support/fixtures.ts';
 import { describeWith } from '../support/parts.ts';
-import { createShop, done, type Shop } from './shop.ts';
 import { useCluster } from './use-cluster.ts';
+import { createShop, done, type Shop } from './shop.ts';
 
 interface PodObject {
   readonly metadata: {

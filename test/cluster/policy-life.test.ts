@@ -6,10 +6,10 @@ import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
 import { serviceKey } from '../../engine/model.ts';
-import { createPolicyStatus } from '../../engine/policy-status/describe.ts';
 import { formatProblem, type Problem } from '../../engine/problem.ts';
 import { isOut } from '../../engine/rotation/decision.ts';
 import type { ServiceState } from '../../engine/rotation/state.ts';
+import { createPolicyStatus } from '../../engine/policy-status/describe.ts';
 import { createPolicyFeed } from '../../engine/sources/kubernetes/policy-feed.ts';
 import { createKubernetesSource, type KubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import { createStatusStore } from '../../engine/store/kubernetes/status-store.ts';
@@ -21,11 +21,11 @@ import {
   engineWorld,
 } from '../support/engine.ts';
 import { evidenceOf } from '../support/fixtures.ts';
-import { describeWith } from '../support/parts.ts';
 import { playedElection } from '../support/played-election.ts';
+import { describeWith } from '../support/parts.ts';
 import { withLooseCrd } from './crd.ts';
-import { createShop, done, type PodSpec, type Shop } from './shop.ts';
 import { useCluster } from './use-cluster.ts';
+import { createShop, done, type PodSpec, type Shop } from './shop.ts';
 
 const pods: readonly PodSpec[] = [1, 2, 3, 4, 5, 6].map((n) => ({ name: `p${n}`, ip: `10.1.0.${n}` }));
 const soon = { timeoutMs: 20_000 };

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
-import { connect } from '../../engine/kubernetes/connect.ts';
 import { type Fleet, type ServiceKey, serviceKey } from '../../engine/model.ts';
 import { formatProblem } from '../../engine/problem.ts';
+import { connect } from '../../engine/kubernetes/connect.ts';
 import { createKubernetesSource, type KubernetesSource } from '../../engine/sources/kubernetes/source.ts';
 import type { SourceChange } from '../../engine/sources/source.ts';
 import { describeWith } from '../support/parts.ts';
 import { withLooseCrd } from './crd.ts';
-import { createShop, done, type PodSpec, type Shop } from './shop.ts';
 import { useCluster } from './use-cluster.ts';
+import { createShop, done, type PodSpec, type Shop } from './shop.ts';
 
 const pods: readonly PodSpec[] = [1, 2, 3, 4].map((n) => ({
   name: `pricer-${n}`,

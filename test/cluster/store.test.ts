@@ -14,10 +14,10 @@ import { createKubernetesSource } from '../../engine/sources/kubernetes/source.t
 import type { StatusPatch } from '../../engine/store/kubernetes/patch-status.ts';
 import { createStatusStore, type StatusStore, type StatusTiming } from '../../engine/store/kubernetes/status-store.ts';
 import type { JsonValue, Role } from '../../engine/store/store.ts';
-import { describeWith } from '../support/parts.ts';
 import { playedElection } from '../support/played-election.ts';
-import { createShop, done, type Shop } from './shop.ts';
+import { describeWith } from '../support/parts.ts';
 import { useCluster } from './use-cluster.ts';
+import { createShop, done, type Shop } from './shop.ts';
 
 const spec = { service: 'pricer', breakers: [{ name: 'a', threshold: { query: 'x', operator: '>', value: 1 } }] };
 const soon = { timeoutMs: 20_000 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
 import { fieldsOf } from '../../engine/is-record.ts';
-import { chartFolder, type HelmRun, helmOn } from '../support/chart.ts';
+import { chartFolder, helmOn, type HelmRun } from '../support/chart.ts';
 import { type Ran, runKubectl } from '../support/cli.ts';
 import { describeWith } from '../support/parts.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';

@@ -1,7 +1,6 @@
 /** A TCP proxy on loopback that can be cut, as a network between us and the API server can. */
-
-import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { once } from 'node:events';
 
 export interface Wire {
   /** `https://127.0.0.1:PORT`: the server behind it has a certificate for this address. */

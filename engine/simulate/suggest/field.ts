@@ -1,7 +1,6 @@
 /** What of a detector decides how soon it accuses, and which values are worth trying. */
-
-import { ascending } from '../../breakers/statistics.ts';
 import type { Detector } from '../../policy/policy.ts';
+import { ascending } from '../../breakers/statistics.ts';
 
 export interface Field {
   /** As in the policy, below the detector. */

@@ -1,15 +1,14 @@
 /** All candidates of a run, fed with each evaluation as the replay makes it. */
-
-import type { Gathered } from '../../loop.ts';
 import { type BackendId, type EpochMs, type Fleet, members, type ServiceKey } from '../../model.ts';
+import type { Gathered } from '../../loop.ts';
 import type { Breaker, Policy } from '../../policy/policy.ts';
 import { defaultTiming } from '../../rotation/context.ts';
 import { subjectsOf } from '../../rotation/roles.ts';
 import { initialState } from '../../rotation/state.ts';
-import type { Period } from '../questions.ts';
 import { type Field, fieldsOf } from './field.ts';
-import { type Confirm, createRehearsal, type Moment, type Rehearsal } from './rehearsal.ts';
+import type { Period } from '../questions.ts';
 import { type Incident, type Suggestion, suggestionOf, targetRate } from './suggestion.ts';
+import { type Confirm, createRehearsal, type Moment, type Rehearsal } from './rehearsal.ts';
 
 export interface Rehearsals {
   observe(breaker: Breaker, fleet: Fleet, gathered: Gathered, atMs: EpochMs): void;

@@ -6,7 +6,7 @@ import { prometheusSettings } from '../../metrics/settings.ts';
 import type { Breaker, Detector } from '../../policy/policy.ts';
 import { ProblemError } from '../../problem.ts';
 import { defaultTiming } from '../../rotation/context.ts';
-import { type Suggested, suggest } from './suggest.ts';
+import { suggest, type Suggested } from './suggest.ts';
 import type { Candidate, Incident, Suggestion } from './suggestion.ts';
 
 const startMs = Date.UTC(2026, 0, 1);

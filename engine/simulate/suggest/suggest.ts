@@ -7,8 +7,8 @@ import type { Period } from '../questions.ts';
 import { numbersIn } from '../recording.ts';
 import { type Run, type Simulation, type SimulationOptions, withPast } from '../simulate.ts';
 import { fieldsOf } from './field.ts';
-import { createRehearsals } from './rehearsals.ts';
 import type { Incident, Suggestion } from './suggestion.ts';
+import { createRehearsals } from './rehearsals.ts';
 
 export interface SuggestOptions extends Omit<SimulationOptions, 'runs'> {
   readonly run: Run;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Change } from '../../kubernetes/reflector.ts';
 import type { EndpointSliceObject, PodObject, ServiceObject } from '../kubernetes-objects.ts';
 import type { SourceChange } from '../source.ts';
 import { type Cluster, createCluster } from './cluster.ts';
 import type { WorkloadObject } from './workloads.ts';
+import type { Change } from '../../kubernetes/reflector.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const names = ['a', 'b', 'c', 'd'];

@@ -1,6 +1,5 @@
 /** Services, EndpointSlices and Pods as they come, and the fleets they make; recomputed for those Services only that a change concerns. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Change } from '../../kubernetes/reflector.ts';
 import type { Backend, BackendId, EpochMs, Fleet, ServiceKey, Workloads } from '../../model.ts';
 import { members, splitServiceKey } from '../../model.ts';
 import type { Problem } from '../../problem.ts';
@@ -10,6 +9,7 @@ import { type EndpointSliceObject, isPodLeaving, type PodObject, type ServiceObj
 import { dateReadiness } from '../ready-since.ts';
 import type { SourceChange } from '../source.ts';
 import { follow } from './follow.ts';
+import type { Change } from '../../kubernetes/reflector.ts';
 import { createSliceIndex } from './slice-index.ts';
 import { createWorkloadIndex, type WorkloadKind, type WorkloadObject } from './workloads.ts';
 

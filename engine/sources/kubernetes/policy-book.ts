@@ -1,9 +1,9 @@
 /** Policies as the cluster has them. Each is read once a generation: a status that is written changes nothing about it. */
 import { setImmediate } from 'node:timers/promises';
-import { fieldsOf, isRecord } from '../../is-record.ts';
-import type { Change } from '../../kubernetes/reflector.ts';
 import type { PolicyOutcome, PolicyParser } from '../../policy/parse.ts';
+import { fieldsOf, isRecord } from '../../is-record.ts';
 import type { PolicyClaim } from '../policies.ts';
+import type { Change } from '../../kubernetes/reflector.ts';
 
 /** What is kept of a policy. */
 export interface PolicyObject {

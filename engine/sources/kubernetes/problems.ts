@@ -1,7 +1,6 @@
 /** What is wrong between us and the API server, for people: which list or watch, and what to do. */
-
-import type { ReflectorHealth } from '../../kubernetes/reflector.ts';
 import type { Problem } from '../../problem.ts';
+import type { ReflectorHealth } from '../../kubernetes/reflector.ts';
 
 /** Undefined while all is well. */
 export function reflectorProblem({ path, error, heardAtMs }: ReflectorHealth): Problem | undefined {

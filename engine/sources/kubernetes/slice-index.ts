@@ -1,8 +1,7 @@
 /** EndpointSlices by their Service, and which Services name a pod. */
-
-import type { Change } from '../../kubernetes/reflector.ts';
 import { type ServiceKey, serviceKey } from '../../model.ts';
 import { type EndpointSliceObject, serviceNameLabel } from '../kubernetes-objects.ts';
+import type { Change } from '../../kubernetes/reflector.ts';
 
 export interface SliceIndex {
   /** @returns the Services it concerns: those before, and those after. */

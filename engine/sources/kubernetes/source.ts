@@ -1,7 +1,21 @@
 /** A cluster as the input: Services, EndpointSlices, Pods and policies, each listed once and watched from there. */
 import type { Clock } from '../../clock.ts';
-import type { KubeClient } from '../../kubernetes/kube-client.ts';
 import { scopesOf } from '../../kubernetes/paths.ts';
+import { createPolicyParser, type PolicyParserOptions } from '../../policy/parse.ts';
+import type { ServiceKey } from '../../model.ts';
+import type { Problem } from '../../problem.ts';
+import { createAlarm } from '../alarm.ts';
+import { logDifference, type SourceLog } from '../log-difference.ts';
+import { type PoliciesState, type PolicyClaim, policyChanges, updatePolicies } from '../policies.ts';
+import type { PodObject, ServiceObject } from '../kubernetes-objects.ts';
+import type { Source, SourceChange } from '../source.ts';
+import { createCluster } from './cluster.ts';
+import type { KubeClient } from '../../kubernetes/kube-client.ts';
+import { keepPod, keepService, keepSlice } from './objects.ts';
+import { createPolicyBook } from './policy-book.ts';
+import { createPolicyFeed, type PolicyFeed } from './policy-feed.ts';
+import { helperProblems, isDenied, reflectorProblem } from './problems.ts';
+import { keepWorkload, workloadKinds } from './workloads.ts';
 import {
   type Change,
   createReflector,
@@ -9,20 +23,6 @@ import {
   type ReflectorHealth,
   type WatchTiming,
 } from '../../kubernetes/reflector.ts';
-import type { ServiceKey } from '../../model.ts';
-import { createPolicyParser, type PolicyParserOptions } from '../../policy/parse.ts';
-import type { Problem } from '../../problem.ts';
-import { createAlarm } from '../alarm.ts';
-import type { PodObject, ServiceObject } from '../kubernetes-objects.ts';
-import { logDifference, type SourceLog } from '../log-difference.ts';
-import { type PoliciesState, type PolicyClaim, policyChanges, updatePolicies } from '../policies.ts';
-import type { Source, SourceChange } from '../source.ts';
-import { createCluster } from './cluster.ts';
-import { keepPod, keepService, keepSlice } from './objects.ts';
-import { createPolicyBook } from './policy-book.ts';
-import { createPolicyFeed, type PolicyFeed } from './policy-feed.ts';
-import { helperProblems, isDenied, reflectorProblem } from './problems.ts';
-import { keepWorkload, workloadKinds } from './workloads.ts';
 
 export interface KubernetesSourceOptions {
   readonly client: KubeClient;

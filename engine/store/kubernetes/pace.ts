@@ -1,7 +1,7 @@
 /** How often we write to the API server: at once where it has been quiet, and never more than it bears. */
 import type { Clock } from '../../clock.ts';
-import { sleep } from '../../kubernetes/sleep.ts';
 import type { EpochMs } from '../../model.ts';
+import { sleep } from '../../kubernetes/sleep.ts';
 
 export interface PaceSettings {
   /** From one write of an object to the next. */

@@ -1,8 +1,7 @@
 /** A record as the text in the status of a policy: what it holds, whose it is, and how two of them are ordered. */
-
-import { isRecord } from '../../is-record.ts';
-import { type ServiceKey, serviceKey, splitServiceKey } from '../../model.ts';
 import { maxRecordBytes } from '../../policy/schema/status.ts';
+import { type ServiceKey, serviceKey, splitServiceKey } from '../../model.ts';
+import { isRecord } from '../../is-record.ts';
 import { parseRecord, recordPayload } from '../record.ts';
 import type { JsonValue, StoredRecord } from '../store.ts';
 

@@ -1,11 +1,10 @@
 /** Writes records into the status of the policies that govern, and out of that of those that do not. */
-
-import { KubeError } from '../../kubernetes/kube-client.ts';
 import type { ServiceKey } from '../../model.ts';
 import type { Lane } from '../lane.ts';
 import { createLane } from '../lane.ts';
 import type { JsonValue, SaveResult } from '../store.ts';
 import { noRevision } from '../store.ts';
+import { KubeError } from '../../kubernetes/kube-client.ts';
 import type { Pace } from './pace.ts';
 import type { PatchResult, PatchStatus, StatusPatch } from './patch-status.ts';
 import { noPolicy, notLeading, notWritten, recordFull } from './problems.ts';

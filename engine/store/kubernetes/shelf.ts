@@ -2,11 +2,10 @@
  * Where the decisions about each Service are: in the status of policies, as far as we have heard. The record follows the
  * Service, not the object: when the policy that holds it goes and another takes over, what was decided still stands.
  */
-
+import type { ServiceKey } from '../../model.ts';
+import { isOlder } from '../../kubernetes/resource-version.ts';
 import { isRecord } from '../../is-record.ts';
 import type { Change } from '../../kubernetes/reflector.ts';
-import { isOlder } from '../../kubernetes/resource-version.ts';
-import type { ServiceKey } from '../../model.ts';
 import type { PolicyObject } from '../../sources/kubernetes/policy-book.ts';
 import { placeIn } from './problems.ts';
 import { isNewer, type KeptRecord, readRecordText } from './record-text.ts';

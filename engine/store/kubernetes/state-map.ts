@@ -4,14 +4,14 @@
  * can undo the other.
  */
 import type { Clock } from '../../clock.ts';
-import { fieldsOf } from '../../is-record.ts';
 import { changeConfigMap, type MapData } from '../../kubernetes/config-map.ts';
 import { inTime } from '../../kubernetes/in-time.ts';
 import { type KubeClient, KubeError } from '../../kubernetes/kube-client.ts';
-import { versionOf } from '../../kubernetes/object-meta.ts';
 import { configMapsPath } from '../../kubernetes/paths.ts';
+import { versionOf } from '../../kubernetes/object-meta.ts';
 import { createReflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
 import { isOlder } from '../../kubernetes/resource-version.ts';
+import { fieldsOf } from '../../is-record.ts';
 import type { Problem } from '../../problem.ts';
 import { createLane } from '../lane.ts';
 import type { JsonValue, SaveGlobalResult } from '../store.ts';
