@@ -117,6 +117,24 @@ describe('what goes wrong', () => {
     expect(kube.log.slice(-3)).toEqual(['watch 50', 'list', 'watch 50']);
   });
 
+  it('410 after a long time without the server: lists soon, and ever later if that does not help', async () => {
+    const { kube, clock } = await start();
+    kube.failures.push(...Array.from({ length: 12 }, () => new KubeError('ECONNREFUSED')));
+    kube.end(new KubeError('socket hang up'));
+    await clock.advance(600_000);
+    expect(kube.failures).toEqual([]);
+    kube.log.length = 0;
+    const expired = new KubeError('too old resource version', { status: 410 });
+    kube.end(expired);
+    await clock.advance(1000);
+    expect(kube.log).toEqual(['list', 'watch 10']);
+    for (let times = 0; times < 100; times++) {
+      if (kube.watching !== undefined) kube.end(expired);
+      await clock.advance(1000);
+    }
+    expect(kube.log.filter((each) => each === 'list').length).toBeLessThan(12);
+  });
+
   it('a watch that breaks off goes on from where it was', async () => {
     const { kube, clock, reflector, told } = await start();
     kube.emit(event('ADDED', 'c', 11));

@@ -4,7 +4,7 @@
  * Ours, because the client library's informer dies of a failed request, believes a list that is older than what it
  * has, and asks for no bookmarks. What can go wrong, and what is done:
  * - the watch ends in good order (it is asked to, twice a minute): it goes on from the last version heard of;
- * - the version is too old for the server (410): a new list, against which what went missing is found;
+ * - the version is too old for the server (410): a new list, soon, against which what went missing is found;
  * - the connection is half open, and nothing comes any more: the watch is given up 15 s after it should have ended;
  * - the server is away, or says wait (429): equal-jittered backoff, and at least as long as it says;
  * - a list lacks much of what is known: a second one must confirm it before it is believed (R3);
@@ -117,6 +117,8 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
   /** The newest state heard of. */
   let newest: string | undefined;
   let isConfirming = false;
+  /** The last failure was that too, and no list has mended it yet. */
+  let wasExpired = false;
   let disbelievedSinceMs: EpochMs | undefined;
   let heardAtMs: EpochMs | undefined;
   let lastCheckMs = clock.now();
@@ -196,7 +198,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     if (Math.abs(clock.now() - startedMs) < shortestWatchMs && !interrupt.signal.aborted) {
       throw new KubeError('the watch ended as soon as it began');
     }
-    pause.succeeded();
+    succeeded();
   }
 
   function takeEvent(event: unknown): void {
@@ -207,7 +209,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     if (at === undefined) throw new KubeError('the watch sent an event without a version');
     heard();
     // Not with a list: one that succeeds each time, before a watch that fails each time, would be asked for without end.
-    pause.succeeded();
+    succeeded();
     if (type !== 'BOOKMARK') takeObject(type, object);
     if (!isOlder(at, version ?? at)) version = at;
     newest = version;
@@ -267,6 +269,24 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     }
   }
 
+  function succeeded(): void {
+    pause.succeeded();
+    wasExpired = false;
+  }
+
+  function failed(failure: unknown): void {
+    counts.failures += 1;
+    error = failure instanceof KubeError ? failure : new KubeError(String(failure));
+    options.onHealth?.();
+    if (isExpired(failure)) {
+      version = undefined;
+      // It is there, and has forgotten what was before: after a time without it nobody has to wait for it much longer.
+      if (!wasExpired) pause.succeeded();
+      wasExpired = true;
+    }
+    pause.failed(pause.round(), clock.now(), error.retryAfterMs);
+  }
+
   async function turn(signal: AbortSignal): Promise<void> {
     if (isListNeeded()) await list(signal);
     // A clock that was set, either way, makes it early rather than late.
@@ -293,11 +313,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
           await turn(signal);
         } catch (failure) {
           if (signal.aborted) return;
-          counts.failures += 1;
-          error = failure instanceof KubeError ? failure : new KubeError(String(failure));
-          options.onHealth?.();
-          if (isExpired(failure)) version = undefined;
-          pause.failed(pause.round(), clock.now(), error.retryAfterMs);
+          failed(failure);
           await sleep(clock, pause.waitMs(clock.now()), signal);
         }
       }
