@@ -89,7 +89,7 @@ export const crashSteps: readonly (readonly [title: string, step: CrashStep])[] 
     { at: writing('ejected'), fate: 'unanswered', after: isOutUnheard, told: out },
   ],
   [
-    'it arrived, its answer did not, and the other one is killed as well (L5)',
+    'it arrived, its answer did not, and the other one is killed as well',
     { at: writing('ejected'), fate: 'unanswered', after: spoil, told: out, play: endsAsWell },
   ],
   [
@@ -101,7 +101,7 @@ export const crashSteps: readonly (readonly [title: string, step: CrashStep])[] 
     { at: writing('ramping'), fate: 'unanswered', after: heal, told: backAgain, spec: comesBack },
   ],
   [
-    'it failed its probe, and that was written',
+    'the pod failed its probe, and that was written',
     { at: writing('paused', 1), fate: 'unanswered', after: spoil, told: outAgain, retries: 1, spec: isPaused },
   ],
   [

@@ -11,7 +11,7 @@ import { type CrashStep, crashSteps, expectSurvived } from './crash-steps.ts';
 import { crdsPath, installCrd } from './crd.ts';
 import { type Asked, type Fate, isWatch, passes } from './gate.ts';
 import { type MeasuredPods, startMeasuredPods } from './measured-pods.ts';
-import { type Pair, type PairOptions, type PairReplica, policyOf, soon, startPair } from './pair.ts';
+import { asking, type Pair, type PairOptions, type PairReplica, policyOf, soon, startPair } from './pair.ts';
 import { done } from './shop.ts';
 import { useCluster } from './use-cluster.ts';
 
@@ -134,7 +134,7 @@ describeWith(['kube-apiserver', 'etcd', 'prometheus'], 'two replicas', (executab
     await set(first, 0);
     await eventually(() => pair.replicas.every(({ views }) => views.at(-1) === '6, p3 out, p5 out'), soon);
     for (const { views } of pair.replicas) expect(strange(views)).toEqual([]);
-    await eventually(async () => (await first.problems()).length === 0, soon);
+    await eventually(async () => (await first.problems()).length === 0, asking);
 
     const told = [...second.views];
     await set(second, -1);
@@ -146,9 +146,9 @@ describeWith(['kube-apiserver', 'etcd', 'prometheus'], 'two replicas', (executab
 
   /** Queries whose moment is not known are not judged by. */
   async function isSkewed(replica: PairReplica): Promise<void> {
-    await eventually(async () => (await replica.problems()).includes('KV0329'), { ...soon, what: 'it says so' });
+    await eventually(async () => (await replica.problems()).includes('KV0329'), { ...asking, what: 'it says so' });
     const from = await replica.evaluations();
-    await eventually(async () => (await replica.evaluations()) >= from + 3, { ...soon, what: 'it goes on asking' });
+    await eventually(async () => (await replica.evaluations()) >= from + 3, { ...asking, what: 'it goes on asking' });
   }
 
   it.concurrent.for(crashSteps)('L4: one is killed when %s', { timeout: 180_000 }, async ([, step], test) => {
@@ -186,7 +186,7 @@ describeWith(['kube-apiserver', 'etcd', 'prometheus'], 'two replicas', (executab
       const answer = await fetch(`${pods.prometheusUrl}/api/v1/query?query=${encodeURIComponent(query)}`);
       const { data } = (await answer.json()) as { data: { result: { value: [number, string] }[] } };
       return Number(data.result[0]?.value[1] ?? 0) >= 3;
-    }, soon);
+    }, asking);
   }
 
   it('K9: our kinds are deleted: everybody is let back, and with them there is a new beginning', {
@@ -201,7 +201,7 @@ describeWith(['kube-apiserver', 'etcd', 'prometheus'], 'two replicas', (executab
     await eventually(
       async () =>
         (await Promise.all(pair.replicas.map((each) => each.problems()))).every((each) => each.includes('KV0803')),
-      soon,
+      asking,
     );
     await installCrd(cluster.plane.api, ['kubervisorservices']);
     await done(pair.shop.policy('pricer', policyOf({})));

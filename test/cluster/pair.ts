@@ -56,6 +56,8 @@ export interface PairOptions {
 }
 
 export const soon = { timeoutMs: 30_000 };
+/** For what a process has to be asked: not so often that it has nothing else to do. */
+export const asking = { ...soon, everyMs: 100 };
 const podSpecs: readonly PodSpec[] = [1, 2, 3, 4, 5, 6].map((n) => ({
   name: `p${n}`,
   ip: `10.1.0.${n}`,
@@ -108,7 +110,7 @@ export async function startPair(options: PairOptions): Promise<Pair> {
     async judging() {
       const leader = await eventually(() => replicas.find((each) => each.leads()), { ...soon, what: 'one leads' });
       const from = await leader.evaluations();
-      await eventually(async () => (await leader.evaluations()) >= from + 2, { ...soon, what: 'it judges' });
+      await eventually(async () => (await leader.evaluations()) >= from + 2, { ...asking, what: 'it judges' });
       return leader;
     },
     async stop() {

@@ -2,6 +2,8 @@
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { crashSteps } from '../cluster/crash-steps.ts';
+import { pageTable } from '../support/page-table.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -35,8 +37,8 @@ test('docs/architecture.md has a row for each rule', () => {
   expect(rules).toEqual(Array.from({ length: 18 }, (_, index) => `R${index + 1}`));
 });
 
-test('every test that docs/architecture.md names is in the file beside it', () => {
-  const proofs = [...read('docs/architecture.md').matchAll(/\]\(\.\.\/(\S+\.test\.ts)\)((?:,? `[^`]+`)+)/g)];
+test.each(['docs/architecture.md', 'docs/faults.md'])('every test that %s names is in the file beside it', (page) => {
+  const proofs = [...read(page).matchAll(/\]\(\.\.\/(\S+\.test\.ts)\)((?:,? `[^`]+`)+)/g)];
   expect(proofs.length).toBeGreaterThan(20);
   const missing = proofs.flatMap(([, path = '', names = '']) =>
     [...names.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name).filter((name) => !read(path).includes(name)),
@@ -59,4 +61,9 @@ test('docs/xds-conformance.md has a row for each rule that is tested, rules are 
   }
   const all = find('test/xds/conformance/*.test.ts').map((path) => read(path).match(/\btest(\.\w+)?\(/g)?.length ?? 0);
   expect(all.reduce((sum, count) => sum + count, 0)).toBe(rows.length);
+});
+
+test('docs/faults.md has a row for each step of a decision at which a replica is killed', () => {
+  const rows = pageTable('docs/faults.md', 'Killed at each step').map((row) => row['killed when']);
+  expect(rows).toEqual(crashSteps.map(([title]) => title));
 });
