@@ -242,6 +242,29 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
     ]);
   });
 
+  it('policies that are made to take long to read, which the API server takes, come into force neither at a start nor later', async () => {
+    const nested = `${'sum(a+'.repeat(500)}a${')'.repeat(500)}`;
+    const breakers = (query: string, ...names: readonly string[]) =>
+      names.map((name) => ({ name, ratio: { bad: query, total: query }, activity: { query, min: 1 } }));
+    const bomb = { service: 'other', breakers: breakers(nested, 'a') };
+    await done(shop.policy('p', spec));
+    for (let n = 0; n < 10; n++) await done(shop.policy(`nested-${n}`, bomb));
+    await done(
+      shop.policy('long', { service: 'another', breakers: breakers(`a # ${'-'.repeat(2000)}`, 'a', 'b', 'c', 'd') }),
+    );
+    const seen = await watch();
+    await seen.started;
+    const refused = (): readonly string[] =>
+      seen.source.problems().flatMap(({ code, message }) => (code === 'KV0104' ? [message] : []));
+    expect(refused()).toHaveLength(10 * 3 + 1);
+    expect(new Set(refused().map((message) => message.replace(/, at character .*/, '')))).toEqual(
+      new Set(['has brackets nested more than 64 deep', 'has queries of 24048 characters in all, 16384 are the most']),
+    );
+    expect(seen.changes.flatMap((each) => (each.kind === 'policy' ? [each.policy.name] : []))).toEqual(['p']);
+    await done(shop.policy('later', bomb));
+    await eventually(() => refused().length === 11 * 3 + 1, soon);
+  });
+
   it('all namespaces at once, when none is named', async () => {
     const seen = await watch('administrator', []);
     await seen.started;
