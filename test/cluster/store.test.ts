@@ -28,6 +28,8 @@ interface Replica {
   readonly told: readonly unknown[];
   /** Policies whose state was described, each time: the last thing in a look of the leader. */
   readonly described: readonly string[];
+  /** What it asked for and has had no answer to. */
+  isWriting(): boolean;
   role(): Role | undefined;
   /** What an election would say. */
   stand(standing: Standing): void;
@@ -84,7 +86,19 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     // One each: two may start at the same time.
     const kubeconfig = join(cluster.folder, `${user}-${(starts += 1)}.yaml`);
     await writeFile(kubeconfig, cluster.plane.kubeconfig(user, cluster.wire.url));
-    const client = around(await connect({ kubeconfig }, systemClock));
+    const asked = around(await connect({ kubeconfig }, systemClock));
+    let writing = 0;
+    const client: KubeClient = {
+      ...asked,
+      async send(...given) {
+        writing += 1;
+        try {
+          return await asked.send(...given);
+        } finally {
+          writing -= 1;
+        }
+      },
+    };
     const told: unknown[] = [];
     const described: string[] = [];
     const logged: string[] = [];
@@ -120,6 +134,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       told,
       described,
       logged,
+      isWriting: () => writing > 0,
       role: () => role,
       stand: (next) => election.stand(next, !each.isDeluded),
       isDeluded: false,
@@ -152,6 +167,8 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     each.stand({ kind: 'leading', transitions: (transitions += 1) });
     await eventually(() => each.store.leads?.(), soon);
     if (isDescribed) await untilDescribed('p');
+    // As long as it has not heard of that, the next write is of another version, and is tried twice.
+    await eventually(() => !each.isWriting(), soon);
   }
 
   /** The record as an API server has it. */

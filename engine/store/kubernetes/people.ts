@@ -27,7 +27,7 @@ export interface PeopleOptions {
   /** How soon after one look at a policy the next is. */
   readonly everyMs: number;
   readonly isSaving: (holding: Holding) => boolean;
-  /** What came of a write that was only for people. */
+  /** What came of a write that was only for people; done is also one that was not needed. */
   readonly onWritten: (holding: Holding, result: PatchResult) => void;
   readonly onProblem: (problem: Problem) => void;
   readonly signal: AbortSignal;
@@ -73,7 +73,10 @@ export function createPeople(options: PeopleOptions): People {
         if (!isDue(holding, nowMs) || isSaving(holding)) continue;
         lookedMs.set(holding.key, nowMs);
         const fields = of(holding, holding.kept?.record.body);
-        if (isAsIs(holding.object.status, fields)) continue;
+        if (isAsIs(holding.object.status, fields)) {
+          onWritten(holding, { kind: 'done' });
+          continue;
+        }
         await pace.turn(holding.key, signal);
         // Refused or overtaken: the next look sees to it.
         const result = await patch(holding, fields);

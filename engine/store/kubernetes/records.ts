@@ -24,7 +24,7 @@ export interface RecordsOptions {
   readonly ownEpoch: OwnEpoch;
   /** What the status says to people, with this record. */
   readonly peopleOf: (holding: Holding, body: JsonValue | undefined) => StatusPatch;
-  /** What came of putting a record where it belongs. */
+  /** What came of a write with all that a status has. */
   readonly onPut: (holding: Holding, result: PatchResult) => void;
   readonly signal: AbortSignal;
 }
@@ -137,6 +137,7 @@ export function createRecords(options: RecordsOptions): Records {
   /** With what people read beside it, or without, where the API server does not take that. */
   async function put(holding: Holding, body: JsonValue | undefined, record: string | null): Promise<PatchResult> {
     const result = await patch(holding, { ...peopleOf(holding, body), record });
+    onPut(holding, result);
     const isInvalid = result.kind === 'refused' && result.error.status === 422;
     return isInvalid ? patch(shelf.holding(holding.key) ?? holding, { record }) : result;
   }
@@ -159,14 +160,14 @@ export function createRecords(options: RecordsOptions): Records {
     const { body } = kept.record;
     const text = recordText({ service, revision: slot.tried, body }, epoch);
     await pace.turn(holding.key, signal);
-    onPut(holding, await put(holding, body, text));
+    await put(holding, body, text);
   }
 
   async function clear(holding: Holding): Promise<void> {
     await pace.turn(holding.key, signal);
     const now = shelf.holding(holding.key);
     if (now === undefined || !isSameRecord(now.kept, holding.kept)) return;
-    onPut(now, await put(now, undefined, null));
+    await put(now, undefined, null);
   }
 
   return {

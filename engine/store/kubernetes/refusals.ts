@@ -1,7 +1,4 @@
-/**
- * Of which policies the API server takes no status when nobody waits for it: what is only for people, and records that are
- * put where they belong. Whoever saves a decision is told there and then.
- */
+/** Of which policies the API server does not take the status as we would have it. */
 import type { Problem } from '../../problem.ts';
 import type { PatchResult } from './patch-status.ts';
 import { statusRefused } from './problems.ts';
@@ -17,10 +14,12 @@ export function createRefusals(shelf: Pick<Shelf, 'holding'>, onChange: () => vo
   const refused = new Map<string, Problem>();
   return {
     note({ key }, result) {
+      if (refused.size === 0 && result.kind !== 'refused') return;
       if (result.kind === 'done') refused.delete(key);
       // One that says wait takes it later.
-      else if (result.kind === 'refused' && result.error.status !== 429)
+      else if (result.kind === 'refused' && result.error.status !== 429) {
         refused.set(key, statusRefused(key, result.error));
+      }
       for (const each of refused.keys()) if (shelf.holding(each) === undefined) refused.delete(each);
       onChange();
     },
