@@ -14,6 +14,7 @@ import { splitServiceKey } from '../model.ts';
 import { type CustomAnswer, readCustomAnswer } from './custom-answer.ts';
 import { createDeadline } from './deadline.ts';
 import { createHttp, type HttpOutcome } from './http.ts';
+import { keepMs, rememberInUse } from './in-use.ts';
 
 export interface SocketAddress {
   /** Literal IPv4 or IPv6 address, without brackets. */
@@ -78,7 +79,7 @@ export function createCustomServices({ resolve, clock, timeoutMs = 1000 }: Custo
   const forbidden = forbiddenAddresses();
   // No keep-alive: one request a period, to pods that come and go.
   const agent = new Agent({ keepAlive: false });
-  const lastAsked = new Map<string, LastAsked>();
+  const memoryOf = rememberInUse(clock, keepMs, (): { lastAsked?: LastAsked } => ({}));
 
   const get = async (url: string, host: string, signal: AbortSignal): Promise<HttpOutcome> => {
     const deadline = createDeadline(clock, timeoutMs, signal);
@@ -95,7 +96,8 @@ export function createCustomServices({ resolve, clock, timeoutMs = 1000 }: Custo
       const label = `${service}:${port}`;
       const resolved = resolve(service, port);
       if (resolved.kind === 'refused') return error('refused', `${label}: ${resolved.reason}`);
-      const target = choose(resolved.addresses, lastAsked.get(label));
+      const memory = memoryOf(label);
+      const target = choose(resolved.addresses, memory.lastAsked);
       if (target === undefined) return error('unreachable', `${label} has no ready endpoint`);
       if (!isAllowed(target.address, forbidden))
         return error('refused', `${label}: an endpoint has an address that no pod has`);
@@ -105,7 +107,7 @@ export function createCustomServices({ resolve, clock, timeoutMs = 1000 }: Custo
       const outcome = await get(`http://${authority(target)}/`, `${name}.${namespace}.svc:${port}`, signal);
       if (signal.aborted) return error('timeout', `${label}: cancelled`);
       const answer = readOutcome(outcome, namespace, backends);
-      lastAsked.set(label, { authority: authority(target), answered: answer.kind === 'verdicts' });
+      memory.lastAsked = { authority: authority(target), answered: answer.kind === 'verdicts' };
       return answer.kind === 'verdicts' ? { ...answer, askedAtMs } : error(answer.cause, `${label}: ${answer.message}`);
     },
   };

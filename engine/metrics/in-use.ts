@@ -2,6 +2,9 @@
 import type { Clock } from '../clock.ts';
 import type { EpochMs } from '../model.ts';
 
+/** Longer than between two evaluations of any breaker. */
+export const keepMs = 2 * 3_600_000;
+
 /** @param keepMs what was not asked for during as long, twice as long at most, is forgotten */
 export function rememberInUse<Value>(clock: Clock, keepMs: number, workOut: (key: string) => Value) {
   let now = new Map<string, Value>();

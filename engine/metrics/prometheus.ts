@@ -6,7 +6,7 @@
 import type { Clock } from '../clock.ts';
 import type { EpochMs } from '../model.ts';
 import { readAnswer } from './answer.ts';
-import { type Backoff, createBackoff, retryAfterMs } from './backoff.ts';
+import { createBackoff, retryAfterMs } from './backoff.ts';
 import type { PrometheusSettings } from './config.ts';
 import { createCredentials, type ReadyConnection } from './credentials.ts';
 import { createDeadline, type Deadline } from './deadline.ts';
@@ -14,6 +14,7 @@ import type { ApiFailure } from './envelope.ts';
 import { createGate } from './gate.ts';
 import { createHttp, type HttpOutcome } from './http.ts';
 import { formRequest } from './form-request.ts';
+import { keepMs, rememberInUse } from './in-use.ts';
 import { observeSkew, type SkewBounds, skewMs } from './skew.ts';
 import type { MetricSource, MetricSourceHealth, QueryAnswer, QueryErrorCause, QueryRequest } from './source.ts';
 
@@ -44,7 +45,7 @@ export function createPrometheusSource({ name, settings, clock, random }: Promet
   const credentials = createCredentials(settings, clock);
   const gate = createGate(settings.concurrency);
   /** By tenant: many sources limit each by itself, and what one of them does must not silence the others. */
-  const rests = new Map<string, Backoff>();
+  const restOf = rememberInUse(clock, keepMs, () => createBackoff(backoff, random));
   const url = `${settings.url}/api/v1/query`;
   let skew: SkewBounds | undefined;
   let lastSuccessMs: EpochMs | undefined;
@@ -60,15 +61,9 @@ export function createPrometheusSource({ name, settings, clock, random }: Promet
     return { kind: 'error', cause, message: `metric source ${name}: ${message}` };
   };
 
-  const restOf = (tenant: string): Backoff => {
-    const rest = rests.get(tenant) ?? createBackoff(backoff, random);
-    rests.set(tenant, rest);
-    return rest;
-  };
-
   /** Nothing is sent while the source is given a rest, not even by those who queued before the rest began. */
   const resting = ({ tenant = '' }: QueryRequest): QueryAnswer | undefined => {
-    const waitMs = Math.ceil(rests.get(tenant)?.waitMs(clock.now()) ?? 0);
+    const waitMs = Math.ceil(restOf(tenant).waitMs(clock.now()));
     if (waitMs === 0) return undefined;
     const message = `metric source ${name}: not asked for another ${waitMs} ms after it failed (${lastError?.cause ?? 'unknown'})`;
     return { kind: 'error', cause: 'backoff', message };

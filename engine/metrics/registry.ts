@@ -5,7 +5,7 @@ import { enforceLabel } from '../policy/promql/enforce.ts';
 import { createPrometheusSource } from './prometheus.ts';
 import { createSharedSource } from './shared.ts';
 import type { MetricSource, MetricSourceHealth } from './source.ts';
-import { rememberInUse } from './in-use.ts';
+import { keepMs, rememberInUse } from './in-use.ts';
 import { boundTo, type Enforce } from './tenancy.ts';
 import { whyUnknown } from './unknown-source.ts';
 import { createWarmingSource, prometheusWitness } from './warming.ts';
@@ -52,9 +52,6 @@ export function createMetricSources({ sources, clock, random }: MetricSourcesOpt
     },
   };
 }
-
-/** Longer than between two evaluations of any breaker. */
-const keepMs = 2 * 3_600_000;
 
 /** The same queries are evaluated each period: each is read once. */
 function rememberingEnforce(clock: Clock): Enforce {

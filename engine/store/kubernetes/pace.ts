@@ -2,6 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import type { EpochMs } from '../../model.ts';
 import { sleep } from '../../kubernetes/sleep.ts';
+import { rememberInUse } from '../../metrics/in-use.ts';
 
 export interface PaceSettings {
   /** From one write of an object to the next. */
@@ -25,7 +26,7 @@ export interface Pace {
 const longestHoldOffMs = 60_000;
 
 export function createPace({ perObjectMs, perSecond, burst }: PaceSettings, clock: Clock): Pace {
-  const lastMs = new Map<string, EpochMs>();
+  const writesOf = rememberInUse(clock, perObjectMs, (): { lastMs: EpochMs } => ({ lastMs: Number.NEGATIVE_INFINITY }));
   const intervalMs = 1000 / perSecond;
   /** When all that was let through would have been, one after the other; a burst may be as far ahead of it. */
   let chargedUntilMs = 0;
@@ -36,7 +37,6 @@ export function createPace({ perObjectMs, perSecond, burst }: PaceSettings, cloc
     const nowMs = clock.now();
     // A clock that was set back must not stretch a wait of a second to one of an hour.
     if (nowMs < seenMs) {
-      lastMs.clear();
       chargedUntilMs = nowMs;
       heldUntilMs = nowMs;
     }
@@ -46,7 +46,8 @@ export function createPace({ perObjectMs, perSecond, burst }: PaceSettings, cloc
 
   function waitMs(key: string): number {
     const nowMs = now();
-    return Math.max(heldUntilMs - nowMs, (lastMs.get(key) ?? nowMs - perObjectMs) + perObjectMs - nowMs);
+    const sinceMs = nowMs - writesOf(key).lastMs;
+    return Math.max(heldUntilMs - nowMs, sinceMs < 0 ? 0 : perObjectMs - sinceMs);
   }
 
   function aheadMs(): number {
@@ -57,11 +58,11 @@ export function createPace({ perObjectMs, perSecond, burst }: PaceSettings, cloc
     async turn(key, signal) {
       for (let ms = waitMs(key); ms > 0 && !signal.aborted; ms = waitMs(key)) await sleep(clock, ms, signal);
       // Before it has gone: a second write of the object must not slip in while this one waits for the others.
-      lastMs.set(key, now());
+      writesOf(key).lastMs = now();
       const behindMs = aheadMs() - (burst - 1) * intervalMs;
       chargedUntilMs = Math.max(chargedUntilMs, now()) + intervalMs;
       if (behindMs > 0) await sleep(clock, behindMs, signal);
-      lastMs.set(key, now());
+      writesOf(key).lastMs = now();
     },
     holdOff(forMs) {
       heldUntilMs = Math.max(heldUntilMs, now() + Math.min(forMs, longestHoldOffMs));

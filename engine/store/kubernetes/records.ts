@@ -198,6 +198,10 @@ export function createRecords(options: RecordsOptions): Records {
         const isOver = owner === undefined ? isKnown(holding) : !isSameRecord(shelf.current(service), kept);
         if (isOver) await clear(holding);
       }
+      for (const [service, { pending }] of slots) {
+        if (pending === 0 && shelf.current(service) === undefined && ownerOf(service) === undefined)
+          slots.delete(service);
+      }
     },
     async idle() {
       await Promise.all([...slots.values()].map(({ lane }) => lane.idle()));
