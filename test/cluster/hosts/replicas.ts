@@ -51,8 +51,10 @@ async function snapshot(envoys: readonly Envoy[]): Promise<readonly Snapshot[]> 
   );
 }
 
+/** With how often each Envoy was looked at by then, and how many requests it had answered. */
 function tell(facts: object): void {
-  console.log(JSON.stringify({ step, ...facts }));
+  const seen = [watchman.looks(), ...mesh.loads.map(({ answers }) => answers.length)];
+  console.log(JSON.stringify({ step, seen, ...facts }));
 }
 
 const addressOf = (ip: string): string => `${ip}:${podPort}`;
@@ -241,8 +243,6 @@ try {
   tell({
     losses: [...watchman.losses],
     fewest: watchman.fewest(),
-    looks: watchman.looks(),
-    answers: answers.length,
     failed: answers.filter(({ kind }) => kind === 'failed').length,
   });
 } catch (error) {
