@@ -28,7 +28,7 @@ export const brokenInstallations: readonly BrokenInstallation[] = [
     save: async (_service, _body, revision) => ({ kind: 'saved', revision }),
   })),
   storing('writes under an old epoch', 'I5 written', ({ save }) => ({
-    save: (service, body, revision) => save(service, { ...(body as object), epoch: -revision }, revision),
+    save: (service, body, revision) => save(service, { ...(body as object), epoch: 1_000 - revision }, revision),
   })),
   storing('counts its epochs backwards', 'I5 given', ({ load }) => ({
     async load(signal) {
