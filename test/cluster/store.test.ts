@@ -301,7 +301,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
 
   it('who has not read everything yet does not lead, and puts no record away', async () => {
     const writer = await leader();
-    await writer.store.save(pricer(), { seq: 1 }, 0);
+    expect(await writer.store.save(pricer(), { seq: 1 }, 0)).toEqual({ kind: 'saved', revision: 1 });
     writer.stand({ kind: 'following' });
     const asks: string[] = [];
     const gate = Promise.withResolvers<void>();
@@ -321,7 +321,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     });
     // Another that begins after it and waits for nothing has long been through with everything.
     const other = await leader();
-    await eventually(async () => (await other.store.save(pricer(), { seq: 2 }, 1)).kind === 'saved', soon);
+    expect(await other.store.save(pricer(), { seq: 2 }, 1)).toEqual({ kind: 'saved', revision: 2 });
     other.stand({ kind: 'following' });
     const seen = [[...asks], await onRecord('p')];
     gate.resolve();
