@@ -5,7 +5,7 @@ import { removeEverything, type Removed } from './cleanup/remove.ts';
 import { bringBackAndStop } from './cleanup/stop.ts';
 import { type ConnectionOptions, connect } from './client.ts';
 import { leadershipOf, type ReplicasOptions } from './cluster/leader.ts';
-import { type ClusterOptions, openCluster } from './cluster/open.ts';
+import { type ClusterOptions, clusterFailure, openCluster } from './cluster/open.ts';
 import type { Context } from './context.ts';
 import { failure } from './exit.ts';
 import { example, type Format, outputOption, printJson, usage, withReplicas } from './options.ts';
@@ -62,8 +62,8 @@ async function run(options: Options, context: Context): Promise<void> {
     await bringBackAndStop(cluster, { ...options, deployment: stop, namespaces }, () => context.now(), say);
   } else if (force === undefined && dryRun === undefined) {
     const leadership = await leadershipOf(cluster, options, context.now());
-    if (leadership.kind !== 'nobody')
-      throw stillThere(leadership.kind === 'leads' ? leadership.holder : leadership.why, options);
+    if (leadership.kind === 'unknown') throw clusterFailure(leadership.error, 'see whether a controller is alive');
+    if (leadership.kind === 'leads') throw stillThere(leadership.holder, options);
   }
   const removed: Removed[] = [];
   const staying = await removeEverything(cluster, { ...options, namespaces }, context.now(), (each) => {

@@ -5,7 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { WatchResponse } from '../engine/admin/messages.ts';
-import { type Exit, exitCodes, failure } from './exit.ts';
+import type { Problem } from '../engine/problem.ts';
+import { Exit, exitCodes, failure } from './exit.ts';
 
 export interface ConnectionOptions {
   /** Absent: the caller is kubectl's plugin, whose default is a cluster. */
@@ -22,6 +23,8 @@ export type Query = Readonly<Record<string, string | boolean | undefined>>;
 export interface AdminClient {
   get<Response>(path: string, query?: Query): Promise<Response>;
   post<Response>(path: string, body: object): Promise<Response>;
+  /** Why the server knows nothing yet, where it has not read its inputs; undefined: it has. */
+  starting(): Promise<Exit | undefined>;
   /** Ends only with an Exit: a watch that stops is a server that stopped. */
   watch(query: Query): AsyncGenerator<WatchResponse, never, void>;
 }
@@ -38,8 +41,8 @@ export async function connect(options: ConnectionOptions): Promise<AdminClient> 
   const headers = token === undefined ? {} : { authorization: `Bearer ${token.trim()}` };
   const tls = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
 
-  function send(method: string, path: string, query: Query, body?: object): Promise<IncomingMessage> {
-    const url = new URL(`${base.pathname.replace(/\/$/, '')}/api/v1${path}`, base);
+  function send(method: string, path: string, query: Query, body?: object, root = '/api/v1'): Promise<IncomingMessage> {
+    const url = new URL(`${base.pathname.replace(/\/$/, '')}${root}${path}`, base);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(name, String(value));
     const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -54,6 +57,11 @@ export async function connect(options: ConnectionOptions): Promise<AdminClient> 
 
   return {
     get: async (path, query = {}) => readAnswer(await send('GET', path, query), server),
+    async starting() {
+      const response = await send('GET', '/readyz', {}, undefined, '');
+      const { status, problems } = (await readJson(response, server)) as Partial<Readiness>;
+      return status === 'starting' ? stillReading(server, problems ?? []) : undefined;
+    },
     post: async (path, body) => readAnswer(await send('POST', path, {}, body), server),
     async *watch(query) {
       const response = await send('GET', '/watch', query);
@@ -68,6 +76,21 @@ export async function connect(options: ConnectionOptions): Promise<AdminClient> 
       });
     },
   };
+}
+
+interface Readiness {
+  readonly status: string;
+  /** For those who are let in. */
+  readonly problems: readonly Problem[];
+}
+
+function stillReading(server: string, problems: readonly Problem[]): Exit {
+  const message = `${server} has not read its inputs yet, and knows no Services`;
+  return new Exit(
+    exitCodes.error,
+    { code: 'KV0839', severity: 'error', message, remedy: 'ask it again, or /readyz what it waits for' },
+    ...problems,
+  );
 }
 
 function serverOf({ server }: ConnectionOptions): string {
@@ -139,7 +162,8 @@ function unreachable(server: string, error: Error): Exit {
   return failure({
     code: 'KV0730',
     message: `cannot reach ${server}: ${reason}`,
-    remedy: 'start it with kubervisor serve --config kubervisor.yaml, or name another with --server',
+    remedy:
+      'start it with kubervisor serve --config kubervisor.yaml, name another with --server, or ask a cluster: --context NAME, or kubectl kubervisor',
   });
 }
 

@@ -373,6 +373,43 @@ describe('manual acts', () => {
     },
   );
 
+  it('resume of everything names the Services that stay suspended by themselves', async () => {
+    await served([ejectedWorld(), named(world(), 'shop', 'quotes')], async ({ url }) => {
+      await runCli(['suspend', 'shop/pricer', '--reason', 'x'], url);
+      await runCli(['suspend', '--reason', 'x'], url);
+      expect(await runCli(['resume', '--reason', 'x'], url)).toEqual({
+        code: 0,
+        stdout: 'everything resumed\n',
+        stderr: 'suspended by themselves, still: shop/pricer\n',
+      });
+    });
+  });
+
+  it.each([
+    ['', ['eject', 'shop/pricer', 'p1', '--for', '15m']],
+    ['  ', ['restore', 'shop/pricer', 'p1']],
+    ['a\nb', ['suspend', '--kubeconfig', '/nonexistent']],
+    ['x'.repeat(257), ['freeze', 'shop/pricer', '--for', '5m']],
+  ])('a reason that is none is told by the name of the option, and nobody is asked: %j', async (reason, act) => {
+    const { code, stderr } = await runCli([...act, '--reason', reason], 'http://127.0.0.1:1');
+    expect([code, stderr]).toEqual([
+      65,
+      expect.stringMatching(/^error KV0701 --reason must be 1 to 256 characters.*\n$/),
+    ]);
+  });
+
+  it.each([
+    ['freeze', ['shop/pricer', '--for', '5m'], /KV0810 kubervisor-0 leads \(ask the leader itself, with --server/],
+    ['suspend', ['shop/pricer'], /KV0810 .*\(kubervisor --context does it in the policy/],
+    ['eject', ['shop/pricer', 'p1', '--for', '5m'], /KV0810 .*\(create an EndpointOverride/],
+  ])('%s at a replica that follows: the way to whoever does it', async (verb, args, way) => {
+    await served([world()], async ({ url }, admin) => {
+      admin.refuseAll = { kind: 'refused', cause: 'not-leader', message: 'kubervisor-0 leads' };
+      const { code, stderr } = await runCli([verb, ...args, '--reason', 'x'], url);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(way)]);
+    });
+  });
+
   it('a namespace alone suspends nothing', async () => {
     await served([world()], async ({ url }, admin) => {
       const { code, stderr } = await runCli(['suspend', '-n', 'shop', '--reason', 'x'], url);
@@ -426,7 +463,7 @@ describe('a server that is not there, or not ours', () => {
     expect(code).toBe(1);
     expect(stderr).toBe(
       'error KV0730 cannot reach http://127.0.0.1:1: connection refused ' +
-        '(start it with kubervisor serve --config kubervisor.yaml, or name another with --server)\n',
+        '(start it with kubervisor serve --config kubervisor.yaml, name another with --server, or ask a cluster: --context NAME, or kubectl kubervisor)\n',
     );
   });
 
@@ -463,6 +500,22 @@ describe('a server that is not there, or not ours', () => {
       ]);
     });
   });
+});
+
+describe('a server that has only begun', () => {
+  const problem = { code: 'KV0802', severity: 'error', message: 'it may not list pods' } as const;
+  it.each([[['get']], [['get', 'shop/pricer']], [['endpoints', 'shop/pricer']], [['why', 'p1']]])(
+    '%j says so: that it knows nothing is no answer',
+    async (args) => {
+      const begun = adminOf(named(world({ fleet: [] }), 'shop', 'other'));
+      await using wires = await serveAdmin(begun, { readiness: () => ({ status: 'starting', problems: [problem] }) });
+      const { code, stdout, stderr } = await runCli(args, wires.url);
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toMatch(
+        /^error KV0839 http:\S+ has not read its inputs yet.*\nerror KV0802 it may not list pods\n$/,
+      );
+    },
+  );
 });
 
 describe('authentication', () => {

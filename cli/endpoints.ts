@@ -5,7 +5,7 @@ import type { Context } from './context.ts';
 import { tellNote } from './note.ts';
 import { example, printJson, readCommand } from './options.ts';
 import { openReader, type ReaderOptions } from './reader.ts';
-import { ageText, type Column, numberText, table, widthOf } from './table.ts';
+import { ageText, type Column, fitTo, numberText, table } from './table.ts';
 
 type Row = BackendView & { readonly now: number };
 
@@ -17,9 +17,9 @@ const columns: readonly Column<Row>[] = [
   { header: 'STATE', cell: stateOf },
   { header: 'WEIGHT', cell: ({ weightPercent }) => String(weightPercent) },
   { header: 'VALUE', cell: ({ value }) => numberText(value) },
-  { header: 'BOUND', cell: ({ bound }) => numberText(bound) },
-  { header: 'BREAKER', cell: ({ breaker }) => breaker },
-  { header: 'RETRY', cell: retriesOf },
+  { header: 'BOUND', cell: ({ bound }) => numberText(bound), yields: true },
+  { header: 'BREAKER', cell: ({ breaker }) => breaker, yields: true },
+  { header: 'RETRY', cell: retriesOf, yields: true },
   { header: 'SINCE', cell: ({ decision, now }) => ageText(decision?.sinceTime, now) },
   { header: 'WHY', cell: ({ reason }) => reason },
 ];
@@ -42,8 +42,7 @@ export function endpointsCommand(context: Context): Command {
       if (options.output === 'json') return printJson(context, response);
       const rows = response.service.backends.map((backend) => ({ ...backend, now: context.now() }));
       if (rows.length === 0) context.stderr.write('no backends\n');
-      else
-        context.stdout.write(table(columns, rows, { width: widthOf(context.stdout), wide: options.output === 'wide' }));
+      else context.stdout.write(table(columns, rows, { ...fitTo(context.stdout), wide: options.output === 'wide' }));
       tellNote(reader.note(response.replica), context.stderr);
     });
 }

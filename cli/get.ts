@@ -7,7 +7,7 @@ import { example, printJson, readCommand } from './options.ts';
 import { printable } from './printable.ts';
 import { openReader, type ReaderOptions } from './reader.ts';
 import { breakersTable, groupsTable, servicesTable } from './service-table.ts';
-import { widthOf } from './table.ts';
+import { fitTo } from './table.ts';
 
 interface Options extends ReaderOptions {
   readonly watch?: true;
@@ -34,14 +34,14 @@ export function getCommand(context: Context): Command {
 
 async function show(service: string | undefined, options: Options, context: Context): Promise<void> {
   const reader = await openReader(service, options, context);
-  const width = widthOf(context.stdout);
+  const fit = fitTo(context.stdout);
   if (service !== undefined) {
     const response = await reader.get();
     if (options.output === 'json') return printJson(context, response);
     tellSuspension(response.service.suspension, context);
-    context.stdout.write(servicesTable([response.service], { width }));
-    context.stdout.write(breakersTable(response.service, context.now(), { width }));
-    context.stdout.write(groupsTable(response.service, { width }));
+    context.stdout.write(servicesTable([response.service], fit));
+    context.stdout.write(breakersTable(response.service, context.now(), fit));
+    context.stdout.write(groupsTable(response.service, fit));
     tellNote(reader.note(response.replica), context.stderr);
     return;
   }
@@ -51,7 +51,7 @@ async function show(service: string | undefined, options: Options, context: Cont
   tellSuspension(suspension, context);
   const { namespace } = reader.scope;
   if (services.length === 0) context.stderr.write(`no Services${namespace === undefined ? '' : ` in ${namespace}`}\n`);
-  else context.stdout.write(servicesTable(services, { width }));
+  else context.stdout.write(servicesTable(services, fit));
   if (services.length > 0) tellNote(reader.note(response.replica), context.stderr);
 }
 
@@ -74,7 +74,7 @@ async function watch(service: string | undefined, options: Options, context: Con
     if (options.output === 'json') stdout.write(`${JSON.stringify(event)}\n`);
     else if (stdout.isTerminal) {
       // Drawn only once all is there: a screen that fills line by line looks like a fleet that grows.
-      if (isComplete) stdout.write(`\x1b[H\x1b[J${servicesTable([...present.values()], { width: stdout.columns })}`);
+      if (isComplete) stdout.write(`\x1b[H\x1b[J${servicesTable([...present.values()], fitTo(stdout))}`);
     } else if (event.current) stdout.write(servicesTable([...present.values()]));
     else if (isComplete) stdout.write(lineOf(event, previous));
   }

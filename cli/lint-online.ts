@@ -33,6 +33,18 @@ export interface OnlineCheck {
   readonly problems: readonly Problem[];
 }
 
+/** Of policies alone: whom a query should speak of is not known, and so nothing is asked. */
+export function notAsked({ policies, fleets }: LintInput): readonly Problem[] {
+  return policies
+    .filter(({ service }) => !fleets.has(service))
+    .map(({ service }) => ({
+      code: 'KV0740',
+      severity: 'warning',
+      message: `${service}: nothing was asked: its Service and EndpointSlices are not in these files`,
+      remedy: 'put them beside the policy: kubectl get service,endpointslice -o yaml',
+    }));
+}
+
 /** @throws ProblemError for a serving config that cannot be used. */
 export async function checkPolicies(
   { policies, fleets }: LintInput,

@@ -186,6 +186,15 @@ describe('lint --online', () => {
     ]);
   });
 
+  it('of a policy alone asks nothing, and says so: exit 79', async () => {
+    const directory = await input({ 'policy.yaml': policy() });
+    const { code, stdout } = await runCli(['lint', '-f', directory, '--online']);
+    expect([code, stdout]).toEqual([
+      79,
+      expect.stringMatching(/^warning KV0740 shop\/pricer: nothing was asked: .*EndpointSlices/),
+    ]);
+  });
+
   it('a serving config that cannot be used is bad input: exit 65', async () => {
     const directory = await input({ 'policy.yaml': policy(), 'k.yaml': 'sauce: {}' });
     const ran = await runCli([

@@ -7,7 +7,7 @@ import { type LintInput, readLintInput } from './lint-input.ts';
 import type { OnlineCheck } from './lint-online.ts';
 import { example, type Format, outputOption, printJson } from './options.ts';
 import { printable } from './printable.ts';
-import { type Column, table, widthOf } from './table.ts';
+import { type Column, fitTo, table } from './table.ts';
 
 interface Options {
   readonly file: string;
@@ -32,8 +32,9 @@ export function lintCommand(context: Context): Command {
 
 async function run({ file, online, config, output }: Options, context: Context): Promise<void> {
   const input = await readLintInput(file, context.now());
-  const checks = online === undefined ? [] : await checkOnline(input, config, context);
-  const problems = [...input.problems, ...checks.flatMap((check) => check.problems)];
+  const { checks, unasked } =
+    online === undefined ? { checks: [], unasked: [] } : await checkOnline(input, config, context);
+  const problems = [...input.problems, ...unasked, ...checks.flatMap((check) => check.problems)];
   if (output === 'json') {
     printJson(context, {
       policies: input.policies.map(({ namespace, name }) => `${namespace}/${name}`),
@@ -43,7 +44,7 @@ async function run({ file, online, config, output }: Options, context: Context):
   } else {
     for (const problem of problems) context.stdout.write(`${printable(formatProblem(problem))}\n`);
     if (checks.length > 0) {
-      context.stdout.write(table(columns, checks, { width: widthOf(context.stdout) }));
+      context.stdout.write(table(columns, checks, fitTo(context.stdout)));
       const asked = new Set(checks.map(({ source }) => source));
       context.stdout.write(`asked ${printable([...asked].join(', '))}\n`);
     }
@@ -59,10 +60,10 @@ async function checkOnline(
   input: LintInput,
   config: string | undefined,
   context: Context,
-): Promise<readonly OnlineCheck[]> {
+): Promise<{ readonly checks: readonly OnlineCheck[]; readonly unasked: readonly Problem[] }> {
   // Loading the metric sources takes longer than reading a directory: only who asks for it pays.
-  const { checkPolicies } = await import('./lint-online.ts');
-  return checkPolicies(input, config, context.interrupted());
+  const { checkPolicies, notAsked } = await import('./lint-online.ts');
+  return { checks: await checkPolicies(input, config, context.interrupted()), unasked: notAsked(input) };
 }
 
 const columns: readonly Column<OnlineCheck>[] = [

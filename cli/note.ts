@@ -9,18 +9,30 @@ export function tellNote(lines: readonly string[], stderr: Output): void {
   for (const line of lines) stderr.write(`${printable(line)}\n`);
 }
 
+/** How to get to the admin API of a replica. @param holder as the Lease names it: the pod, and its process behind an underscore */
+export function forwardTo(
+  holder: string,
+  { controllerNamespace }: Pick<ReplicasOptions, 'controllerNamespace'>,
+): string {
+  const [pod = ''] = holder.split('_');
+  return `kubectl -n ${controllerNamespace} port-forward pod/${pod} 18080`;
+}
+
 /** Whom to ask, and how to get there. @param leader as the Lease names it */
-export function askLeader(leader: string, { controllerNamespace }: ReplicasOptions): readonly string[] {
-  // The holder is a name of the pod, and of its process behind an underscore.
-  const [pod = ''] = leader.split('_');
+export function askLeader(leader: string, options: ReplicasOptions): readonly string[] {
   return [
     'verdicts and who is held: ask the leader, with --server http://127.0.0.1:18080',
-    `after: kubectl -n ${controllerNamespace} port-forward pod/${pod} 18080`,
+    `after: ${forwardTo(leader, options)}`,
   ];
 }
 
 export function nobodyToAsk(why: string): readonly string[] {
   return ['verdicts and who is held are known to the leader alone', why];
+}
+
+/** Services whose own suspension outlasts that of everything. @param names as `namespace/service` */
+export function tellStillSuspended(names: readonly string[], stderr: Output): void {
+  if (names.length > 0) stderr.write(`${printable(`suspended by themselves, still: ${names.join(', ')}`)}\n`);
 }
 
 /** Of a server: one that decides, or has no others beside it, knows all there is. */

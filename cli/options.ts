@@ -1,6 +1,8 @@
 /** What many commands take. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatDuration, parseDurationMs } from '../engine/policy/duration.ts';
+import { type Fields, fieldsOf } from '../engine/is-record.ts';
+import { isReason, longestReason } from '../engine/admin/check.ts';
 import { longestActMs } from '../engine/rotation/context.ts';
 import type { ConnectionOptions } from './client.ts';
 import type { Context } from './context.ts';
@@ -97,6 +99,13 @@ export function readActSeconds(text: string): number {
   throw failure({ code: 'KV0701', message: `--for must be 1s to ${longest}; found ${text}` }, exitCodes.badInput);
 }
 
+/** @throws Exit as the server would refuse it, by the name of the option; the API server would speak of a field. */
+export function readReason(text: string): string {
+  if (isReason(text)) return text;
+  const message = `--reason must be 1 to ${longestReason} characters without line breaks or other control characters`;
+  throw failure({ code: 'KV0701', message, remedy: 'say why, for whoever looks at it later' }, exitCodes.badInput);
+}
+
 export function usage(message: string, remedy: string): Error {
   return failure({ code: 'KV0733', message, remedy }, exitCodes.usage);
 }
@@ -104,6 +113,12 @@ export function usage(message: string, remedy: string): Error {
 /** On loopback the server believes this; elsewhere the certificate or the token says who it is. */
 export function actorOf({ user }: Context): string {
   return `cli:${user}`;
+}
+
+/** An object of a cluster, without what only the API server reads. */
+export function printObject(context: Context, object: Fields): void {
+  const { managedFields: _, ...metadata } = fieldsOf(object, 'metadata');
+  printJson(context, { ...object, metadata });
 }
 
 export function printJson({ stdout }: Context, value: unknown): void {

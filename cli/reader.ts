@@ -4,6 +4,7 @@ import { connect } from './client.ts';
 import { type ClusterOptions, isOfCluster } from './cluster/open.ts';
 import type { ReplicasOptions } from './cluster/leader.ts';
 import type { Context } from './context.ts';
+import { Exit } from './exit.ts';
 import { noteOf } from './note.ts';
 import { readService, type ServiceName, type ServiceOptions, servicePath, usage } from './options.ts';
 
@@ -43,11 +44,29 @@ export async function openReader(
   const client = await connect(options);
   const named = service === undefined ? undefined : readService(service, options.namespace);
   const scope: Scope = named ?? (options.namespace === undefined ? {} : { namespace: options.namespace });
+  /** One that has only begun knows no Services, or has them on record and does not see their backends. */
+  async function known<Answer>(
+    answer: Promise<Answer>,
+    isVoid: (answer: Answer) => boolean = () => false,
+  ): Promise<Answer> {
+    try {
+      const given = await answer;
+      const starting = isVoid(given) ? await client.starting() : undefined;
+      if (starting !== undefined) throw starting;
+      return given;
+    } catch (error) {
+      const isMissing =
+        error instanceof Exit && error.problems.some(({ code }) => code === 'KV0702' || code === 'KV0703');
+      throw (isMissing ? await client.starting() : undefined) ?? error;
+    }
+  }
+  const isVoid = ({ services }: ListResponse): boolean => services.every(({ summary }) => summary.total === 0);
   return {
     scope,
-    list: () => client.get<ListResponse>('/services', { namespace: scope.namespace }),
-    get: () => client.get<GetResponse>(servicePath(scope as ServiceName)),
-    why: (backend) => client.get<WhyResponse>('/why', { backend, ...scope }),
+    list: () => known(client.get<ListResponse>('/services', { namespace: scope.namespace }), isVoid),
+    get: () =>
+      known(client.get<GetResponse>(servicePath(scope as ServiceName)), ({ service }) => service.summary.total === 0),
+    why: (backend) => known(client.get<WhyResponse>('/why', { backend, ...scope })),
     watch: () => client.watch({ ...scope }),
     note: (replica) => noteOf(replica, options),
   };

@@ -5,7 +5,7 @@ import { type ActCommandOptions, actCommand, actOnService, onlyServer } from './
 import { connect } from './client.ts';
 import { isOfCluster } from './cluster/open.ts';
 import type { Context } from './context.ts';
-import { actorOf, example, printJson, readService, servicePath, usage } from './options.ts';
+import { actorOf, example, printJson, readReason, readService, servicePath, usage } from './options.ts';
 
 interface Options extends ActCommandOptions {
   readonly reason: string;
@@ -18,7 +18,7 @@ export function restoreCommand(context: Context): Command {
     .description('Bring a backend back, at full weight at once. A breaker that finds it bad again takes it out again.')
     .argument('<NAMESPACE/SERVICE>')
     .argument('<POD_OR_ADDRESS>', 'pod name, backend id, address, address:port or [v6]:port')
-    .requiredOption('--reason <text>', 'why, for whoever looks at it later')
+    .requiredOption('--reason <text>', 'why, for whoever looks at it later', readReason)
     .option('--ramp', 'through the ramp, by time')
     .option('--local', 'at the server named with --server alone, without the store: until anything else is decided')
     .addHelpText(

@@ -79,7 +79,10 @@ function isInterruption(error: unknown): boolean {
   return error instanceof Interrupted || (error instanceof Error && error.cause instanceof Interrupted);
 }
 
-/** Policies, input files and the serving config; a port in use is nobody's typing error. */
+/**
+ * Policies, input files and the serving config, with its metric sources, certificates and kubeconfig; a port in use is nobody's
+ * typing error.
+ */
 function isBadInput({ code }: Problem): boolean {
-  return /^KV0[125]/.test(code) && code !== 'KV0510';
+  return /^KV0([125]|30[1-8]$|71[56]|750|804|815|850)/.test(code) && code !== 'KV0510';
 }

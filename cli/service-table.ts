@@ -6,11 +6,11 @@ import { ageText, type Column, defaultWidth, numberText, table, type TableOption
 const serviceColumns: readonly Column<ServiceView>[] = [
   { header: 'NAME', cell: ({ namespace, name }) => `${namespace}/${name}` },
   { header: 'MODE', cell: modeOf },
-  { header: 'READY', cell: ({ summary }) => `${summary.ready}/${summary.total}` },
+  { header: 'READY', cell: ({ summary }) => `${summary.ready}/${summary.total}`, yields: true },
   { header: 'SERVING', cell: ({ summary }) => String(summary.serving) },
   { header: 'OUT', cell: ({ summary }) => String(outOf(summary)) },
-  { header: 'HELD', cell: heldOf },
-  { header: 'BUDGET-LEFT', cell: ({ budget }) => `${budget.left}/${budget.maxOut}` },
+  { header: 'HELD', cell: heldOf, yields: true },
+  { header: 'BUDGET-LEFT', cell: ({ budget }) => `${budget.left}/${budget.maxOut}`, yields: true },
   { header: 'STATUS', cell: statusOf },
 ];
 

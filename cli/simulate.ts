@@ -17,7 +17,7 @@ import { simulationPage } from './simulate/html.ts';
 import { createProgressBar } from './simulate/progress.ts';
 import { suggestionsText } from './simulate/suggestion-text.ts';
 import { comparisonText, type OtherPolicy, simulationText } from './simulate/text.ts';
-import { widthOf } from './table.ts';
+import { fitTo } from './table.ts';
 
 interface Options {
   readonly file: string;
@@ -128,7 +128,7 @@ function print(
       ...(against === undefined ? {} : { [which]: against.report, differences }),
     });
   }
-  const tables = { width: widthOf(context.stdout), wide: output === 'wide' };
+  const tables = { ...fitTo(context.stdout), wide: output === 'wide' };
   context.stdout.write(simulationText(report, tables));
   context.stdout.write(suggestionsText(suggestions, tables));
   if (against !== undefined) context.stdout.write(comparisonText(comparisons, which, tables));

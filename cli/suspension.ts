@@ -1,16 +1,18 @@
 /** What `suspend` and `resume` share: one Service, or everything. */
 import type { Command } from 'commander';
 import { onlyServer } from './act-command.ts';
-import type { ResumeResponse, SuspendResponse } from '../engine/admin/messages.ts';
+import type { ListResponse, ResumeResponse, ServiceView, SuspendResponse } from '../engine/admin/messages.ts';
 import { connect } from './client.ts';
 import { type ClusterOptions, isOfCluster, openCluster, serviceIn } from './cluster/open.ts';
 import type { SuspensionOptions } from './cluster/suspend.ts';
 import type { Context } from './context.ts';
 import { failure } from './exit.ts';
+import { tellStillSuspended } from './note.ts';
 import {
   actorOf,
   clusterCommand,
   printJson,
+  readReason,
   readService,
   type ServiceOptions,
   servicePath,
@@ -25,7 +27,7 @@ interface Options extends Omit<SuspensionOptions, 'output'>, ServiceOptions, Clu
 export function suspensionCommand(verb: 'suspend' | 'resume', context: Context): Command {
   return withReplicas(clusterCommand(verb, context))
     .argument('[NAMESPACE/SERVICE]', 'without it: everything')
-    .requiredOption('--reason <text>', 'why, for whoever looks at it later')
+    .requiredOption('--reason <text>', 'why, for whoever looks at it later', readReason)
     .option('--dry-run', 'with --context: let the API server check it, and do nothing')
     .action(async (service: string | undefined, options: Options) => {
       if (service === undefined && options.namespace !== undefined) {
@@ -40,14 +42,27 @@ export function suspensionCommand(verb: 'suspend' | 'resume', context: Context):
       const named = service === undefined ? undefined : readService(service, options.namespace);
       const path = named === undefined ? `/${verb}` : `${servicePath(named)}/${verb}`;
       const body = { reason: options.reason, actor: actorOf(context) };
-      const response = await (await connect(options)).post<SuspendResponse | ResumeResponse>(path, body);
+      const client = await connect(options);
+      const response = await client.post<SuspendResponse | ResumeResponse>(path, body);
       const { notStored } = response;
       const what = named === undefined ? 'everything' : `service/${named.namespace}/${named.name}`;
       const where = notStored === undefined ? '' : ', at this replica only';
       if (options.output === 'json') printJson(context, response);
       else context.stdout.write(`${what} ${verb === 'suspend' ? 'suspended' : 'resumed'}${where}\n`);
+      if (named === undefined && verb === 'resume') {
+        const { services } = await client.get<ListResponse>('/services');
+        tellStillSuspended(services.filter(isSuspended).map(fullName), context.stderr);
+      }
       if (notStored !== undefined) throw onlyHere(notStored);
     });
+}
+
+function isSuspended({ suspension, enforcement }: ServiceView): boolean {
+  return suspension !== undefined || enforcement === 'Suspended';
+}
+
+function fullName({ namespace, name }: ServiceView): string {
+  return `${namespace}/${name}`;
 }
 
 /** Who breaks the glass has to know that the others serve on as before. */

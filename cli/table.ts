@@ -9,6 +9,8 @@ export interface Column<Row> {
   cell(row: Row): string;
   /** Only with -o wide. */
   readonly wide?: true;
+  /** Left out, the last of them first, where a terminal is too narrow for the last column, which says what matters. */
+  readonly yields?: true;
 }
 
 export interface TableOptions {
@@ -18,26 +20,39 @@ export interface TableOptions {
   readonly wide?: boolean;
   /** Default true. */
   readonly header?: boolean;
+  /** Whether columns that yield may be left out. Default false: a program that reads a pipe counts columns. */
+  readonly mayYield?: boolean;
 }
 
 /** What fits a terminal, a review and a mail. */
 export const defaultWidth = 100;
 
-/** A terminal may be narrower, and would wrap what is longer. */
-export function widthOf({ isTerminal, columns }: Output): number {
-  return isTerminal && columns > 0 ? Math.min(columns, defaultWidth) : defaultWidth;
+/** What of the last column has to be seen at least, where it is longer. */
+const leastOfLast = 24;
+
+/** As wide as a terminal is: it would wrap what is longer. */
+export function fitTo({ isTerminal, columns }: Output): Pick<TableOptions, 'width' | 'mayYield'> {
+  return isTerminal && columns > 0 ? { width: columns, mayYield: true } : { width: defaultWidth };
 }
 
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], options: TableOptions): string {
-  const { wide = false, header = true } = options;
+  const { wide = false, header = true, mayYield = false } = options;
   const shown = columns.filter((column) => wide || column.wide === undefined);
   const lines = rows.map((row) => shown.map(({ cell }) => printable(cell(row)) || '-'));
   const headers = shown.map((column) => column.header);
   const widths = headers.map((name, index) => Math.max(name.length, ...lines.map((line) => line[index]?.length ?? 0)));
+  const yielding = mayYield && !wide ? shown.findLastIndex((column) => column.yields) : -1;
+  if (yielding >= 0 && isTight(widths, options.width)) return table(shown.toSpliced(yielding, 1), rows, options);
   return (header ? [headers, ...lines] : lines)
     .map((cells) => cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  '))
     .map((line) => `${wide ? line.trimEnd() : cut(line.trimEnd(), options.width)}\n`)
     .join('');
+}
+
+/** Whether the last column would be cut to less than has to be seen of it. */
+function isTight(widths: readonly number[], width: number): boolean {
+  const before = widths.slice(0, -1).reduce((total, each) => total + each + 2, 0);
+  return before + Math.min(widths.at(-1) ?? 0, leastOfLast) > width;
 }
 
 function cut(text: string, width: number): string {

@@ -6,7 +6,7 @@ import { connect } from './client.ts';
 import { type ActCommandOptions, actCommand, actOnService, onlyServer } from './act-command.ts';
 import { isOfCluster } from './cluster/open.ts';
 import type { Context } from './context.ts';
-import { actorOf, example, printJson, readActSeconds, readService, servicePath } from './options.ts';
+import { actorOf, example, printJson, readActSeconds, readReason, readService, servicePath } from './options.ts';
 
 interface Options extends ActCommandOptions {
   readonly for: number;
@@ -31,7 +31,7 @@ function takeOut(verb: 'eject' | 'pause', context: Context): Command {
     .argument('<NAMESPACE/SERVICE>')
     .argument('<POD_OR_ADDRESS>', 'pod name, backend id, address, address:port or [v6]:port')
     .requiredOption('--for <duration>', 'how long, such as 15m; at most 4h', readActSeconds)
-    .requiredOption('--reason <text>', 'why, for whoever looks at it later')
+    .requiredOption('--reason <text>', 'why, for whoever looks at it later', readReason)
     .option('--force', 'skip guards, velocity and maxEjectedPercent; never the floor')
     .addHelpText(
       'after',

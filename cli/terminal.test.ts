@@ -1,6 +1,6 @@
 /** What a person at a terminal sees, and what the text of others cannot do to it. */
 import { describe, expect, it } from 'vitest';
-import { adminOf, serveAdmin } from '../test/support/admin.ts';
+import { adminOf, named, serveAdmin } from '../test/support/admin.ts';
 import { world } from '../test/support/world.ts';
 import type { Context } from './context.ts';
 import { runCli } from './run.ts';
@@ -36,10 +36,10 @@ describe('get -w on a terminal', () => {
     const wires = await serveAdmin(admin);
     const { context, written, wrote } = terminal(60);
     const running = runCli(['get', '-w', '--server', wires.url], context);
-    await wrote('6/6    6');
+    await wrote('  6        0');
     w.evaluations(2, w.bad('p1'));
     admin.changed(w.state.service);
-    await wrote('6/6    5');
+    await wrote('  5        1');
     const home = '\x1b[H\x1b[J';
     const screens = written.join('').split(home).slice(1);
     expect(screens.length).toBe(2);
@@ -49,6 +49,23 @@ describe('get -w on a terminal', () => {
     }
     await wires[Symbol.asyncDispose]();
     expect(await running).toBe(1);
+  });
+});
+
+describe('a terminal', () => {
+  it.each([
+    [200, ['BUDGET-LEFT', 'HELD', 'READY'], true],
+    [80, [], false],
+  ])('of %i columns shows what a Service is in: columns that say less go first', async (width, shown, isWhole) => {
+    const admin = adminOf(named(world(), 'kubervisor', 'kubervisor-telemetry'));
+    await using wires = await serveAdmin(admin);
+    const { context, written } = terminal(width);
+    expect(await runCli(['get', '--server', wires.url], context)).toBe(0);
+    const [header = '', line = ''] = written.join('').split('\n');
+    expect(['BUDGET-LEFT', 'HELD', 'READY'].filter((name) => header.includes(name))).toEqual(shown);
+    expect(line).toContain('kubervisor/kubervisor-telemetry');
+    expect(line).toContain(isWhole ? 'errors: not evaluated yet' : 'errors: not evaluated');
+    expect(line.length).toBeLessThanOrEqual(width);
   });
 });
 

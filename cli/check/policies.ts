@@ -12,9 +12,13 @@ export const policiesCheck: Check = {
       return [warning('there is no policy', 'make one: examples/canonical.yaml; kubervisor lint checks it')];
     }
     const findings = policies.flatMap(findingsAbout);
-    return findings.length > 0 ? findings : [ok(`${policies.length} policies are accepted and ready`)];
+    return findings.length > 0 ? findings : [ok(allWell(policies.length))];
   },
 };
+
+function allWell(policies: number): string {
+  return policies === 1 ? 'the one policy is accepted and ready' : `${policies} policies are accepted and ready`;
+}
 
 function findingsAbout(policy: Fields): readonly Finding[] {
   const name = `kubervisorservice/${nameOf(policy)}`;

@@ -1,5 +1,5 @@
 /** Runs checks one after the other; what cannot be looked at is a finding too. */
-import { isForbidden, KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { isForbidden, isUnauthenticated, KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { isOfKind } from '../cluster/open.ts';
 import { apiCheck } from './api.ts';
 import { definitionsCheck } from './definitions.ts';
@@ -65,6 +65,9 @@ export async function runChecks(
 
 function unseen({ about }: Check, error: KubeError): Finding {
   const message = `cannot see ${about}: ${error.message}`;
+  if (isUnauthenticated(error)) {
+    return failed(message, 'log in again: the token or certificate of the kubeconfig is wrong or has expired');
+  }
   if (isForbidden(error)) return warning(message, 'ask for that right, or somebody who has it');
   if (error.status === 404 && isOfKind(error)) return warning(message, 'install the CustomResourceDefinitions first');
   return failed(message, 'check the kubeconfig with: kubectl get --raw /readyz');

@@ -8,7 +8,7 @@ import type { OverrideSpec, OverrideStatus } from '../../engine/overrides/schema
 import type { Problem } from '../../engine/problem.ts';
 import type { Context } from '../context.ts';
 import { Exit, exitCodes, failure } from '../exit.ts';
-import { type Format, printJson } from '../options.ts';
+import { type Format, printObject } from '../options.ts';
 import { printable } from '../printable.ts';
 import { leadershipOf, type ReplicasOptions } from './leader.ts';
 import { type Cluster, clusterFailure } from './open.ts';
@@ -39,7 +39,7 @@ export async function actInCluster(
   const made = await create(cluster, namespace, spec, options);
   const isAwaited = options.dryRun === undefined && options.wait > 0;
   const seen = isAwaited ? await outcomeOf(cluster, namespace, made, options, context) : made;
-  if (options.output === 'json') printJson(context, seen.object);
+  if (options.output === 'json') printObject(context, seen.object);
   const { state, message = '', code } = seen.status;
   if (state === 'Refused' || code !== undefined) throw new Exit(exitCodes.error, refusal(seen.status));
   if (options.output === 'json') return;

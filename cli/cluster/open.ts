@@ -1,7 +1,7 @@
 /** A cluster as the command line sees it: by the kubeconfig and with the rights of who asks; no path to the controller. */
 import { systemClock } from '../../engine/clock.ts';
 import { access } from '../../engine/kubernetes/connect.ts';
-import { isForbidden, type KubeClient, KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { isForbidden, isUnauthenticated, type KubeClient, KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { isRecord } from '../../engine/is-record.ts';
 import type { Context } from '../context.ts';
 import { type Exit, failure } from '../exit.ts';
@@ -68,9 +68,19 @@ export function serviceIn(cluster: Cluster, text: string, namespace: string | un
 export function clusterFailure(error: unknown, what: string, whenAway = lookAtKubeconfig): Exit | Error {
   if (!(error instanceof KubeError)) return error instanceof Error ? error : new Error(String(error));
   const message = `cannot ${what}: ${error.message}`;
+  if (isUnauthenticated(error)) {
+    const remedy =
+      'log in again: the token or certificate of the kubeconfig is wrong or has expired; kubectl auth whoami tries it';
+    return failure({ code: 'KV0838', message, remedy });
+  }
   if (isForbidden(error)) {
     const remedy = 'ask for that right: kubectl auth can-i --list shows what you have';
     return failure({ code: 'KV0833', message, remedy });
+  }
+  const [, missing] = /^namespaces "([^"]+)" not found$/.exec(error.message) ?? [];
+  if (missing !== undefined) {
+    const remedy = `there is no namespace ${missing}: look for a typing error, or for another cluster in the kubeconfig`;
+    return failure({ code: 'KV0737', message, remedy });
   }
   if (error.status === 404 && isOfKind(error)) {
     const remedy = 'install the CustomResourceDefinitions: kubectl apply -f manifests/crds';

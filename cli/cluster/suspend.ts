@@ -3,16 +3,18 @@
  * is kept beside it, for `resume` to put back. Everything is suspended by a ConfigMap that all replicas watch.
  */
 import { type Fields, fieldsOf, isRecord } from '../../engine/is-record.ts';
+import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { changeConfigMap } from '../../engine/kubernetes/config-map.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
 import { policiesPath, stateMapName } from '../../engine/kubernetes/paths.ts';
 import { beforeAnnotation, noSuspension, suspensionAnnotations } from '../../engine/policy-status/suspended.ts';
-import { globalData } from '../../engine/store/kubernetes/state-map.ts';
+import { globalData, globalIn } from '../../engine/store/kubernetes/state-map.ts';
 import type { JsonValue } from '../../engine/store/store.ts';
-import { globalOf } from '../../engine/suspension.ts';
+import { globalOf, readGlobal } from '../../engine/suspension.ts';
 import type { Context } from '../context.ts';
 import { failure } from '../exit.ts';
-import { type Format, printJson, type ServiceName } from '../options.ts';
+import { tellStillSuspended } from '../note.ts';
+import { type Format, printObject, type ServiceName } from '../options.ts';
 import { printable } from '../printable.ts';
 import type { ReplicasOptions } from './leader.ts';
 import { wayOut, whoObeys } from './obeyed.ts';
@@ -77,10 +79,43 @@ export async function writeGlobal(
   const map = { namespace: controllerNamespace, name: stateMapName(lease) };
   const data = globalData(globalOf(suspension));
   try {
-    return await changeConfigMap(cluster.client, map, () => data, cluster.signal, queryOf(dryRun));
+    const change = (found: Fields): typeof data => {
+      if (verb === 'resume') refuseNeedless(found);
+      return data;
+    };
+    return await changeConfigMap(cluster.client, map, change, cluster.signal, queryOf(dryRun));
   } catch (error) {
     throw clusterFailure(error, `write the ConfigMap ${map.name} in ${controllerNamespace}`, wayOut);
   }
+}
+
+/** What cannot be read is not known to be no suspension: that a resume writes anew. */
+function refuseNeedless(data: Fields): void {
+  const reading = readGlobal(globalIn({ data }));
+  if (reading.kind === 'unreadable' || reading.suspension !== undefined) return;
+  throw failure({
+    code: 'KV0710',
+    message: 'everything is not suspended by a person',
+    remedy: 'kubervisor get -A shows which Services are; name one of them',
+  });
+}
+
+/** Services whose own suspension goes on, as far as we may see them. */
+async function stillSuspended({ client, signal }: Cluster): Promise<readonly string[]> {
+  const found: string[] = [];
+  const keep = (policies: readonly unknown[]): void => {
+    for (const policy of policies) {
+      const { enforcement, service } = fieldsOf(policy, 'spec');
+      const { namespace } = fieldsOf(policy, 'metadata');
+      if (enforcement === suspended) found.push(`${String(namespace)}/${String(service)}`);
+    }
+  };
+  try {
+    await listAll(client, policiesPath(undefined), {}, keep, signal);
+  } catch (error) {
+    if (!(error instanceof KubeError)) throw error;
+  }
+  return found;
 }
 
 export async function everythingInCluster(
@@ -92,9 +127,10 @@ export async function everythingInCluster(
   const note = await whoObeys(cluster, options, context.now());
   const written = await writeGlobal(cluster, verb, options, context.now());
   const done = verb === 'suspend' ? 'suspended' : 'resumed';
-  if (options.output === 'json') printJson(context, written);
+  if (options.output === 'json') printObject(context, fieldsOf(written));
   else context.stdout.write(`everything ${done}${options.dryRun === undefined ? '' : ' (server dry run)'}\n`);
   if (note !== undefined) context.stderr.write(`${printable(note)}\n`);
+  if (verb === 'resume') tellStillSuspended(await stillSuspended(cluster), context.stderr);
 }
 
 async function change(
@@ -127,7 +163,7 @@ function queryOf(dryRun: true | undefined): string {
 }
 
 function tell(policy: Fields, said: string, { output }: SuspensionOptions, context: Context): void {
-  if (output === 'json') return printJson(context, policy);
+  if (output === 'json') return printObject(context, policy);
   const { namespace, name } = fieldsOf(policy['metadata']);
   context.stdout.write(`kubervisorservice/${String(namespace)}/${String(name)} ${said}\n`);
 }

@@ -87,7 +87,7 @@ export function createActs(options: ActsOptions): Acts {
 
   async function command(before: ServiceState, command: Command): Promise<ServiceState> {
     const outcome = await engine.command(before.service, command);
-    if (outcome.kind === 'refused') throw commandRefusal(outcome.cause, outcome.message);
+    if (outcome.kind === 'refused') throw commandRefusal(outcome.cause, outcome.message, command.verb);
     return outcome.state;
   }
 

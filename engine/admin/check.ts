@@ -4,10 +4,15 @@ import type { FreezeRequest, RestoreRequest, SuspensionRequest, TakeOutRequest, 
 import { invalid } from './refusal.ts';
 
 const longestActSeconds = longestActMs / 1000;
-const longestReason = 256;
+export const longestReason = 256;
 const longestActor = 128;
 /** More than any name or address has. */
 const longestName = 512;
+
+/** Whether a person may give this as the reason of an act. */
+export function isReason(text: string): boolean {
+  return text.trim() !== '' && text.length <= longestReason && !/\p{Cc}/u.test(text);
+}
 
 export function checkTakeOut({ backend, forSeconds, reason, actor }: TakeOutRequest): void {
   checkName('backend', backend);

@@ -44,14 +44,18 @@ export function findAnywhere(states: readonly ServiceState[], text: string, filt
   );
   const [state, other] = services;
   if (state === undefined) {
-    const where = filter.namespace === '' ? 'any Service' : `${filter.namespace}/${filter.name || '*'}`;
-    throw commandRefusal('unknown-backend', `there is no backend ${text} in ${where}`);
+    throw commandRefusal('unknown-backend', `there is no backend ${text} in ${describeFilter(filter)}`);
   }
   if (other !== undefined) {
     const names = services.map(({ service }) => service);
     throw ambiguous(`${text} is in several Services`, 'name one with --service NAMESPACE/SERVICE', names);
   }
   return { state, backend: findBackend(state, text) };
+}
+
+function describeFilter({ namespace, name }: Filter): string {
+  if (namespace === '') return 'any Service';
+  return name === '' ? `namespace ${namespace} (-A looks in all)` : `${namespace}/${name}`;
 }
 
 export interface Filter {

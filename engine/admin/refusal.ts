@@ -1,6 +1,7 @@
 /** Why a request is not done, on both wires. The codes have their paragraphs in docs/errors.md. */
 import type { Problem } from '../problem.ts';
 import type { CommandOutcome } from '../engine.ts';
+import type { Command } from '../rotation/event.ts';
 
 export type RefusalStatus =
   | 'invalid'
@@ -48,7 +49,7 @@ export function asRefusal(error: unknown): Refusal {
 type CommandCause = Extract<CommandOutcome, { kind: 'refused' }>['cause'];
 
 /** The engine's own word on why it did not do what it was told, with the code and the way out. */
-export function commandRefusal(cause: CommandCause, message: string): Refusal {
+export function commandRefusal(cause: CommandCause, message: string, verb?: Command['verb']): Refusal {
   switch (cause) {
     case 'unknown-service':
       return new Refusal('not-found', { code: 'KV0702', message, remedy: 'kubervisor get lists the Services' });
@@ -77,8 +78,7 @@ export function commandRefusal(cause: CommandCause, message: string): Refusal {
       return new Refusal('conflict', {
         code: 'KV0810',
         message,
-        remedy:
-          'create an EndpointOverride, as kubervisor --context does, and the leader obeys it; on every replica: suspend everything, restore --local',
+        remedy: wayToLeader(verb),
       });
     case 'no-policy':
       return new Refusal('conflict', {
@@ -86,5 +86,19 @@ export function commandRefusal(cause: CommandCause, message: string): Refusal {
         message,
         remedy: 'create a policy for the Service, with enforcement: Observe if no breaker may act',
       });
+  }
+}
+
+/** What is no act on a backend is no object that the leader would obey. */
+function wayToLeader(verb: Command['verb'] | undefined): string {
+  switch (verb) {
+    case 'freeze':
+    case 'unfreeze':
+      return 'ask the leader itself, with --server: no object of the cluster freezes';
+    case 'suspend':
+    case 'resume':
+      return 'kubervisor --context does it in the policy, which every replica obeys; everything at once, without a Service, on every replica';
+    default:
+      return 'create an EndpointOverride, as kubervisor --context does, and the leader obeys it; on every replica: suspend everything, restore --local';
   }
 }

@@ -31,7 +31,7 @@ export async function access({ kubeconfig, context }: Connection, clock: Clock):
   // Hundreds of modules, which who reads files need not wait for.
   const { KubeConfig: Configuration } = await import('@kubernetes/client-node');
   const config: KubeConfig = new Configuration();
-  const name = kubeconfig ?? 'the default kubeconfig';
+  const name = kubeconfig ?? 'the kubeconfig of $KUBECONFIG, else ~/.kube/config';
   try {
     if (kubeconfig === undefined) config.loadFromDefault();
     else config.loadFromFile(kubeconfig);
@@ -45,7 +45,11 @@ export async function access({ kubeconfig, context }: Connection, clock: Clock):
   if (context !== undefined) {
     if (config.getContextObject(context) === null) {
       const known = config.contexts.map((each) => each.name).join(', ');
-      throw unusable(name, `there is no context ${context}; there are ${known || 'none'}`);
+      throw unusable(
+        name,
+        `there is no context ${context}; there are ${known || 'none'}`,
+        'name one of them with --context',
+      );
     }
     config.setCurrentContext(context);
   }
@@ -58,12 +62,14 @@ export async function access({ kubeconfig, context }: Connection, clock: Clock):
   };
 }
 
-function unusable(name: string, why: string): ProblemError {
+function unusable(name: string, why: string, remedy = tryIt): ProblemError {
   return new ProblemError({
     code: 'KV0804',
     severity: 'error',
     file: name,
     message: `cannot be used to reach an API server: ${why}`,
-    remedy: 'name a kubeconfig, and check it with: kubectl --kubeconfig FILE get services',
+    remedy,
   });
 }
+
+const tryIt = 'name a kubeconfig, and check it with: kubectl --kubeconfig FILE get services';

@@ -51,9 +51,18 @@ export class KubeError extends Error {
   }
 }
 
+interface Answered {
+  readonly status?: number | undefined;
+}
+
 /** The API server does not let us: a right is missing. */
-export function isForbidden({ status }: { readonly status?: number | undefined }): boolean {
-  return status === 401 || status === 403;
+export function isForbidden({ status }: Answered): boolean {
+  return status === 403;
+}
+
+/** The API server does not know us: the token or certificate is wrong, or has expired. No right would help. */
+export function isUnauthenticated({ status }: Answered): boolean {
+  return status === 401;
 }
 
 /** What was remembered is too old to go on from: everything has to be read again. */

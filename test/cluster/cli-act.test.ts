@@ -86,6 +86,7 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
     expect(replica.out()).toEqual([]);
 
     const object = await run(['pause', 'shop/pricer', 'p1', '--for', '90m', '--reason', 'x', '--force', '-o', 'json']);
+    expect(object.stdout).not.toContain('managedFields');
     expect(JSON.parse(object.stdout)).toMatchObject({
       kind: 'EndpointOverride',
       metadata: { annotations: { 'breaker.kubervisor.io/claimed-by': 'administrator' } },
@@ -281,13 +282,27 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
       expect(await read()).toEqual({
         suspension: { actor: 'administrator', reason: 'load test', sinceMs: expect.any(Number) },
       });
-      expect(await about('resume')).toMatchObject({ code: 0, stdout: 'everything resumed\n' });
+      await policy('quotes', { enforcement: 'Suspended' });
+      expect(await about('resume')).toEqual({
+        code: 0,
+        stdout: 'everything resumed\n',
+        stderr: 'suspended by themselves, still: shop/quotes\n',
+      });
+      expect(await about('resume')).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^error KV0710 /),
+      });
       expect(await read()).toEqual({});
     });
 
     it('a freeze is asked of the leader itself', async () => {
+      await leadAs('kubervisor');
       const { code, stderr } = await about('freeze', 'shop/quotes', '--for', '5m');
-      expect([code, stderr]).toEqual([1, expect.stringMatching(/^error KV0837 .*port-forward.*\n$/)]);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(/^error KV0837 .*port-forward pod\/kubervisor-0 18080.*\n$/),
+      ]);
     });
   });
 
@@ -329,9 +344,37 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
       expect(stderr).toMatch(/^error KV0833 .*cannot create resource "endpointoverrides" in API group.*\n$/);
     });
 
+    it('a token that is wrong, or has expired, is no missing right', async () => {
+      const path = join(folder, 'stranger');
+      await writeFile(path, plane.kubeconfig('administrator').replace('token-of-the-administrator', 'expired'));
+      for (const args of [eject, ['get', '-A'], ['suspend', '--reason', 'x'], ['cleanup', '-A']]) {
+        const { code, stderr } = await run(args, path);
+        expect([args[0], code, stderr]).toEqual([
+          args[0],
+          1,
+          expect.stringMatching(/error KV0838 .*Unauthorized \(log in again: .*\n$/),
+        ]);
+      }
+    });
+
+    it('cleanup that may not look, or cannot, says that and not that a controller is alive', async () => {
+      const forbidden = await run(['cleanup', '-A'], await configOf('kubervisor'));
+      expect([forbidden.code, forbidden.stderr]).toEqual([
+        1,
+        expect.stringMatching(/error KV0833 cannot see whether a controller/),
+      ]);
+      const away = await run(['cleanup', '-A'], await configOf('administrator', 'https://127.0.0.1:1'));
+      expect([away.code, away.stderr]).toEqual([1, expect.stringMatching(/error KV0737 cannot see .*ECONNREFUSED/)]);
+    });
+
     it('a namespace that there is not', async () => {
       const { code, stderr } = await run(['eject', 'bank/ledger', ...eject.slice(2)]);
-      expect([code, stderr]).toEqual([1, expect.stringMatching(/^error KV0737 .*namespaces "bank" not found\n$/)]);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(
+          /^error KV0737 .*namespaces "bank" not found \(there is no namespace bank: look for a typing error.*\n$/,
+        ),
+      ]);
     });
 
     it('an API server that is not there', async () => {

@@ -78,6 +78,21 @@ describe('kubervisor serve refuses to start, in one line that names the thing', 
     expect(stderr).toMatch(/^\S+audit\.log: error KV0511 [^\n]+\n$/);
   });
 
+  it.each<[what: string, code: string, edit: (config: string) => string]>([
+    ['a metric source that is no URL', 'KV0303', (text) => text.replace(/url: "?http[^}"]*"?/, 'url: foo')],
+    ['a state directory beside a cluster', 'KV0815', (text) => text.replace('{files: ./config}', '{kubernetes: {}}')],
+    [
+      'a kubeconfig that is not there',
+      'KV0804',
+      (text) => text.replace('{files: ./config}', '{kubernetes: {kubeconfig: ./none}}').replace(/^state: .*\n/m, ''),
+    ],
+  ])('with %s: that is a wrong file or value', async (_, problem, edit) => {
+    const file = join(folder, 'wrong.yaml');
+    await writeFile(file, edit(servingConfigYaml(ports)));
+    const { code, stderr } = await runCli(['serve', '--config', file]);
+    expect([code, stderr]).toEqual([65, expect.stringContaining(`error ${problem} `)]);
+  });
+
   it('on an address that others can reach, without authentication', async () => {
     const open = join(folder, 'open.yaml');
     await writeFile(open, servingConfigYaml(ports).replace(`127.0.0.1:${ports.http}`, `0.0.0.0:${ports.http}`));

@@ -9,6 +9,13 @@ export function reflectorProblem({ path, error, heardAtMs }: ReflectorHealth): P
   const said = (what: string): string => `${what} ${path}: ${error.message}; ${since}`;
   switch (error.status) {
     case 401:
+      return {
+        code: 'KV0802',
+        severity: 'error',
+        message: said('the API server does not know us: it lets nobody list and watch with this token or certificate:'),
+        remedy:
+          'renew the token of the ServiceAccount, or the token or certificate of the kubeconfig: no right is missing',
+      };
     case 403:
       return {
         code: 'KV0802',
