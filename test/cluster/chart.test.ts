@@ -132,6 +132,10 @@ describeWith(['kube-apiserver', 'etcd', 'helm'], 'the chart on an API server', (
     const events = '/apis/events.k8s.io/v1/namespaces/shop/events';
     await eventually(async () => (await get(events))['items'].length > 0, soon);
     expect(serving.log()).not.toMatch(/forbidden/);
+    // Nothing is uninstalled by itself while somebody is out.
+    await done(plane.api.post(overrides, overrideOf('back', { action: 'Restore' })));
+    const policies = '/apis/breaker.kubervisor.io/v1/namespaces/shop/kubervisorservices';
+    await eventually(async () => (await get(`${policies}/pricer`))['status'].ejectedEndpoints?.length === 0, soon);
     await serving.stop();
 
     const crd = `${crdsPath}/kubervisorservices.breaker.kubervisor.io`;
@@ -170,6 +174,12 @@ describeWith(['kube-apiserver', 'etcd', 'helm'], 'the chart on an API server', (
       await done(plane.api.post(overrides, overrideOf(String(name))));
       await done(plane.api.patch(`${overrides}/${name}/status`, { status: { state } }));
     }
+    // As a replica leaves it that is killed before it is done.
+    const marks = {
+      labels: { 'kubervisor.io/rotation': 'ejected' },
+      annotations: { 'controller.kubernetes.io/pod-deletion-cost': '-1000', 'kubervisor.io/deletion-cost': '-1000' },
+    };
+    await done(plane.api.patch('/api/v1/namespaces/shop/pods/p1', { metadata: marks }));
     const uninstalling = run(['uninstall', 'kubervisor', '--timeout', '60s']);
     const job = '/apis/batch/v1/namespaces/mesh/jobs/kubervisor-cleanup';
     await eventually(() => exists(job), soon);
@@ -233,12 +243,12 @@ describeWith(['kube-apiserver', 'etcd', 'helm'], 'the chart on an API server', (
   }
 });
 
-function overrideOf(name: string): object {
+function overrideOf(name: string, act: object = { action: 'Eject', for: '15m' }): object {
   return {
     apiVersion: 'breaker.kubervisor.io/v1',
     kind: 'EndpointOverride',
     metadata: { name },
-    spec: { service: 'pricer', endpoint: 'p1', action: 'Eject', for: '15m', reason: 'heap dump' },
+    spec: { service: 'pricer', endpoint: 'p1', reason: 'heap dump', ...act },
   };
 }
 
