@@ -97,7 +97,7 @@ describe('in good order', () => {
 
 describe('what goes wrong', () => {
   it('410, answered or sent as an event: lists anew, and tells what went unseen', async () => {
-    const { kube, clock, told } = await start();
+    const { kube, clock, told, reflector } = await start();
     kube.emit(event('MODIFIED', 'a', 12));
     kube.objects = [fakeObject('a', 12), fakeObject('b', 40, 'another'), fakeObject('c', 41)];
     kube.version = 50;
@@ -105,6 +105,9 @@ describe('what goes wrong', () => {
     await settle();
     // Not at once: all replicas are told at the same moment.
     expect(kube.log).toEqual(['list', 'watch 10']);
+    // Nor is it a trouble that anybody has to read of: each API server that starts anew has forgotten what was before.
+    expect(reflector.health()).toMatchObject({ failures: 1 });
+    expect(reflector.health().error).toBeUndefined();
     await clock.advance(800);
     expect(kube.log).toEqual(['list', 'watch 10', 'list', 'watch 50']);
     expect(told.at(-1)).toBe('listed(shop/b)');
@@ -118,7 +121,7 @@ describe('what goes wrong', () => {
   });
 
   it('410 after a long time without the server: lists soon, and ever later if that does not help', async () => {
-    const { kube, clock } = await start();
+    const { kube, clock, reflector } = await start();
     kube.failures.push(...Array.from({ length: 12 }, () => new KubeError('ECONNREFUSED')));
     kube.end(new KubeError('socket hang up'));
     await clock.advance(600_000);
@@ -132,6 +135,9 @@ describe('what goes wrong', () => {
       if (kube.watching !== undefined) kube.end(expired);
       await clock.advance(1000);
     }
+    if (kube.watching !== undefined) kube.end(expired);
+    await settle();
+    expect(reflector.health().error?.message).toBe('too old resource version');
     expect(kube.log.filter((each) => each === 'list').length).toBeLessThan(12);
   });
 

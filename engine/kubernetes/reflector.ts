@@ -276,15 +276,21 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
 
   function failed(failure: unknown): void {
     counts.failures += 1;
-    error = failure instanceof KubeError ? failure : new KubeError(String(failure));
-    options.onHealth?.();
+    const found = failure instanceof KubeError ? failure : new KubeError(String(failure));
     if (isExpired(failure)) {
       version = undefined;
-      // It is there, and has forgotten what was before: after a time without it nobody has to wait for it much longer.
-      if (!wasExpired) pause.succeeded();
-      wasExpired = true;
+      if (!wasExpired) {
+        // It is there, and has forgotten what was before, as every API server does that starts anew: a list mends that,
+        // nobody has to read of it, and after a time without the server nobody has to wait for it much longer.
+        wasExpired = true;
+        pause.succeeded();
+        pause.failed(pause.round(), clock.now(), found.retryAfterMs);
+        return;
+      }
     }
-    pause.failed(pause.round(), clock.now(), error.retryAfterMs);
+    error = found;
+    options.onHealth?.();
+    pause.failed(pause.round(), clock.now(), found.retryAfterMs);
   }
 
   async function turn(signal: AbortSignal): Promise<void> {

@@ -108,6 +108,12 @@ describe('one in force', () => {
       'its time is over',
     ],
     ['somebody brought it back', stateWith(), created + minute, 'brought back before its time'],
+    [
+      'somebody brought it back, and it still carries the act that took it out',
+      stateWith(outBy(actor, { state: 'serving' })),
+      created + minute,
+      'brought back before its time',
+    ],
     ['another act is in force', stateWith(outBy('ana')), created + minute, 'another act is in force: by ana'],
     ['the Service is gone', undefined, created + minute, 'the Service is gone'],
     ['the backend is gone', { ...stateWith(), fleet: fleetOf([]) }, created + minute, 'the backend is gone'],

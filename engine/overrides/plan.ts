@@ -107,8 +107,9 @@ function whyOver({ status }: Override, state: ServiceState | undefined, now: Epo
     return 'its time is over: the backend is on its way back';
   const backend = state.fleet.backends.find(({ name }) => name === status.backend);
   if (backend === undefined) return 'the backend is gone';
-  const cause = state.enforced.decisions.get(backend.id)?.cause;
-  return cause?.kind === 'manual'
-    ? `another act is in force: by ${cause.actor}`.slice(0, 1024)
+  const decision = state.enforced.decisions.get(backend.id);
+  // On its way back it still carries the act that took it out, which is this very one.
+  return decision?.cause.kind === 'manual' && isAway(decision)
+    ? `another act is in force: by ${decision.cause.actor}`.slice(0, 1024)
     : 'it was brought back before its time';
 }
