@@ -145,7 +145,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the CRD in an API server', (executable
       'MODE',
       'READY',
       'SERVING',
-      'OUT',
+      'EJECTED',
       'BUDGET',
       'AGE',
     ]);

@@ -99,7 +99,7 @@ describeWith(['kube-apiserver', 'etcd', 'envoy', 'kubectl'], 'serve on a cluster
       // Two spaces at least stand between columns; one may be in a value.
       const table = stdout.trimEnd().split('\n');
       expect(table.filter((line) => !/^(quotes|bad) /.test(line)).map((line) => line.split(/ {2,}/))).toEqual([
-        ['NAME', 'SERVICE', 'MODE', 'READY', 'SERVING', 'OUT', 'BUDGET', 'AGE'],
+        ['NAME', 'SERVICE', 'MODE', 'READY', 'SERVING', 'EJECTED', 'BUDGET', 'AGE'],
         [
           'pricer',
           'pricer',
