@@ -17,6 +17,9 @@ const idleMs = 30_000;
 
 interface Run {
   readonly readyMs: number;
+  /** Between two turns of the event loop, of which a timer of 10 ms is a part; from the start until ready. */
+  readonly loopP99Ms: number;
+  readonly loopMaxMs: number;
   readonly firstBytes: number;
   readonly rssMiB: number;
   readonly peakMiB: number;
@@ -46,6 +49,8 @@ export async function benchCluster(runs: number): Promise<readonly Figure[]> {
         samples: over(({ readyMs }) => readyMs),
         goal: 'under 10000',
       },
+      { name: '  event loop until then, 99 % of its turns', unit: 'ms', samples: over(({ loopP99Ms }) => loopP99Ms) },
+      { name: '  event loop until then, longest turn', unit: 'ms', samples: over(({ loopMaxMs }) => loopMaxMs) },
       { name: '  read until then', unit: 'MiB', samples: over(({ firstBytes }) => firstBytes / 2 ** 20) },
       { name: '  memory, resident', unit: 'MiB', samples: over(({ rssMiB }) => rssMiB), goal: 'under 400' },
       { name: '  memory, at most', unit: 'MiB', samples: over(({ peakMiB }) => peakMiB), goal: 'under 400' },
@@ -72,12 +77,16 @@ function once(plane: ControlPlane): Promise<Run> {
     const serving = await startServing(folder, ports, 60_000);
     try {
       const firstBytes = wire.receivedBytes();
+      // Begins anew with each scrape: this is the first.
+      const scraped = await (await fetch(`${serving.url}/metrics`)).text();
       await untilQuiet(wire);
       const before = { cpuMs: await cpuMs(serving.process.pid), bytes: wire.receivedBytes() };
       await sleep(idleMs);
       const spentMs = (await cpuMs(serving.process.pid)) - before.cpuMs;
       return {
         readyMs: serving.readyAfterMs,
+        loopP99Ms: gaugeMs(scraped, 'nodejs_eventloop_lag_p99_seconds'),
+        loopMaxMs: gaugeMs(scraped, 'nodejs_eventloop_lag_max_seconds'),
         firstBytes,
         rssMiB: await memoryMiB(serving.process.pid, 'VmRSS'),
         peakMiB: await memoryMiB(serving.process.pid, 'VmHWM'),
@@ -99,6 +108,10 @@ async function untilQuiet(wire: Wire): Promise<void> {
     await sleep(5_000);
     if (wire.receivedBytes() - before < 25_000) return;
   }
+}
+
+function gaugeMs(scraped: string, name: string): number {
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(scraped)?.[1]) * 1000;
 }
 
 /** In ticks of 10 ms, as on every Linux there is. */
