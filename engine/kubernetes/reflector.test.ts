@@ -339,6 +339,82 @@ describe('a list that somebody asks for', () => {
   });
 });
 
+describe('a list that somebody asks for while the server is left alone', () => {
+  /** The server fails until it is left alone for half a minute at a time; then it is well again, and nobody knows. */
+  async function afterOutage(last = new KubeError('ECONNREFUSED')): Promise<Bench> {
+    const bench = await start();
+    const { kube, clock } = bench;
+    kube.failures.push(...Array.from({ length: 8 }, () => new KubeError('ECONNREFUSED')), last);
+    kube.end(new KubeError('socket hang up'));
+    while (kube.failures.length > 0) await clock.advance(1);
+    kube.log.length = 0;
+    return bench;
+  }
+
+  it('comes five seconds after the last try at the latest, and not at the end of the wait', async () => {
+    const { kube, clock, reflector } = await afterOutage();
+    await clock.advance(1_000);
+    let isTold = false;
+    void reflector.relist().then(() => {
+      isTold = true;
+    });
+    await clock.advance(3_999);
+    expect(kube.log).toEqual([]);
+    await clock.advance(1);
+    expect(kube.log).toEqual(['list', 'watch 10']);
+    expect(isTold).toBe(true);
+  });
+
+  it('at once, where the last try is longer ago than that', async () => {
+    const { kube, clock, reflector } = await afterOutage();
+    await clock.advance(10_000);
+    void reflector.relist();
+    await settle();
+    expect(kube.log).toEqual(['list', 'watch 10']);
+  });
+
+  it('is tried every five seconds, however many ask, and as seldom as before when nobody does', async () => {
+    const { kube, clock, reflector } = await afterOutage();
+    kube.failures.push(...Array.from({ length: 100 }, () => new KubeError('ECONNREFUSED')));
+    for (let asked = 0; asked < 40; asked++) {
+      void reflector.relist();
+      await clock.advance(250);
+    }
+    expect(kube.log).toEqual(['list', 'list']);
+    await clock.advance(22_499);
+    expect(kube.log).toHaveLength(2);
+    await clock.advance(1);
+    expect(kube.log).toHaveLength(3);
+  });
+
+  it('waits for as long as the server says', async () => {
+    const { kube, clock, reflector } = await afterOutage(
+      new KubeError('too many requests', { status: 429, retryAfterMs: 20_000 }),
+    );
+    void reflector.relist();
+    await clock.advance(19_999);
+    expect(kube.log).toEqual([]);
+    await clock.advance(1);
+    expect(kube.log).toEqual(['list', 'watch 10']);
+  });
+
+  it('whoever asked while the list was under way that failed is waited for no longer', async () => {
+    const { kube, clock, reflector } = await afterOutage();
+    kube.failures.push(new KubeError('ECONNREFUSED'));
+    const { get } = kube;
+    kube.get = async (...given) => {
+      kube.get = get;
+      void reflector.relist();
+      return get(...given);
+    };
+    void reflector.relist();
+    await clock.advance(5_000);
+    expect(kube.log).toEqual(['list']);
+    await clock.advance(5_000);
+    expect(kube.log).toEqual(['list', 'list', 'watch 10']);
+  });
+});
+
 describe('time travel', () => {
   it('an object that is older than what is known is not believed', async () => {
     const { kube, reflector, told } = await start();

@@ -6,7 +6,8 @@
  * - the watch ends in good order (it is asked to, twice a minute): it goes on from the last version heard of;
  * - the version is too old for the server (410): a new list, soon, against which what went missing is found;
  * - the connection is half open, and nothing comes any more: the watch is given up 15 s after it should have ended;
- * - the server is away, or says wait (429): equal-jittered backoff, and at least as long as it says;
+ * - the server is away, or says wait (429): equal-jittered backoff, and at least as long as it says; who asks for a list
+ *   meanwhile, as a replica that has just been elected does, need not wait for the rest of it;
  * - a list lacks much of what is known: a second one must confirm it before it is believed (R3);
  * - a list, or an object, is older than what is known, as after a failover to a replica that lags: it is not believed;
  * - an event was lost on the way: every ten minutes a list is compared with the copy, and what was missed is counted.
@@ -66,7 +67,7 @@ export interface Reflector<T> {
   /** By `namespace/name`. */
   items(): ReadonlyMap<string, T>;
   /**
-   * Asks for a list at once: somebody doubts the last one. Resolves when one was told that began after this; one that is
+   * Asks for a list at once, or within seconds while the server fails: somebody doubts the last one. Resolves when one was told that began after this; one that is
    * under way may show less than is known by now. Never rejects, and never resolves when the signal aborts first.
    */
   relist(): Promise<void>;
@@ -101,6 +102,8 @@ const checkEveryMs = 600_000;
 const confirmMs = 1_000;
 /** For so long a list that is older than what we know is not believed; a cluster restored from a backup is older for good. */
 const disbeliefMs = 60_000;
+/** Nobody who asks for a list makes us try again sooner than this. */
+const askedMs = 5_000;
 const backoff = { baseMs: 800, maxMs: 30_000, maxRetryAfterMs: 120_000 };
 
 export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
@@ -111,8 +114,8 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
   let items = new Map<string, Item<T>>();
   /** Where a watch may go on from; undefined: a list is needed. */
   let version: string | undefined;
-  /** How often somebody has asked for a list, and how many of those the last one that was told had begun after. */
-  const asks = { made: 0, answered: 0 };
+  /** How often somebody has asked for a list, and how many of those the last one that was told, or tried, had begun after. */
+  const asks = { made: 0, answered: 0, tried: 0 };
   let waiting: readonly { readonly ask: number; readonly resolve: () => void }[] = [];
   /** The newest state heard of. */
   let newest: string | undefined;
@@ -293,7 +296,21 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     pause.failed(pause.round(), clock.now(), found.retryAfterMs);
   }
 
+  /** Until the backoff is over. Who asks is worth one try before that, and the server's own word more than any. */
+  async function rest(askedToMs: number, signal: AbortSignal): Promise<void> {
+    const sinceMs = clock.now();
+    const longestMs = pause.waitMs(sinceMs);
+    if (asks.made === asks.tried) {
+      interrupt = new AbortController();
+      await sleep(clock, longestMs, AbortSignal.any([signal, interrupt.signal]));
+    }
+    if (asks.made === asks.tried) return;
+    const restMs = Math.min(longestMs, Math.max(askedMs, askedToMs)) - Math.abs(clock.now() - sinceMs);
+    if (restMs > 0) await sleep(clock, restMs, signal);
+  }
+
   async function turn(signal: AbortSignal): Promise<void> {
+    asks.tried = asks.made;
     if (isListNeeded()) await list(signal);
     // A clock that was set, either way, makes it early rather than late.
     else if (Math.abs(clock.now() - lastCheckMs) >= checkEveryMs) {
@@ -320,7 +337,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector<T> {
         } catch (failure) {
           if (signal.aborted) return;
           failed(failure);
-          await sleep(clock, pause.waitMs(clock.now()), signal);
+          await rest(failure instanceof KubeError ? (failure.retryAfterMs ?? 0) : 0, signal);
         }
       }
     },
