@@ -5,14 +5,17 @@ import { sleep } from '../../kubernetes/sleep.ts';
 import type { Election, Standing } from '../../leader/election.ts';
 import type { Problem } from '../../problem.ts';
 import type { Role } from '../store.ts';
-import { notWritten } from './problems.ts';
+import { notRead, notWritten } from './problems.ts';
 
 export interface LeadershipOptions {
   readonly clock: Clock;
   readonly elect: (
     onChange: (standing: Standing) => void,
   ) => Pick<Election, 'run' | 'isLeading' | 'release' | 'problems'>;
+  /** Asks for everything on record, and resolves when it was told, as of then or later. Never rejects. */
   readonly readAll: () => Promise<void>;
+  /** After so long without that it is said that we do not lead, and asked for again. */
+  readonly readWithinMs: number;
   /** @throws KubeError */
   readonly claimEpoch: (transitions: number, signal: AbortSignal) => Promise<number>;
   readonly namespace: string;
@@ -35,7 +38,7 @@ export interface Leadership {
 const retryMs = 1_000;
 
 export function createLeadership(options: LeadershipOptions): Leadership {
-  const { clock, elect, readAll, claimEpoch, namespace, onRole, onHealth } = options;
+  const { clock, elect, readAll, readWithinMs, claimEpoch, namespace, onRole, onHealth } = options;
   const election = elect(onChange);
   let role: Role = { kind: 'following' };
   let term = new AbortController();
@@ -62,12 +65,26 @@ export function createLeadership(options: LeadershipOptions): Leadership {
     onRole(next);
   }
 
+  /**
+   * Any answer will do that was asked for in this term: who waited for the last one only would never be told enough by a
+   * server that is slower than we ask.
+   */
+  async function readAfresh(signal: AbortSignal): Promise<void> {
+    const answered = new AbortController();
+    const over = AbortSignal.any([signal, answered.signal]);
+    while (!over.aborted) {
+      void readAll().then(() => answered.abort());
+      await sleep(clock, readWithinMs, over);
+      if (!over.aborted) tell(notRead(readWithinMs));
+    }
+  }
+
   async function take(transitions: number, signal: AbortSignal): Promise<void> {
     // One term may follow the other without a break: what the first had claimed is over.
     if (role.kind === 'leading') become({ kind: 'following' });
     while (!signal.aborted) {
       try {
-        await readAll();
+        await readAfresh(signal);
         if (signal.aborted) return;
         const epoch = await claimEpoch(transitions, signal);
         if (signal.aborted) return;

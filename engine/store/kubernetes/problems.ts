@@ -43,6 +43,15 @@ export function statusRefused(policy: string, error: KubeError): Problem {
   };
 }
 
+export function notRead(withinMs: number): Problem {
+  return {
+    code: 'KV0841',
+    severity: 'error',
+    message: `this replica has the Lease and cannot lead yet: the API server has not listed all policies within ${withinMs / 1000} s; nobody decides, and what is served stays`,
+    remedy: 'it is asked again by itself; see what else is said about the API server',
+  };
+}
+
 export function noPolicy(service: ServiceKey): Problem {
   return {
     code: 'KV0817',

@@ -152,6 +152,7 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     namespace,
     claimEpoch: state.claimEpoch,
     readAll: policies.refresh,
+    readWithinMs: timing.deadlineMs,
     onRole(role) {
       if (role.kind === 'leading') bases = basesOf(shelf, role.epoch);
       // Who leads no more follows what is on record, its own last writes included.
