@@ -3,6 +3,7 @@ import { Agent, type RequestOptions } from 'node:https';
 import type { Readable } from 'node:stream';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { AxiosResponse } from 'axios';
+import metadata from '../../package.json' with { type: 'json' };
 import type { Clock } from '../clock.ts';
 import { isRecord } from '../is-record.ts';
 import type { JsonValue } from '../store/store.ts';
@@ -27,6 +28,11 @@ interface How {
 
 /** A page of 500 of the largest objects there are would be more; real pages are around a megabyte. */
 const maxAnswerBytes = 128 * 1024 * 1024;
+/**
+ * The API server notes the part before the slash as the manager of the fields that we write, and its audit log has all
+ * of it: without one both would name the library.
+ */
+const userAgent = `${metadata.name}/${metadata.version}`;
 /** etcd takes no object of more than 1.5 MiB. */
 const maxEventBytes = 4 * 1024 * 1024;
 
@@ -61,7 +67,12 @@ export async function createHttpClient({ config, clock, timeoutMs = 30_000 }: Ht
         url: `${server}${path}`,
         params: query,
         ...(body === undefined ? {} : { data: JSON.stringify(body) }),
-        headers: { ...headers, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': type }) },
+        headers: {
+          ...headers,
+          accept: 'application/json',
+          'user-agent': userAgent,
+          ...(body === undefined ? {} : { 'content-type': type }),
+        },
         httpsAgent,
         httpAgent: httpsAgent,
         responseType,

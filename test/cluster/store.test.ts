@@ -459,6 +459,15 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect(cells).toMatchObject({ Name: 'p', Service: 'pricer', Serving: '5/6' });
   });
 
+  it('the API server knows whose fields they are', async () => {
+    const one = await leader();
+    expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({ kind: 'saved' });
+    const { body } = await cluster.plane.api.get(path('p'));
+    const { metadata } = body as { metadata: { managedFields: readonly { manager: string; subresource?: string }[] } };
+    const ofStatus = metadata.managedFields.filter(({ subresource }) => subresource === 'status');
+    expect(ofStatus.map(({ manager }) => manager)).toEqual(['kubervisor']);
+  });
+
   it('what is too large for the object is not written, nor cut', async () => {
     const one = await leader();
     const body = { text: 'x'.repeat(600_000) };
