@@ -26,7 +26,13 @@ export interface PolicyBook {
    * once, so each has a turn of the event loop: whoever asks whether we live is answered in between.
    */
   open(signal: AbortSignal): Promise<void>;
+  /**
+   * Many at once are read in turns as well, and come into force together: half of a list would be a policy that has gone
+   * without the one that takes its place.
+   */
   follow(change: Change<PolicyObject>): void;
+  /** Resolves when what is read in turns is in force; undefined while nothing is. */
+  reading(): Promise<void> | undefined;
   /** @returns whether there are other policies, or other specs, than at the last call. */
   hasChanged(): boolean;
   claims(): readonly PolicyClaim[];
@@ -62,61 +68,80 @@ interface Entry extends PolicyClaim {
   readonly edition: string;
 }
 
+/** What was told of each, last; undefined: it is gone. */
+type Told = Map<string, PolicyObject | undefined>;
+
+/** So many are read in one turn of the event loop, rather than a turn each. */
+const few = 10;
+/** Somebody may go on editing: after so many times over what was told meanwhile, the rest is read in one turn. */
+const maxPasses = 5;
+
 export function createPolicyBook(parser: PolicyParser): PolicyBook {
-  const entries = new Map<string, Entry>();
-  /** Until it is open: the last that was told of each. */
-  let unread: Map<string, PolicyObject> | undefined = new Map();
+  let entries = new Map<string, Entry>();
+  /** Until it is open, and while many are read. */
+  let unread: Told | undefined = new Map();
+  let reading: Promise<void> | undefined;
+  let stopping: AbortSignal | undefined;
   let changed = true;
 
-  function put(key: string, policy: PolicyObject): void {
-    if (unread === undefined) read(key, policy);
-    else unread.set(key, policy);
+  /** @returns whether anything is different now. */
+  function take(into: Map<string, Entry>, key: string, policy: PolicyObject | undefined): boolean {
+    if (policy === undefined) return into.delete(key);
+    if (into.get(key)?.edition === policy.edition) return false;
+    into.set(key, entryOf(policy, parser));
+    return true;
   }
 
-  function read(key: string, policy: PolicyObject): void {
-    const { namespace, name, uid, generation, edition, object } = policy;
-    if (entries.get(key)?.edition === edition) return;
-    const place = { file: `KubervisorService ${namespace}/${name}` };
-    entries.set(key, {
-      namespace,
-      name,
-      uid,
-      generation,
-      edition,
-      servicePlace: place,
-      ...createdAt(object),
-      outcome: placed(parser.parseObject(object), place),
-    });
-    changed = true;
-  }
-
-  function drop(key: string): void {
-    unread?.delete(key);
-    changed = entries.delete(key) || changed;
+  async function readInTurns(told: Told): Promise<void> {
+    const next = new Map(entries);
+    let isDifferent = false;
+    const takeOf = (key: string): boolean => {
+      const policy = told.get(key);
+      told.delete(key);
+      const isNew = take(next, key, policy);
+      isDifferent ||= isNew;
+      return isNew;
+    };
+    try {
+      for (let pass = 0; pass === 0 || (pass < maxPasses && told.size > few); pass++) {
+        for (const key of [...told.keys()]) {
+          if (!takeOf(key)) continue;
+          await setImmediate();
+          if (stopping?.aborted === true) return;
+        }
+      }
+      for (const key of [...told.keys()]) takeOf(key);
+    } finally {
+      unread = undefined;
+      entries = next;
+      changed ||= isDifferent;
+    }
   }
 
   return {
     async open(signal) {
-      const told = unread ?? new Map<string, PolicyObject>();
-      for (const key of [...told.keys()]) {
-        const policy = told.get(key);
-        told.delete(key);
-        if (policy !== undefined) read(key, policy);
-        await setImmediate();
-        if (signal.aborted) return;
-      }
-      unread = undefined;
-      // Edited meanwhile. Not in turns again: somebody may go on editing.
-      for (const [key, policy] of told) read(key, policy);
+      stopping = signal;
+      await readInTurns(unread ?? new Map());
     },
     follow(change) {
-      if (change.kind === 'listed') {
-        // What is gone may be there again, as another object of the same name.
-        for (const key of change.gone.keys()) if (!change.items.has(key)) drop(key);
-        for (const [key, object] of change.items) put(key, object);
-      } else if (change.kind === 'changed') put(change.key, change.object);
-      else drop(change.key);
+      const told = toldBy(change);
+      if (unread !== undefined) {
+        for (const [key, policy] of told) unread.set(key, policy);
+        return;
+      }
+      const isNew = ([key, policy]: [string, PolicyObject | undefined]): boolean =>
+        policy !== undefined && entries.get(key)?.edition !== policy.edition;
+      if ([...told].filter(isNew).length > few) {
+        unread = told;
+        const turns = readInTurns(told).finally(() => {
+          if (reading === turns) reading = undefined;
+        });
+        reading = turns;
+        return;
+      }
+      for (const [key, policy] of told) changed = take(entries, key, policy) || changed;
     },
+    reading: () => reading,
     hasChanged() {
       const had = changed;
       changed = false;
@@ -125,6 +150,28 @@ export function createPolicyBook(parser: PolicyParser): PolicyBook {
     claims: () => [...entries.values()],
     editions: () => new Set([...entries.values()].map(({ edition }) => edition)),
     uidOf: (key) => entries.get(key)?.uid,
+  };
+}
+
+function toldBy(change: Change<PolicyObject>): Told {
+  if (change.kind === 'changed') return new Map([[change.key, change.object]]);
+  if (change.kind === 'gone') return new Map([[change.key, undefined]]);
+  // What is gone may be there again, as another object of the same name.
+  const gone = [...change.gone.keys()].map((key) => [key, undefined] as const);
+  return new Map<string, PolicyObject | undefined>([...gone, ...change.items]);
+}
+
+function entryOf({ namespace, name, uid, generation, edition, object }: PolicyObject, parser: PolicyParser): Entry {
+  const place = { file: `KubervisorService ${namespace}/${name}` };
+  return {
+    namespace,
+    name,
+    uid,
+    generation,
+    edition,
+    servicePlace: place,
+    ...createdAt(object),
+    outcome: placed(parser.parseObject(object), place),
   };
 }
 

@@ -1,5 +1,6 @@
 /** A cluster as the input: Services, EndpointSlices, Pods and policies, each listed once and watched from there. */
 import type { Clock } from '../../clock.ts';
+import { defect } from '../../defect.ts';
 import { scopesOf } from '../../kubernetes/paths.ts';
 import { createPolicyParser, type PolicyParserOptions } from '../../policy/parse.ts';
 import type { ServiceKey } from '../../model.ts';
@@ -209,6 +210,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
   }
   feed.subscribe((change) => {
     book.follow(change);
+    void book.reading()?.then(gather, (failure: unknown) => onProblem(defect('reading policies', failure)));
     gather();
   });
   feed.onHealth(report);
