@@ -111,9 +111,15 @@ function detectorsHealthy({ state, nowMs, whyBlind }: Governed): Condition {
     ];
     return { type, status: 'False', reason: 'NoUsableAnswer', message: texts.join('; ') };
   }
-  const isKnown = breakers.every(({ name }) => state.breakers.get(name)?.last !== undefined);
+  // An answer that is of no use says as little as none: a source that was away from the start never looks healthy.
+  const isKnown = breakers.every(({ name }) => state.breakers.get(name)?.usable !== undefined);
   if (!isKnown)
-    return { type, status: 'Unknown', reason: 'NotEvaluated', message: 'not every breaker was evaluated yet' };
+    return {
+      type,
+      status: 'Unknown',
+      reason: 'NotEvaluated',
+      message: 'not every breaker has had a usable answer yet',
+    };
   return { type, status: 'True', reason: 'Evaluating', message: 'every breaker gets answers that it can use' };
 }
 

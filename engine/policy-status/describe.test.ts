@@ -150,6 +150,19 @@ it('a breaker without a usable answer is named: at once and with the reason wher
   expect(detectors(60_000)).toMatchObject({ status: 'False', message: both });
 });
 
+it('detectors are healthy when each has had a usable answer, and until then that is not known', () => {
+  const first = world({ policy });
+  const of = (known: ServiceState): unknown =>
+    conditions(statusOf([accepted('p')], 'p', { known }))['DetectorsHealthy'];
+  expect(of(first.state)).toBe('Unknown NotEvaluated');
+  first.evaluate({ kind: 'unusable', reason: 'away' });
+  expect(of(first.state)).toBe('Unknown NotEvaluated');
+  first.evaluate(first.all(0));
+  expect(of(first.state)).toBe('True Evaluating');
+  first.evaluate({ kind: 'unusable', reason: 'away' });
+  expect(of(first.state)).toBe('True Evaluating');
+});
+
 it.each([
   [{ formatVersion: 99 }, 'KV0412'],
   [null, 'KV0819'],
