@@ -1,7 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { serviceView } from '../engine/admin/view.ts';
+import type { ServiceProblem } from '../engine/engine.ts';
 import { backendOf, breakerOf, deviationOf, policyOf, type World, world } from '../test/support/world.ts';
 import { breakersTable, groupsTable, servicesTable } from './service-table.ts';
+
+it('says that a policy is not in force, or that a record cannot be read, the gravest first', () => {
+  const w = world();
+  const problem = { code: 'KV0101', severity: 'error', message: 'no' } as const;
+  const lineOf = (...about: readonly ServiceProblem['about'][]): string => {
+    const problems = about.map((each) => ({ about: each, problem }));
+    return servicesTable([serviceView(w.state, { now: w.now, suspension: undefined, problems }, false)]);
+  };
+  expect(lineOf('policy')).toMatch(/ policy is invalid \(KV0101\)\n$/);
+  expect(lineOf('policy', 'record')).toMatch(/ record unreadable: frozen\n$/);
+});
 
 describe('where a breaker judges groups', () => {
   const price = breakerOf({ name: 'price', detector: deviationOf(), groupBy: ['version'] });

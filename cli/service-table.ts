@@ -1,5 +1,5 @@
 /** Services and their breakers as tables. */
-import type { BreakerView, GroupView, ServiceView } from '../engine/admin/messages.ts';
+import type { BreakerView, GroupView, ServiceProblemView, ServiceView } from '../engine/admin/messages.ts';
 import { refusalIn } from '../engine/admin/view-context.ts';
 import { ageText, type Column, defaultWidth, numberText, table, type TableOptions } from './table.ts';
 
@@ -77,6 +77,14 @@ function modeOf({ suspension, freeze, enforcement }: ServiceView): string {
   return freeze === undefined ? enforcement : 'Frozen';
 }
 
+/** Undefined also where a server of an older version answers, which says nothing of them. */
+function problemAbout(
+  subject: ServiceProblemView['about'],
+  { problems }: Partial<ServiceView>,
+): ServiceProblemView | undefined {
+  return problems?.find(({ about }) => about === subject);
+}
+
 /** What is unusual about a Service, the gravest first; `ok` when nothing is. */
 function statusOf(service: ServiceView): string {
   const { policy, enforcement, policyStatus, suspension, freeze, budget, breakers, summary } = service;
@@ -84,9 +92,13 @@ function statusOf(service: ServiceView): string {
   if (suspension?.scope === 'everything') return 'suspended (all)';
   if (suspension !== undefined) return `suspended by ${suspension.actor}`;
   if (budget.belowFloorSinceTime !== undefined) return `below the floor of ${budget.floor}`;
+  // What stands in the table then is as it was when the record could be read last.
+  if (problemAbout('record', service) !== undefined) return 'record unreadable: frozen';
   // It ends within hours: without the day it fits the line.
   if (freeze !== undefined) return `frozen until ${freeze.untilTime.slice(11, 19)}Z by ${freeze.actor}`;
   if (refusalIn(policyStatus) !== undefined) return `policy ${policyStatus?.name ?? ''} is invalid`;
+  const refused = problemAbout('policy', service);
+  if (refused !== undefined) return `policy is invalid (${refused.code})`;
   if (policy === '') return 'no policy';
   if (enforcement === 'Suspended') return 'suspended by its policy';
   if (breakers.some(({ outcome }) => outcome === 'unknown')) return toldStatus(service);

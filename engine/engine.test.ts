@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SourceChange } from './sources/source.ts';
-import { engineWorld, fleetOf, pricers, service } from '../test/support/engine.ts';
+import { engineWorld, fleetOf, pricers, quickPolicy, service } from '../test/support/engine.ts';
+import type { Problem } from './problem.ts';
 
 describe('the loop', () => {
   it('takes a confirmed anomaly out of what is published, and writes it down first', async () => {
@@ -85,6 +86,20 @@ describe('the loop', () => {
     await after.clock.advance(4000);
     expect(after.statuses()['p3']).toBe('DRAINING');
     await after.stop();
+  });
+
+  it('says that one on file is invalid, until it is mended or gone', async () => {
+    const world = await engineWorld();
+    const problem: Problem = { code: 'KV0101', severity: 'error', message: 'no such field' };
+    expect(world.engine.problemsOf(service)).toEqual([]);
+    world.change({ kind: 'policy-invalid', service, problems: [problem] });
+    expect(world.engine.problemsOf(service)).toEqual([{ about: 'policy', problem }]);
+    world.change({ kind: 'policy', policy: quickPolicy() });
+    expect(world.engine.problemsOf(service)).toEqual([]);
+    world.change({ kind: 'policy-invalid', service, problems: [problem] });
+    world.change({ kind: 'policy-gone', service });
+    expect(world.engine.problemsOf(service)).toEqual([]);
+    await world.stop();
   });
 
   it('lets everybody back when the policy was deleted while we were away', async () => {

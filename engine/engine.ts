@@ -30,6 +30,12 @@ export interface OnRecord {
   readonly decisions: ReadonlyMap<BackendId, Decision>;
 }
 
+export interface ServiceProblem {
+  /** Of a policy the last accepted one stays in force; of a record that cannot be read everything stays as it is. */
+  readonly about: 'policy' | 'record';
+  readonly problem: Problem;
+}
+
 export interface Engine {
   /** Resolves when every input was read once and the first assignments are published. The signal ends it until then. */
   start(signal: AbortSignal): Promise<void>;
@@ -40,6 +46,8 @@ export interface Engine {
   knows(service: ServiceKey): boolean;
   /** How many Services have a record that cannot be read. */
   unreadable(): number;
+  /** Why what is shown of the Service is not what its policy, or what is on record, says by now. */
+  problemsOf(service: ServiceKey): readonly ServiceProblem[];
   /** Whether this process decides, or follows the one that does. */
   role(): Role;
   /** Of each Service what is decided, and of that what the store has: what is done about it outside has to be both. */
@@ -114,6 +122,7 @@ export function createEngine(options: EngineOptions): Engine {
           runtime.hasPolicy = true;
           runtime.isPolicyGone = false;
           runtime.given = change.policy;
+          runtime.refused = [];
           pipeline.advance(runtime, { kind: 'policy', policy: change.policy });
           pipeline.schedule(runtime);
           break;
@@ -124,6 +133,7 @@ export function createEngine(options: EngineOptions): Engine {
           runtime.hasPolicy = true;
           runtime.isPolicyGone = false;
           delete runtime.given;
+          runtime.refused = change.problems;
           // The last accepted policy came back with the record and stays in force.
           for (const problem of change.problems) observer.problem(problem);
           break;
@@ -156,6 +166,7 @@ export function createEngine(options: EngineOptions): Engine {
     runtime.hasPolicy = false;
     runtime.isPolicyGone = true;
     delete runtime.given;
+    runtime.refused = [];
     pipeline.advance(runtime, { kind: 'policy', policy: undefined });
     pipeline.schedule(runtime);
     if (!lead.isShared) return;
@@ -192,6 +203,15 @@ export function createEngine(options: EngineOptions): Engine {
     suspension: () => runtimes.suspension(),
     knows: (service) => runtimes.find(service)?.isUnknown !== true,
     unreadable: () => runtimes.all().filter((runtime) => runtime.unreadable !== undefined).length,
+    problemsOf(service) {
+      const runtime = runtimes.find(service);
+      if (runtime === undefined) return [];
+      const { refused, unreadable } = runtime;
+      return [
+        ...(unreadable === undefined ? [] : [{ about: 'record' as const, problem: unreadable }]),
+        ...refused.map((problem) => ({ about: 'policy' as const, problem })),
+      ];
+    },
     role: lead.role,
     onRecord: () =>
       runtimes.all().map((runtime) => ({

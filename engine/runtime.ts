@@ -27,6 +27,8 @@ export interface Runtime {
   fleet?: Fleet;
   /** The policy that the source shows, if it can be accepted. */
   given?: Policy;
+  /** Why the one that the source shows cannot be accepted; empty while it can be. */
+  refused: readonly Problem[];
   /** The source says that there is none: one that is on record is not in force any more. */
   isPolicyGone: boolean;
   /** Brought back by hand on this replica alone, each as it was decided then. */
@@ -178,6 +180,7 @@ function newRuntime(service: ServiceKey, state: ServiceState): Runtime {
     isListed: false,
     hasFleet: false,
     hasPolicy: false,
+    refused: [],
     isPolicyGone: false,
     broughtBack: new Map(),
     lifted: new Map(),

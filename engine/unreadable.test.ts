@@ -77,7 +77,9 @@ describe.each([['a newer version wrote it', isNewer] as const, ...damaged])('of 
     await settle();
     await staysFrozen(replicas);
     for (const world of [a, b]) {
-      expect(codes(world)).toEqual([change === isNewer ? 'KV0412' : 'KV0819']);
+      const code = change === isNewer ? 'KV0412' : 'KV0819';
+      expect(codes(world)).toEqual([code]);
+      expect(world.engine.problemsOf(service)).toMatchObject([{ about: 'record', problem: { code } }]);
       expect(await world.eject('p1')).toMatchObject({ kind: 'refused' });
       expect(world.problems.filter(({ code }) => code === 'KV0001')).toEqual([]);
     }

@@ -24,7 +24,7 @@ import { serviceView, suspensionView } from './view.ts';
 import { contextsOf, type ViewOptions } from './view-context.ts';
 
 export interface ActsOptions extends ViewOptions {
-  readonly engine: Pick<Engine, 'states' | 'suspension' | 'command' | 'suspendAll' | 'bringBackHere'>;
+  readonly engine: Pick<Engine, 'states' | 'suspension' | 'problemsOf' | 'command' | 'suspendAll' | 'bringBackHere'>;
   /** Must not throw. */
   onAct?(act: ManualAct): void;
 }

@@ -107,6 +107,7 @@ describe('responses', () => {
     const { handlers } = admin;
     admin.role = { kind: 'following', leader: 'kubervisor-0' };
     admin.word = { name: 'p', conditions: [{ type: 'Ready', status: 'True', reason: 'Enforcing', message: 'so' }] };
+    admin.problems = [{ about: 'policy', problem: { code: 'KV0101', severity: 'error', message: 'no' } }];
     const nack = { version: '1', message: 'no', atMs: 0 };
     const current = { version: '2', sinceMs: 0 };
     admin.proxies = [

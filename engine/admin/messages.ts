@@ -164,6 +164,13 @@ export interface ServiceView {
   readonly breakers: readonly BreakerView[];
   readonly backends: readonly BackendView[];
   readonly policyStatus?: PolicyStatusView;
+  readonly problems: readonly ServiceProblemView[];
+}
+
+export interface ServiceProblemView {
+  readonly about: 'policy' | 'record';
+  readonly code: string;
+  readonly text: string;
 }
 
 export interface PolicyStatusView {

@@ -1,6 +1,6 @@
 /** What a view is made from besides the state of its Service. */
 import type { Clock } from '../clock.ts';
-import type { Engine } from '../engine.ts';
+import type { Engine, ServiceProblem } from '../engine.ts';
 import type { EpochMs } from '../model.ts';
 import type { Condition } from '../policy-status/conditions.ts';
 import type { PolicyWord, PolicyWords } from '../policy-status/word.ts';
@@ -15,10 +15,12 @@ export interface ViewContext {
   readonly isFollowing?: boolean;
   /** What the cluster has about the policy of the Service. */
   readonly word?: PolicyWord;
+  /** Default none. */
+  readonly problems?: readonly ServiceProblem[];
 }
 
 export interface ViewOptions {
-  readonly engine: Pick<Engine, 'suspension'>;
+  readonly engine: Pick<Engine, 'suspension' | 'problemsOf'>;
   readonly clock: Clock;
   /** Where several replicas share the decisions. */
   role?(): Role | undefined;
@@ -32,6 +34,7 @@ export function contextsOf({ engine, clock, role, words }: ViewOptions): (state:
     return {
       now: clock.now(),
       suspension: engine.suspension(),
+      problems: engine.problemsOf(service),
       isFollowing: role?.()?.kind === 'following',
       ...(word === undefined ? {} : { word }),
     };

@@ -80,6 +80,16 @@ describe('the summary of a Service', () => {
     expect(viewOf(world({ policy: undefined }))).toMatchObject({ policy: '', enforcement: 'None', breakers: [] });
   });
 
+  it('says that its policy is not the one in force, or that what is on record cannot be read', () => {
+    const w = world();
+    const problem = { code: 'KV0101', severity: 'error', file: 'p.yaml', line: 3, message: 'no such field' } as const;
+    const problems = [{ about: 'policy', problem }] as const;
+    const view = serviceView(w.state, { now: w.now, suspension: undefined, problems }, false);
+    expect(view.problems).toEqual([{ about: 'policy', code: 'KV0101', text: 'p.yaml:3: error KV0101 no such field' }]);
+    expect(view.policy).not.toBe('');
+    expect(viewOf(w).problems).toEqual([]);
+  });
+
   it('leaves the backends out where they are not asked for', () => {
     const w = world();
     expect(serviceView(w.state, { now: w.now, suspension: undefined }, false).backends).toEqual([]);

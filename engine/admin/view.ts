@@ -1,20 +1,30 @@
 /** What the engine knows about a Service, as the messages of the admin API. Pure: the clock and the state come in. */
+import type { ServiceProblem } from '../engine.ts';
 import { describeBudget, outOf } from '../budget/arithmetic.ts';
 import { members, splitServiceKey } from '../model.ts';
+import { formatProblem } from '../problem.ts';
 import { budgetOfService, servingIn } from '../rotation/capacity.ts';
 import { isOut, type RotationState } from '../rotation/decision.ts';
 import { thawsAtMs } from '../rotation/freeze.ts';
 import type { Freeze, ServiceState, Suspension } from '../rotation/state.ts';
 import { backendView, byName } from './backend-view.ts';
 import { breakerView } from './breaker-view.ts';
-import type { BudgetView, FreezeView, ReplicaView, ServiceView, SummaryView, SuspensionView } from './messages.ts';
+import type {
+  BudgetView,
+  FreezeView,
+  ReplicaView,
+  ServiceProblemView,
+  ServiceView,
+  SummaryView,
+  SuspensionView,
+} from './messages.ts';
 import type { Role } from '../store/store.ts';
 import { toTime } from './time.ts';
 import type { ViewContext } from './view-context.ts';
 
 export function serviceView(state: ServiceState, context: ViewContext, withBackends: boolean): ServiceView {
   const suspension = suspensionOf(state, context);
-  const { word } = context;
+  const { word, problems = [] } = context;
   return {
     ...splitServiceKey(state.service),
     policy: state.policy?.name ?? '',
@@ -28,7 +38,12 @@ export function serviceView(state: ServiceState, context: ViewContext, withBacke
       ? state.fleet.backends.toSorted(byName).map((backend) => backendView(state, backend, context))
       : [],
     ...(word === undefined ? {} : { policyStatus: { name: word.name, conditions: word.conditions } }),
+    problems: problems.map(problemView),
   };
+}
+
+function problemView({ about, problem }: ServiceProblem): ServiceProblemView {
+  return { about, code: problem.code, text: formatProblem(problem) };
 }
 
 /** The suspension in force: that of everything outranks the Service's own. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { backendOf, breakerOf, deviationOf, policyOf, type World, world } from '../../test/support/world.ts';
+import type { ServiceProblem } from '../engine.ts';
 import { backendId } from '../model.ts';
+import type { Problem } from '../problem.ts';
 import type { Suspension } from '../rotation/state.ts';
 import { findBackend } from './find.ts';
 import type { WhyResponse } from './messages.ts';
@@ -25,6 +27,25 @@ it('a backend that waits for data says until when', () => {
   expect(linesOf(why(w, 'p3'), 'guard')).toContain(
     'errors: too much of the fleet has no data: 2 of 6 backends have data, it takes 5',
   );
+});
+
+it('a policy that is not the one in force is told, and a record that cannot be read', () => {
+  const w = world();
+  const problem: Problem = { code: 'KV0101', severity: 'error', file: 'p.yaml', message: 'no such field' };
+  const explained = (about: ServiceProblem['about'], of: World): WhyResponse => {
+    const context = { now: of.now, suspension: undefined, timing: of.context.timing, problems: [{ about, problem }] };
+    return explain(of.state, findBackend(of.state, 'p3'), context);
+  };
+  expect(linesOf(explained('policy', w), 'policy')).toEqual([
+    'the policy is invalid: p.yaml: error KV0101 no such field',
+    expect.stringContaining(', as it was accepted last: Enforce'),
+  ]);
+  const never = explained('policy', world({ policy: undefined }));
+  expect(linesOf(never, 'policy')).toHaveLength(1);
+  expect(never.conclusion).toBe('p3 is serving: its Service has no valid policy');
+  expect(linesOf(explained('record', w), 'freeze')).toEqual([
+    'nothing changes by itself: what is on record cannot be read: p.yaml: error KV0101 no such field',
+  ]);
 });
 
 it('a fleet that changes its shape is told, and since when', () => {

@@ -6,6 +6,8 @@ import { describeCoverage } from '../breakers/coverage.ts';
 import { human } from '../breakers/statistics.ts';
 import { describeHeld } from '../budget/held.ts';
 import { type Backend, splitServiceKey } from '../model.ts';
+import type { ServiceProblem } from '../engine.ts';
+import { formatProblem } from '../problem.ts';
 import { formatDuration } from '../policy/duration.ts';
 import type { Policy } from '../policy/policy.ts';
 import { describeCohort } from '../rotation/cohort.ts';
@@ -35,7 +37,7 @@ export function explain(state: ServiceState, backend: Backend, context: WhyConte
     ['backend', [describeBackend(state, view)]],
     ['policy', describePolicy(state, context)],
     ['suspension', describeSuspension(state, context)],
-    ['freeze', describeFreeze(state)],
+    ['freeze', describeFreeze(state, context)],
     ['breaker', breakers.flatMap((breaker, index) => describeBreaker(breaker, view.verdicts[index]))],
     ['fleet', isFollowing ? [] : describeFleet(breakers)],
     ['guard', isFollowing ? [] : describeGuards(state, view, context)],
@@ -61,11 +63,12 @@ function describeBackend({ service }: ServiceState, view: BackendView): string {
   return `${view.name} of ${service} (${view.addresses.join(', ')}${zone}): ${condition}${warm}`;
 }
 
-function describePolicy({ policy, service }: ServiceState, { word }: ViewContext): readonly string[] {
+function describePolicy({ policy, service }: ServiceState, context: ViewContext): readonly string[] {
+  const { word } = context;
   const refused = refusalIn(word);
   const broken =
     word === undefined || refused === undefined
-      ? []
+      ? problemsAbout('policy', context).map((text) => `the policy is invalid: ${text}`)
       : [`${splitServiceKey(service).namespace}/${word.name} is invalid: ${refused.message}`];
   if (policy === undefined) {
     return broken.length > 0 ? broken : ['no policy: no breaker judges it, only people take something out'];
@@ -88,8 +91,15 @@ function describeSuspension(state: ServiceState, context: ViewContext): readonly
   ];
 }
 
-function describeFreeze({ freeze }: ServiceState): readonly string[] {
-  if (freeze === undefined) return [];
+function problemsAbout(subject: ServiceProblem['about'], { problems = [] }: ViewContext): readonly string[] {
+  return problems.filter(({ about }) => about === subject).map(({ problem }) => formatProblem(problem));
+}
+
+function describeFreeze({ freeze }: ServiceState, context: ViewContext): readonly string[] {
+  const halted = problemsAbout('record', context).map(
+    (text) => `nothing changes by itself: what is on record cannot be read: ${text}`,
+  );
+  if (halted.length > 0 || freeze === undefined) return halted;
   const { actor, reason, sinceTime, untilTime } = freezeView(freeze);
   return [`nothing changes by itself until ${untilTime}: frozen since ${sinceTime} by ${actor}: ${reason}`];
 }
@@ -275,7 +285,8 @@ function conclude(
   if (!view.ready) return `${name} is not ready: Kubernetes keeps it out, no breaker does`;
   if (isSuspended(state, context)) return `${name} is serving: breakers are suspended`;
   if (state.policy === undefined) {
-    const why = refusalIn(context.word) === undefined ? 'has no policy' : 'has no valid policy';
+    const isRefused = refusalIn(context.word) !== undefined || problemsAbout('policy', context).length > 0;
+    const why = !isRefused ? 'has no policy' : 'has no valid policy';
     return `${name} is serving: its Service ${why}`;
   }
   if (held !== undefined) return `${name} is serving although anomalous, held by ${held.cause}: ${held.text}`;

@@ -17,7 +17,7 @@ import { loadAdminProto } from '../../engine/admin/proto.ts';
 import type { ConnectedProxy } from '../../engine/admin/proxies.ts';
 import { type Clock, systemClock } from '../../engine/clock.ts';
 import type { AdminListener } from '../../engine/config/config.ts';
-import type { CommandOutcome } from '../../engine/engine.ts';
+import type { CommandOutcome, ServiceProblem } from '../../engine/engine.ts';
 import { type ServiceKey, serviceKey } from '../../engine/model.ts';
 import { isOut } from '../../engine/rotation/decision.ts';
 import type { Problem } from '../../engine/problem.ts';
@@ -39,6 +39,8 @@ export interface AdminWorld {
   role?: Role;
   /** What a cluster has about each policy. */
   word?: PolicyWord;
+  /** Of each Service; default none. */
+  problems?: readonly ServiceProblem[];
   /** Set, nothing that is said of everything gets on record. */
   storeProblem?: Problem;
   /** Set, every command is refused with this. */
@@ -65,6 +67,7 @@ export function adminOf(...worlds: readonly World[]): AdminWorld {
       engine: {
         states: () => worlds.map(({ state }) => state).filter(isThere),
         suspension: () => suspension,
+        problemsOf: () => admin.problems ?? [],
         async command(service, command) {
           const world = worlds.find(({ state }) => state.service === service);
           return world === undefined
