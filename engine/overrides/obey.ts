@@ -4,13 +4,14 @@
  * what was missed, by a watch or by a leader that died, is mended by looking and not by remembering.
  */
 import type { Acts } from '../admin/acts.ts';
+import { findBackends } from '../admin/address.ts';
 import { asRefusal } from '../admin/refusal.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine.ts';
 import type { KubeClient } from '../kubernetes/kube-client.ts';
 import type { ReflectorHealth } from '../kubernetes/reflector.ts';
 import { isOlder } from '../kubernetes/resource-version.ts';
-import { type EpochMs, splitServiceKey } from '../model.ts';
+import type { EpochMs } from '../model.ts';
 import { durationMs } from '../policy/duration.ts';
 import { createShapeCheck } from '../policy/shape.ts';
 import type { Problem } from '../problem.ts';
@@ -19,9 +20,11 @@ import { createRounds } from '../rounds.ts';
 import { reflectorProblem } from '../sources/kubernetes/problems.ts';
 import { logDifference, type SourceLog } from '../sources/log-difference.ts';
 import { createOverrideBook } from './book.ts';
-import { actorOf, isOverriding, type Override } from './override.ts';
-import { defaultPlanTiming, inForce, isAway, planFor, type PlanTiming, serviceOf, standing, statusOf } from './plan.ts';
+import { bringBackForgotten } from './forgotten.ts';
+import { actorOf, markOf, type Override } from './override.ts';
+import { defaultPlanTiming, inForce, planFor, type PlanTiming, serviceOf, standing, statusOf } from './plan.ts';
 import { overrideSpecSchema, type OverrideSpec, type OverrideStatus } from './schema.ts';
+import { inTurns } from './turns.ts';
 import { createOverrideWriter } from './writer.ts';
 
 export interface OverridesOptions {
@@ -30,7 +33,7 @@ export interface OverridesOptions {
   readonly random: () => number;
   /** Namespaces to look into; empty: all of them. */
   readonly namespaces: readonly string[];
-  readonly engine: Pick<Engine, 'states' | 'role' | 'knows'>;
+  readonly engine: Pick<Engine, 'states' | 'state' | 'role' | 'knows'>;
   /** At this very moment: a process that was stopped may not have heard yet that its role is over. */
   readonly leads: () => boolean;
   readonly acts: Pick<Acts, 'eject' | 'pause' | 'restore'>;
@@ -44,8 +47,13 @@ export interface OverridesOptions {
 export interface OverridesTiming extends PlanTiming {
   /** Default 2 s. */
   readonly lookEveryMs: number;
-  /** Between two looks at least. Default 50 ms. */
+  /** Between two looks at least. Default 200 ms. */
   readonly pauseMs: number;
+  /**
+   * Of how many something is done in one look, before those are looked for that came meanwhile: each may take a few writes,
+   * and somebody's first one must not wait for thousands of somebody else's. Default 20.
+   */
+  readonly mostOfALook: number;
   /** How long a name that nobody has may still turn up: a pod and its override may be seen in any order. Default 1 s. */
   readonly unknownMs: number;
   /** How long after a refusal that is no answer, such as a store that is down. Default 5 s. */
@@ -62,12 +70,13 @@ export interface Overrides {
 
 /** Refusals of a moment: asked again they may be done, once the store is back, we lead again, or the policy has come. */
 const passing: ReadonlySet<string> = new Set(['KV0709', 'KV0713', 'KV0810', 'KV0811']);
-const unknown: ReadonlySet<string> = new Set(['KV0702', 'KV0703']);
 
 /** What this process knows of one override beyond what the watch has brought. */
 interface Known {
   /** When it was first seen, on our clock. */
   readonly seenMs: EpochMs;
+  /** When something was last done about it; 0: never. */
+  triedMs: EpochMs;
   /** As our last write left it: newer than the watch for a moment. */
   written?: Override;
   /** Not before. */
@@ -79,7 +88,8 @@ export function createOverrides(options: OverridesOptions): Overrides {
   const timing = {
     ...defaultPlanTiming,
     lookEveryMs: 2_000,
-    pauseMs: 50,
+    pauseMs: 200,
+    mostOfALook: 20,
     unknownMs: 1_000,
     retryMs: 5_000,
     ...options.timing,
@@ -108,55 +118,73 @@ export function createOverrides(options: OverridesOptions): Overrides {
     const followed = book.all();
     const uids = new Set(followed.map(({ uid }) => uid));
     for (const uid of known.keys()) if (!uids.has(uid)) known.delete(uid);
-    // In the order in which they were made: who asks last is heard last.
-    return followed
-      .map((override) => {
-        const written = known.get(override.uid)?.written;
-        return written !== undefined && isOlder(override.version, written.version) ? written : override;
-      })
-      .toSorted(
-        (a, b) => a.createdMs - b.createdMs || (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1),
-      );
+    return followed.map((override) => {
+      const written = known.get(override.uid)?.written;
+      return written !== undefined && isOlder(override.version, written.version) ? written : override;
+    });
+  }
+
+  /** In the order in which they were made: who asks last is heard last. Those that had their turn come after the others. */
+  function inOrder(overrides: readonly Override[]): readonly Override[] {
+    const triedMs = ({ uid }: Override): EpochMs => known.get(uid)?.triedMs ?? 0;
+    const sorted = overrides.toSorted(
+      (a, b) => triedMs(a) - triedMs(b) || a.createdMs - b.createdMs || (markOf(a) < markOf(b) ? -1 : 1),
+    );
+    return inTurns(sorted, ({ namespace }) => namespace);
   }
 
   function stateOf(override: Override): ServiceState | undefined {
-    const named = serviceOf(override);
-    return engine.states().find(({ service }) => service === named);
+    const service = serviceOf(override);
+    return service === undefined ? undefined : engine.state(service);
   }
 
-  async function look(signal: AbortSignal): Promise<undefined> {
+  /** @returns when to come again, if something is left to do that was not tried */
+  async function look(signal: AbortSignal): Promise<EpochMs | undefined> {
     const epoch = epochNow();
-    if (epoch === undefined) return;
+    if (epoch === undefined) return undefined;
     const isRead = book.readSince(epoch);
     const overrides = present().filter(({ namespace }) => isRead(namespace));
-    await bringBackForgotten(overrides, isRead);
-    for (const override of overrides) {
-      if (signal.aborted || epochNow() !== epoch) return;
+    await bringBackForgotten(options, new Set(overrides.map(markOf)), isRead);
+    let done = 0;
+    for (const override of inOrder(overrides)) {
+      if (signal.aborted || epochNow() !== epoch) return undefined;
+      if (done === timing.mostOfALook) return clock.now();
       const service = serviceOf(override);
       // It may well be in force still.
       if (override.status.state === 'InForce' && service !== undefined && !engine.knows(service)) continue;
-      await obey(override, stateOf(override), signal);
+      if (await obey(override, stateOf(override), signal)) done += 1;
     }
+    return undefined;
   }
 
-  async function obey(override: Override, state: ServiceState | undefined, signal: AbortSignal): Promise<void> {
+  /** @returns whether anything was done about it */
+  async function obey(override: Override, state: ServiceState | undefined, signal: AbortSignal): Promise<boolean> {
     const now = clock.now();
-    const memory = known.get(override.uid) ?? { seenMs: now, nextMs: now };
+    const memory = known.get(override.uid) ?? { seenMs: now, triedMs: 0, nextMs: now };
     known.set(override.uid, memory);
-    if (now < memory.nextMs) return;
+    if (now < memory.nextMs) return false;
     const plan = planFor(override, state, now, timing);
+    if (plan.kind === 'rest' || (plan.kind === 'act' && !isSeen(plan.spec, state, memory))) return false;
+    memory.triedMs = now;
     switch (plan.kind) {
-      case 'rest':
-        return;
       case 'delete':
-        return writer.remove(override, signal);
+        await writer.remove(override, signal);
+        break;
       case 'tell':
-        return tell(override, plan.status, memory, signal);
+        await tell(override, plan.status, memory, signal);
+        break;
       case 'act': {
         const status = await act(override, plan.spec, memory);
         if (status !== undefined) await tell(override, statusOf(override, status, clock.now()), memory, signal);
       }
     }
+    return true;
+  }
+
+  /** A pod and its override may be seen in any order: a name that nobody has is waited for, and then refused once. */
+  function isSeen({ endpoint }: OverrideSpec, state: ServiceState | undefined, { seenMs }: Known): boolean {
+    if (state !== undefined && findBackends(state.fleet, endpoint).length > 0) return true;
+    return clock.now() - seenMs >= timing.unknownMs;
   }
 
   /** @returns what became of it; undefined: it is tried again. */
@@ -183,33 +211,15 @@ export function createOverrides(options: OverridesOptions): Overrides {
         memory.nextMs = clock.now() + timing.retryMs;
         return { state: 'Pending', code, message: text };
       }
-      if (unknown.has(code) && clock.now() - memory.seenMs < timing.unknownMs) return undefined;
       return { state: 'Refused', code, message: text };
-    }
-  }
-
-  /** Whose override is deleted is not out for it any more, whoever led when that happened. */
-  async function bringBackForgotten(
-    overrides: readonly Override[],
-    isRead: (namespace: string) => boolean,
-  ): Promise<void> {
-    for (const state of engine.states()) {
-      const { namespace, name } = splitServiceKey(state.service);
-      if (!isRead(namespace)) continue;
-      for (const decision of state.enforced.decisions.values()) {
-        if (!isOverriding(decision, namespace) || !isAway(decision)) continue;
-        if (overrides.some((override) => standing(override, state) === decision)) continue;
-        const actor = decision.cause.kind === 'manual' ? decision.cause.actor : '';
-        const request = { namespace, name, backend: decision.backend, actor, reason: 'its override was deleted' };
-        // Refused it is tried again at the next look; the audit log has it.
-        await acts.restore({ ...request, ramp: true, local: false }, { actor }).catch(() => undefined);
-      }
     }
   }
 
   async function tell(override: Override, status: OverrideStatus, memory: Known, signal: AbortSignal): Promise<void> {
     const written = await writer.tell(override, status, signal);
     if (written !== undefined) memory.written = written;
+    // Otherwise what was refused would be refused again at each look, with a line in the audit log each time.
+    else memory.nextMs = Math.max(memory.nextMs, clock.now() + timing.retryMs);
   }
 
   function problems(): readonly Problem[] {

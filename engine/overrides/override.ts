@@ -51,25 +51,27 @@ function readSpec(spec: unknown, shape: ShapeCheck): Override['asked'] {
 }
 
 /** The object is who acts; its UID, because a name may be used again. */
-export function actorOf({ namespace, name, uid, claimedBy }: Override): string {
-  return `${stem(namespace, name, uid)}${claimedBy === undefined ? '' : ` (claimed by ${claimedBy})`}`;
+export function actorOf(override: Override): string {
+  const { claimedBy } = override;
+  return `${markOf(override)}${claimedBy === undefined ? '' : ` (claimed by ${claimedBy})`}`;
 }
 
 /** Whether the decision was made for this override. */
-export function isBy({ cause }: Decision, { namespace, name, uid }: Override): boolean {
-  return cause.kind === 'manual' && stemOf(cause.actor) === stem(namespace, name, uid);
+export function isBy(decision: Decision, override: Override): boolean {
+  return markIn(decision) === markOf(override);
 }
 
-/** Whether the decision was made for an override of this namespace. */
-export function isOverriding({ cause }: Decision, namespace: string): boolean {
-  return cause.kind === 'manual' && stemOf(cause.actor)?.startsWith(`EndpointOverride ${namespace}/`) === true;
-}
-
-/** Of two objects of one name it tells them apart, and a person can still read the line. */
-function stem(namespace: string, name: string, uid: string): string {
+/** By which decisions name it. Of two objects of one name it tells them apart, and a person can still read the line. */
+export function markOf({ namespace, name, uid }: Override): string {
   return `EndpointOverride ${namespace}/${name}#${uid.slice(0, 8)}`;
 }
 
-function stemOf(actor: string): string | undefined {
-  return /^EndpointOverride \S+\/\S+#\S+/.exec(actor)?.[0];
+/** The mark of the override that the decision was made for; undefined: for none. */
+export function markIn({ cause }: Decision): string | undefined {
+  return cause.kind === 'manual' ? /^EndpointOverride \S+\/\S+#\S+/.exec(cause.actor)?.[0] : undefined;
+}
+
+/** Whether the decision was made for an override of this namespace. */
+export function isOverriding(decision: Decision, namespace: string): boolean {
+  return markIn(decision)?.startsWith(`EndpointOverride ${namespace}/`) === true;
 }

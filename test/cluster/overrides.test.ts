@@ -7,6 +7,7 @@ import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
 import { type KubeClient, KubeError } from '../../engine/kubernetes/kube-client.ts';
+import { fleetOf } from '../support/fixtures.ts';
 import { describeWith } from '../support/parts.ts';
 import { createMemoryStore, type MemoryStore } from '../support/memory-store.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
@@ -132,6 +133,7 @@ describeWith(['kube-apiserver', 'etcd'], 'overrides', (executables) => {
     await create(spec);
     expect(await becomes('Refused')).toMatchObject({ code, message: expect.stringContaining(message) });
     expect(leader.out()).toEqual([]);
+    expect(leader.acts).toMatchObject([{ refused: code }]);
   });
 
   it('the floor holds, by force too', async () => {
@@ -145,12 +147,17 @@ describeWith(['kube-apiserver', 'etcd'], 'overrides', (executables) => {
 
   it('a backend that turns up a moment later is the one that was meant', async () => {
     const leader = await replica(createMemoryStore(), { timing: { unknownMs: 60_000 } });
+    // By force: nobody new goes while a fleet becomes larger.
+    await create({ ...eject, endpoint: 'p9', force: true });
     await create({ ...eject, service: 'pricer', endpoint: 'p1' }, 'first');
     await becomes('InForce', 'first');
-    await create({ ...eject, endpoint: 'p9' });
-    await becomes('InForce', 'first');
     expect((await read())?.status).toBeUndefined();
-    expect(leader.acts.every(({ refused }) => refused === undefined || refused === 'KV0703')).toBe(true);
+    leader.change({ kind: 'fleet', fleet: fleetOf(9) });
+    await becomes('InForce');
+    expect(leader.acts.map(({ backend, refused }) => [backend, refused])).toEqual([
+      ['p1', undefined],
+      ['p9', undefined],
+    ]);
   });
 
   it('a store that is down leaves it pending, and it is done when that is over', async () => {
