@@ -14,6 +14,7 @@ import type { Problem } from './problem.ts';
 import { createFilesSource } from './sources/files/source.ts';
 import { createPolicyFeed } from './sources/kubernetes/policy-feed.ts';
 import { createKubernetesSource } from './sources/kubernetes/source.ts';
+import type { SourceLog } from './sources/log-difference.ts';
 import type { Source } from './sources/source.ts';
 import { createFileStore } from './store/file.ts';
 import { createStatusStore, type StatusStoreOptions } from './store/kubernetes/status-store.ts';
@@ -29,13 +30,17 @@ export interface Input {
   readonly words?: PolicyWords;
 }
 
-/** What is obeyed, and where decisions are kept: with a cluster both are the same objects. */
+/**
+ * What is obeyed, and where decisions are kept: with a cluster both are the same objects.
+ * @param clusterLog shared with whatever else reads the cluster
+ */
 export async function createInput(
   config: Config,
   status: PolicyStatus,
   onWritten: NonNullable<StatusStoreOptions['onWritten']>,
   clock: Clock,
   log: Log,
+  clusterLog: SourceLog,
 ): Promise<Input> {
   const { source, defaultEnforcement } = config;
   const { confirmVanishedMs: confirmAfterMs, leaseMs, renewDeadlineMs, leaseRetryMs } = config.timing;
@@ -76,7 +81,7 @@ export async function createInput(
     describe: status.describe,
     onWritten,
     onProblem,
-    log,
+    log: clusterLog,
   });
   const watched = createKubernetesSource({
     client,
@@ -85,7 +90,7 @@ export async function createInput(
     namespaces,
     workloads,
     policies,
-    log,
+    log: clusterLog,
     defaultEnforcement,
     confirmAfterMs,
     onProblem,

@@ -33,6 +33,8 @@ import { createOverrides, type Overrides } from './overrides/obey.ts';
 import type { Breaker } from './policy/policy.ts';
 import { createPolicyStatus } from './policy-status/describe.ts';
 import type { Problem } from './problem.ts';
+import type { SourceLog } from './sources/log-difference.ts';
+import { createOutageLog } from './sources/outage-log.ts';
 import { createAccessLog } from './telemetry/access-log.ts';
 import { createAudit, manualActRecord } from './telemetry/audit.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -85,12 +87,20 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
       now: () => clock.now(),
       whyBlind,
     });
+    const clusterLog = createOutageLog(log);
     const {
       source,
       store: kept,
       cluster: input,
       ...inputs
-    } = await createInput(config, status, (policy, written) => cluster?.policyWritten(policy, written), clock, log);
+    } = await createInput(
+      config,
+      status,
+      (policy, written) => cluster?.policyWritten(policy, written),
+      clock,
+      log,
+      clusterLog,
+    );
     const store = measureStore(kept, telemetry.store, clock);
     const leads = (): boolean => store.leads?.() ?? true;
     const cluster =
@@ -176,7 +186,7 @@ export async function serve({ config: file, signal, version }: ServeOptions): Pr
         if (record !== undefined) audit.write(record);
       },
     });
-    const overrides = followOverrides(config, input?.client, engine, leads, handlers, clock, log);
+    const overrides = followOverrides(config, input?.client, engine, leads, handlers, clock, log, clusterLog);
     const proto = loadAdminProto();
     const about: Telemetry = {
       readiness: () => ({ status: phase, problems: problems() }),
@@ -233,11 +243,13 @@ function followOverrides(
   acts: Acts,
   clock: Clock,
   log: Log,
+  clusterLog: SourceLog,
 ): Overrides | undefined {
   if (source.kind !== 'kubernetes' || client === undefined) return undefined;
   const { namespaces } = source;
   const onProblem = (problem: Problem): void => log.problem(problem);
-  return createOverrides({ client, clock, random: Math.random, namespaces, engine, leads, acts, log, onProblem });
+  const shared = { client, clock, random: Math.random, namespaces, log: clusterLog, onProblem };
+  return createOverrides({ ...shared, engine, leads, acts });
 }
 
 function followXdsTls(files: XdsTls, clock: Clock, observer: RenewalObserver): Promise<Renewal> {

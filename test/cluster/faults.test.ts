@@ -115,6 +115,11 @@ describeWith(['kube-apiserver', 'etcd', 'prometheus'], 'two replicas', (executab
     for (const { gate } of pair.replicas) gate.rule(() => passes);
     await expectTold(pair, [...out, '6, p3 out, p5 out']);
     for (const { gate } of pair.replicas) expect(tooSoon(gate.asked)).toEqual([]);
+    // Each list and watch found it so, and who reads the log reads of it once, and when it is over.
+    for (const each of pair.replicas) {
+      await eventually(async () => (await each.problems()).length === 0, asking);
+      expect(each.log().match(/"code":"KV0801"/g)).toHaveLength(2);
+    }
   });
 
   it.concurrent('the clock of the leader is set an hour ahead, then back; then another leads whose clock is an hour behind', {

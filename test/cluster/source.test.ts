@@ -27,6 +27,8 @@ interface Seen {
   readonly source: KubernetesSource;
   readonly started: Promise<void>;
   readonly changes: readonly SourceChange[];
+  /** As `error ...` or `info no longer: ...`. */
+  readonly logged: readonly string[];
   fleet(service: ServiceKey): Fleet | undefined;
   names(): readonly string[];
 }
@@ -55,11 +57,14 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
     await writeFile(kubeconfig, cluster.plane.kubeconfig(user, cluster.wire.url));
     const changes: SourceChange[] = [];
     const fleets = new Map<ServiceKey, Fleet>();
+    const logged: string[] = [];
+    const write = (level: string) => (_: object, message: string) => void logged.push(`${level} ${message}`);
     const source = createKubernetesSource({
       client: await connect({ kubeconfig }, systemClock),
       clock: systemClock,
       random: Math.random,
       namespaces,
+      log: { info: write('info'), warn: write('warn'), error: write('error') },
       onProblem: (problem) => {
         throw new Error(formatProblem(problem));
       },
@@ -79,6 +84,7 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
       source,
       started,
       changes,
+      logged,
       fleet,
       names: () => (fleet(pricer()) ?? { backends: [] }).backends.map(({ name }) => name).toSorted(),
     };
@@ -158,6 +164,11 @@ describeWith(['kube-apiserver', 'etcd'], 'the Kubernetes source', (executables) 
     }
     await eventually(() => seen.names().length === 3, soon);
     await eventually(() => seen.source.problems().length === 0, soon);
+    // Six watches broke, and nobody wants to read of each.
+    expect(seen.logged).toEqual([
+      expect.stringMatching(/^error the API server cannot be read/),
+      expect.stringMatching(/^info no longer: the API server cannot be read/),
+    ]);
     // It went on from where it was.
     expect(seen.source.health().map(({ lists }) => lists)).toEqual([1, 1, 1, 1, 1, 1]);
   });
