@@ -64,6 +64,8 @@ async function run(options: Options, context: Context): Promise<void> {
     const leadership = await leadershipOf(cluster, options, context.now());
     if (leadership.kind === 'unknown') throw clusterFailure(leadership.error, 'see whether a controller is alive');
     if (leadership.kind === 'leads') throw stillThere(leadership.holder, options);
+    // Misspelt it would look as if nobody were alive.
+    if (leadership.kind === 'nobody' && leadership.isElsewhere) throw stillThere(leadership.why, options);
   }
   const removed: Removed[] = [];
   const staying = await removeEverything(cluster, { ...options, namespaces }, context.now(), (each) => {

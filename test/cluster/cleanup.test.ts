@@ -217,6 +217,21 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor cleanup', (executables) => 
     expect((await run('-A', '--force')).code).toBe(0);
   });
 
+  it('a Lease that there is not, while replicas meet at another one, is taken for a wrong name', async () => {
+    const labels = { 'app.kubernetes.io/managed-by': 'kubervisor' };
+    await done(plane.api.post(leases, { metadata: { name: 'second', labels }, spec: {} }));
+    for (const args of [['-A'], ['-A', '--lease', 'typo']]) {
+      const refused = await run(...args);
+      expect([refused.code, refused.stdout]).toEqual([1, '']);
+      expect(refused.stderr).toMatch(
+        /error KV0825 .*there is no Lease kubervisor\/(kubervisor|typo), but there is kubervisor\/second /,
+      );
+    }
+    expect((await run('-A', '--dry-run')).code).toBe(0);
+    expect((await run('-A', '--lease', 'second')).code).toBe(0);
+    expect((await plane.api.get(`${leases}/second`)).status).toBe(404);
+  });
+
   it('with --stop nothing ends while somebody is out, unless it is forced; and it can be done again', async () => {
     await live('');
     await deploy(2);
