@@ -91,9 +91,10 @@ function read({ file, fromCluster, ...options }: Options, signal: AbortSignal): 
   return file === undefined ? objectsInCluster(options, systemClock, signal) : objectsInFiles(file);
 }
 
-function nothingFound({ file = 'the cluster' }: Options): Error {
-  const message = `has no KubervisorService of ${originalGroup}`;
-  return failure({ code: 'KV0736', file, message, remedy: 'there is nothing to migrate' }, exitCodes.badInput);
+function nothingFound({ file }: Options): Error {
+  const message = `${file === undefined ? 'the cluster ' : ''}has no KubervisorService of ${originalGroup}`;
+  const remedy = `there is nothing to migrate${file === undefined ? '; policies in files are read with -f DIR' : ''}`;
+  return failure({ code: 'KV0736', ...(file === undefined ? {} : { file }), message, remedy }, exitCodes.badInput);
 }
 
 function configOf(urls: ReadonlyMap<string, string>): object {

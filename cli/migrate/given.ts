@@ -6,7 +6,8 @@ import { parseText } from '../../engine/sources/files/documents.ts';
 import { type Connection, connect } from '../../engine/kubernetes/connect.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
-import { Exit, exitCodes, failure } from '../exit.ts';
+import { clusterFailure, isOfKind } from '../cluster/open.ts';
+import { Exit, exitCodes } from '../exit.ts';
 import { readPath } from '../lint-input.ts';
 
 export interface GivenObject {
@@ -58,8 +59,9 @@ export async function objectsInCluster(
         signal,
       );
     } catch (error) {
-      if (!(error instanceof KubeError)) throw error;
-      throw failure({ code: 'KV0737', message: `${path} cannot be listed: ${error.message}` });
+      // Without the definition there are none.
+      if (error instanceof KubeError && error.status === 404 && isOfKind(error)) return;
+      throw clusterFailure(error, `list ${path}`);
     }
   };
   const original = `${originalGroup}/v1alpha1`;

@@ -46,6 +46,14 @@ describeWith(['kube-apiserver', 'etcd'], 'migrate from a cluster', (executables)
       const { api, kubeconfig, stop } = await startControlPlane({ executables });
       programs.keep({ stop });
       await installCrd(api);
+      const config = join(folder, 'kube.yaml');
+      await writeFile(config, kubeconfig('administrator'));
+      expect(await runCli(['migrate', '--from-cluster', '--kubeconfig', config])).toEqual({
+        code: 65,
+        stdout: '',
+        stderr:
+          'error KV0736 the cluster has no KubervisorService of kubervisor.k8s.io (there is nothing to migrate; policies in files are read with -f DIR)\n',
+      });
       await done(api.post(crdsPath, originalCrd));
       const path = `/apis/${group}/v1alpha1/namespaces/default/kubervisorservices`;
       const spec = {
@@ -62,9 +70,6 @@ describeWith(['kube-apiserver', 'etcd'], 'migrate from a cluster', (executables)
           spec: { selector, ports: [{ port: 80 }] },
         }),
       );
-      const config = join(folder, 'kube.yaml');
-      await writeFile(config, kubeconfig('administrator'));
-
       const { code, stdout, stderr } = await runCli(['migrate', '--from-cluster', '--kubeconfig', config]);
       expect(code).toBe(79);
       expect(stderr).toContain('default/pricer: look at spec.selector["kubervisor/traffic"]');
@@ -80,7 +85,7 @@ describeWith(['kube-apiserver', 'etcd'], 'migrate from a cluster', (executables)
         code: 1,
         stdout: '',
         stderr: expect.stringMatching(
-          /KV0737 .*cannot list resource "kubervisorservices" in API group "kubervisor\.k8s\.io"/,
+          /KV0833 .*cannot list resource "kubervisorservices" in API group "kubervisor\.k8s\.io"/,
         ),
       });
     });
