@@ -7,6 +7,8 @@ export interface Context {
   readonly defaultServer: string | undefined;
   /** Who runs the command, for the audit log. */
   readonly user: string;
+  /** All that is handed over there. */
+  stdin(): Promise<string>;
   readonly stdout: Output;
   readonly stderr: Output;
   /** For the demo alone, which looks for its programs as the set-up does. */

@@ -8,6 +8,7 @@ import type { Problem } from '../engine/problem.ts';
 import { parseFile } from '../engine/sources/files/parse-file.ts';
 import { type DirectoryReading, readDirectory } from '../engine/sources/files/read.ts';
 import { type FilesState, problemsOf, reload } from '../engine/sources/files/reload.ts';
+import type { Context } from './context.ts';
 import { exitCodes, failure } from './exit.ts';
 
 export interface LintInput {
@@ -21,9 +22,12 @@ export interface LintInput {
 /** A policy alone, without its Service, is what a person has open in an editor: that is not an error here. */
 const unknownService = 'KV0216';
 
-/** @throws Exit or ProblemError when there is nothing to read. */
-export async function readLintInput(path: string, now: number): Promise<LintInput> {
-  const reading = await readPath(path);
+/**
+ * @param stdin what `-` means; absent: nothing
+ * @throws Exit or ProblemError when there is nothing to read.
+ */
+export async function readLintInput(path: string, now: number, stdin?: Context['stdin']): Promise<LintInput> {
+  const reading = await readPath(path, stdin);
   // Some rules depend on the fleet, so the fleets are read first and the policies judged again with them.
   const { fleets } = load(path, reading, now, () => undefined);
   const state = load(path, reading, now, (service) => {
@@ -57,8 +61,11 @@ function load(
 }
 
 /** @throws Exit when there is nothing to read. */
-export async function readPath(path: string): Promise<DirectoryReading> {
+export async function readPath(path: string, stdin?: Context['stdin']): Promise<DirectoryReading> {
   try {
+    if (path === '-' && stdin !== undefined) {
+      return { kind: 'files', files: new Map([['stdin', { kind: 'text', text: await stdin() }]]) };
+    }
     if ((await stat(path)).isDirectory()) return await readDirectory(path, AbortSignal.timeout(60_000));
     return { kind: 'files', files: new Map([[path, { kind: 'text', text: await readFile(path, 'utf8') }]]) };
   } catch (error) {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../test/support/cli.ts';
+import { parse } from 'yaml';
+import { runCli, runCliOn } from '../test/support/cli.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -65,6 +66,14 @@ it('has nothing against the examples but what the README says: two warnings, one
     code: 79,
     last: expect.stringMatching(/: 0 errors, 2 warnings$/),
   });
+});
+
+it('reads what kubectl prints, from a pipe', async () => {
+  const items = [parse(policy()), parse(policy().replaceAll('pricer', 'quotes').replace('value: 5', 'value: five'))];
+  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+  const { code, stdout } = await runCliOn(list, ['lint', '-f', '-']);
+  expect(code).toBe(65);
+  expect(stdout).toMatch(/^stdin:1:\d+: error KV\d+ spec\.breakers\[0\]\.threshold\.value/m);
 });
 
 describe('lint', () => {

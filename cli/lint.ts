@@ -19,19 +19,23 @@ interface Options {
 export function lintCommand(context: Context): Command {
   return new Command('kubervisor lint')
     .description('Check policies, Services and EndpointSlices as `serve` would, without running anything.')
-    .requiredOption('-f, --file <file-or-directory>', 'what to check')
+    .requiredOption('-f, --file <file-or-directory>', 'what to check; - is standard input')
     .option('--online', 'ask the metric sources too: series found, matched, unmatched, would be flagged now')
     .option('--config <file>', 'serving config with the metric sources; without it Prometheus at 127.0.0.1:9090')
     .addOption(outputOption())
     .addHelpText(
       'after',
-      example('kubervisor lint -f ./config', 'kubervisor lint -f ./config --online --config kubervisor.yaml'),
+      example(
+        'kubervisor lint -f ./config',
+        'kubervisor lint -f ./config --online --config kubervisor.yaml',
+        'kubectl get kvs -A -o yaml | kubervisor lint -f -',
+      ),
     )
     .action((options: Options) => run(options, context));
 }
 
 async function run({ file, online, config, output }: Options, context: Context): Promise<void> {
-  const input = await readLintInput(file, context.now());
+  const input = await readLintInput(file, context.now(), context.stdin);
   const { checks, unasked } =
     online === undefined ? { checks: [], unasked: [] } : await checkOnline(input, config, context);
   const problems = [...input.problems, ...unasked, ...checks.flatMap((check) => check.problems)];

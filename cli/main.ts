@@ -3,6 +3,7 @@
 import { enableCompileCache } from 'node:module';
 import { userInfo } from 'node:os';
 import { basename } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { WriteStream } from 'node:tty';
 import type { Output } from './context.ts';
 import { exitCodes, Interrupted } from './exit.ts';
@@ -59,6 +60,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   program: isPlugin ? 'kubectl kubervisor' : 'kubervisor',
   defaultServer: process.env['KUBERVISOR_SERVER'] ?? (isPlugin ? undefined : 'http://127.0.0.1:18080'),
   user: userName(),
+  stdin: () => text(process.stdin),
   stdout: output(process.stdout),
   stderr: output(process.stderr),
   env: process.env,

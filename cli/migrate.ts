@@ -29,7 +29,10 @@ export function migrateCommand(context: Context): Command {
       `Print policies of the original Kubervisor (${originalGroup}) as policies of this one. Nothing is changed; the notes about each ` +
         'field go to standard error.',
     )
-    .option('-f, --file <file-or-directory>', 'where the policies, and the Services they are for, are')
+    .option(
+      '-f, --file <file-or-directory>',
+      'where the policies, and the Services they are for, are; - is standard input',
+    )
     .option('--from-cluster', 'read them from a cluster instead')
     .option('--kubeconfig <file>', 'with --from-cluster; default: as kubectl finds it')
     .option('--context <name>', 'with --from-cluster; default: the current one')
@@ -53,7 +56,7 @@ interface Result {
 }
 
 async function run(options: Options, context: Context): Promise<void> {
-  const given = await read(options, context.interrupted());
+  const given = await read(options, context);
   const sources = createMetricSources();
   const parser = createPolicyParser();
   const results = given.flatMap(({ object, name, place }): readonly Result[] => {
@@ -84,11 +87,13 @@ async function run(options: Options, context: Context): Promise<void> {
   }
 }
 
-function read({ file, fromCluster, ...options }: Options, signal: AbortSignal): Promise<readonly GivenObject[]> {
+function read({ file, fromCluster, ...options }: Options, context: Context): Promise<readonly GivenObject[]> {
   if ((file === undefined) === (fromCluster === undefined)) {
     throw usage('say where the policies are', 'write either -f FILE_OR_DIR or --from-cluster');
   }
-  return file === undefined ? objectsInCluster(options, systemClock, signal) : objectsInFiles(file);
+  return file === undefined
+    ? objectsInCluster(options, systemClock, context.interrupted())
+    : objectsInFiles(file, context.stdin);
 }
 
 function nothingFound({ file }: Options): Error {

@@ -20,6 +20,7 @@ function terminal(columns = 100): {
       program: 'kubervisor',
       defaultServer: 'http://127.0.0.1:1',
       user: 'ana',
+      stdin: () => Promise.resolve(''),
       stdout: output,
       stderr: output,
       env: {},

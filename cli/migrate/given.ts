@@ -6,6 +6,7 @@ import { parseText } from '../../engine/sources/files/documents.ts';
 import { type Connection, connect } from '../../engine/kubernetes/connect.ts';
 import { KubeError } from '../../engine/kubernetes/kube-client.ts';
 import { listAll } from '../../engine/kubernetes/list.ts';
+import type { Context } from '../context.ts';
 import { clusterFailure, isOfKind } from '../cluster/open.ts';
 import { Exit, exitCodes } from '../exit.ts';
 import { readPath } from '../lint-input.ts';
@@ -19,8 +20,8 @@ export interface GivenObject {
 }
 
 /** @throws Exit when a file cannot be read, or is no YAML: half of what there is would look like all of it. */
-export async function objectsInFiles(path: string): Promise<readonly GivenObject[]> {
-  const reading = await readPath(path);
+export async function objectsInFiles(path: string, stdin: Context['stdin']): Promise<readonly GivenObject[]> {
+  const reading = await readPath(path, stdin);
   if (reading.kind === 'unreadable') throw new Exit(exitCodes.badInput, reading.problem);
   return [...reading.files].flatMap(([file, content]) => {
     if (content.kind !== 'text') throw new Exit(exitCodes.badInput, content.problem);

@@ -13,6 +13,7 @@ const context: Context = {
   program: 'kubervisor',
   defaultServer: undefined,
   user: 'somebody',
+  stdin: () => Promise.resolve(''),
   stdout: silent,
   stderr: silent,
   env: {},

@@ -20,6 +20,13 @@ export function startCli(args: readonly string[], server?: string): ChildProcess
   return spawn(process.execPath, [program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
+/** As after a pipe. */
+export function runCliOn(stdin: string, args: readonly string[]): Promise<Ran> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.end(stdin);
+  return ended(child);
+}
+
 /** `server` is what KUBERVISOR_SERVER says. */
 export function runCli(args: readonly string[], server?: string): Promise<Ran> {
   return ended(startCli(args, server));

@@ -12,7 +12,7 @@ export function reflectorProblem({ path, error, heardAtMs }: ReflectorHealth): P
       return {
         code: 'KV0802',
         severity: 'error',
-        message: said('the API server does not know us: it lets nobody list and watch with this token or certificate:'),
+        message: said('the API server does not know our token or certificate, and does not let us list and watch'),
         remedy:
           'renew the token of the ServiceAccount, or the token or certificate of the kubeconfig: no right is missing',
       };
