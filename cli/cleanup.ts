@@ -5,7 +5,7 @@ import { removeEverything, type Removed } from './cleanup/remove.ts';
 import { bringBackAndStop } from './cleanup/stop.ts';
 import { type ConnectionOptions, connect } from './client.ts';
 import { leadershipOf, type ReplicasOptions } from './cluster/leader.ts';
-import { type ClusterOptions, clusterFailure, openCluster } from './cluster/open.ts';
+import { type Cluster, type ClusterOptions, clusterFailure, openCluster } from './cluster/open.ts';
 import type { Context } from './context.ts';
 import { failure } from './exit.ts';
 import { example, type Format, outputOption, printJson, usage, withReplicas } from './options.ts';
@@ -60,12 +60,11 @@ async function run(options: Options, context: Context): Promise<void> {
   const namespaces = allNamespaces === true ? [undefined] : namespace;
   if (stop !== undefined && dryRun === undefined) {
     await bringBackAndStop(cluster, { ...options, deployment: stop, namespaces }, () => context.now(), say);
-  } else if (force === undefined && dryRun === undefined) {
-    const leadership = await leadershipOf(cluster, options, context.now());
-    if (leadership.kind === 'unknown') throw clusterFailure(leadership.error, 'see whether a controller is alive');
-    if (leadership.kind === 'leads') throw stillThere(leadership.holder, options);
-    // Misspelt it would look as if nobody were alive.
-    if (leadership.kind === 'nobody' && leadership.isElsewhere) throw stillThere(leadership.why, options);
+  } else if (stop === undefined && force === undefined) {
+    const alive = await aliveIn(cluster, options, context.now());
+    if (alive !== undefined && dryRun === undefined) throw stillThere(alive, options);
+    if (alive !== undefined)
+      say(`a controller is alive, or may be: without --dry-run this is refused (KV0825): ${alive}`);
   }
   const removed: Removed[] = [];
   const staying = await removeEverything(cluster, { ...options, namespaces }, context.now(), (each) => {
@@ -80,6 +79,20 @@ async function run(options: Options, context: Context): Promise<void> {
   }
   if (output === 'json') printJson(context, { dryRun: dryRun === true, removed });
   else if (removed.length === 0) context.stdout.write('nothing of Kubervisor is left\n');
+}
+
+/** Who would write again what is removed; undefined: nobody. @throws Exit when that cannot be seen */
+async function aliveIn(cluster: Cluster, options: Options, now: number): Promise<string | undefined> {
+  const leadership = await leadershipOf(cluster, options, now);
+  switch (leadership.kind) {
+    case 'unknown':
+      throw clusterFailure(leadership.error, 'see whether a controller is alive');
+    case 'leads':
+      return leadership.holder;
+    case 'nobody':
+      // Misspelt it would look as if nobody were alive.
+      return leadership.isElsewhere ? leadership.why : undefined;
+  }
 }
 
 /** Whoever is connected when the last replica ends keeps what it got, for ever. */

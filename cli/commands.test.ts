@@ -286,7 +286,7 @@ describe('manual acts', () => {
       const restore = await runCli(['restore', 'shop/pricer', 'p1', '--reason', 'done'], url);
       expect(restore.stdout).toBe('backend/p1 restored (serving, weight 100 %)\n');
       const ramp = await runCli(['restore', 'shop/pricer', 'p2', '--ramp', '--reason', 'done'], url);
-      expect(ramp.stdout).toBe('backend/p2 restored (probing, weight 5 %)\n');
+      expect(ramp.stdout).toBe('backend/p2 is on its way back, by the ramp (probing, weight 5 %)\n');
       const actor = `cli:${userInfo().username}`;
       expect(admin.acts.map((act) => [act.verb, act.backend, act.actor, act.reason])).toEqual([
         ['eject', 'p1', actor, 'heap dump'],

@@ -44,6 +44,6 @@ export function restoreCommand(context: Context): Command {
       if (options.output === 'json') return printJson(context, response);
       const { name, state, weightPercent } = response.backend;
       const what = local ? `at this replica only; it is ${state} on record` : `(${state}, weight ${weightPercent} %)`;
-      context.stdout.write(`backend/${name} restored ${what}\n`);
+      context.stdout.write(`backend/${name} ${ramp ? 'is on its way back, by the ramp' : 'restored'} ${what}\n`);
     });
 }

@@ -40,10 +40,10 @@ export async function actInCluster(
   const isAwaited = options.dryRun === undefined && options.wait > 0;
   const seen = isAwaited ? await outcomeOf(cluster, namespace, made, options, context) : made;
   if (options.output === 'json') printObject(context, seen.object);
-  const { state, message = '', code } = seen.status;
+  const { state, code } = seen.status;
   if (state === 'Refused' || code !== undefined) throw new Exit(exitCodes.error, refusal(seen.status));
   if (options.output === 'json') return;
-  context.stdout.write(printable(sentence(seen, spec, options, message)) + '\n');
+  context.stdout.write(`${printable(sentence(seen, namespace, spec, options))}\n`);
 }
 
 async function create(cluster: Cluster, namespace: string, spec: OverrideSpec, { dryRun }: ActOptions): Promise<Made> {
@@ -138,14 +138,16 @@ function refusal({ code = 'KV0835', message = 'refused' }: OverrideStatus, more 
   return { code: code as Problem['code'], severity: 'error', message: `${message}${more}` };
 }
 
-function sentence({ name, status }: Made, spec: OverrideSpec, { dryRun }: ActOptions, message: string): string {
+function sentence({ name, status }: Made, namespace: string, spec: OverrideSpec, { dryRun }: ActOptions): string {
   const object = `endpointoverride/${name}`;
   if (dryRun !== undefined) return `${object} created (server dry run)`;
-  const { state, backend, untilTime } = status;
-  if (state === undefined) return `${object} created, not waited for`;
+  const { state, backend, untilTime, message = '' } = status;
+  // Nobody has looked yet whether there is such a Service: whoever typed it may see that it is another namespace.
+  if (state === undefined) return `${object} created in ${namespace}, not waited for`;
   if (state === 'InForce') {
     const until = untilTime === undefined ? '' : ` until ${untilTime}`;
     return `backend/${backend} ${spec.action === 'Pause' ? 'paused' : 'ejected'}${until} (${object})`;
   }
-  return spec.action === 'Restore' ? `backend/${backend} restored (${object})` : `${object} ended: ${message}`;
+  if (spec.action !== 'Restore') return `${object} ended: ${message}`;
+  return `backend/${backend} ${spec.ramp === true ? 'is on its way back, by the ramp' : 'restored'} (${object})`;
 }

@@ -95,7 +95,7 @@ function refuseNeedless(data: Fields): void {
   if (reading.kind === 'unreadable' || reading.suspension !== undefined) return;
   throw failure({
     code: 'KV0710',
-    message: 'everything is not suspended by a person',
+    message: 'nobody has suspended everything',
     remedy: 'kubervisor get -A shows which Services are; name one of them',
   });
 }

@@ -189,5 +189,5 @@ function notFrozen(service: string): Refusal {
 }
 
 function notSuspended(what: string, remedy: string): Refusal {
-  return new Refusal('conflict', { code: 'KV0710', message: `${what} is not suspended by a person`, remedy });
+  return new Refusal('conflict', { code: 'KV0710', message: `nobody has suspended ${what}`, remedy });
 }

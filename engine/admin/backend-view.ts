@@ -117,7 +117,8 @@ function headlineOf({ decision, held, shadowDecision, verdicts }: Omit<BackendVi
   if (decision !== undefined && decision.state !== 'serving') {
     const now = verdicts.find(({ breaker, value }) => breaker === decision.breaker && value !== undefined);
     const isReturning = decision.state === 'probing' || decision.state === 'ramping';
-    const why = decision.cause === 'manual' ? `${decision.actor}: ${decision.reason}` : decision.reason;
+    // The reason first: a narrow terminal cuts off the rest, and an actor may be a long name that was made up.
+    const why = decision.cause === 'manual' ? `${decision.reason}, by ${decision.actor}` : decision.reason;
     return {
       breaker: decision.breaker,
       ...numbers(isReturning ? (now ?? decision) : decision),

@@ -213,7 +213,7 @@ describe('a backend', () => {
   it('that a person took out says who, and returns by time where no breaker could judge it', () => {
     const w = world({ policy: undefined });
     w.eject('p1');
-    expect(backend(w, 'p1')).toMatchObject({ state: 'ejected', breaker: '', reason: 'ana: disk' });
+    expect(backend(w, 'p1')).toMatchObject({ state: 'ejected', breaker: '', reason: 'disk, by ana' });
     w.pass(900_000);
     expect(backend(w, 'p1')).toMatchObject({ state: 'probing', reason: 'goes to 25 % of its weight by time' });
   });

@@ -166,7 +166,7 @@ describe('a command is refused', () => {
     );
     w.eject('p1', { force: true });
     expect(refusal(w.eject('p2', { force: true }))).toBe(
-      'floor: it would break the floor: 1 of 2 not serving, at most 0 may be (floor 1)',
+      'floor: it would break the floor: 0 of 2 would serve, and 1 must',
     );
   });
   it('when the record is full', () => {

@@ -98,7 +98,10 @@ function refusalOf(
   // One that is not ready takes nothing away now, but would be missed once it is.
   const out = [...decisions.values()].filter(isOut).length;
   const servingAfter = backend.ready ? serving - 1 : budget.base - out - 1;
-  if (servingAfter < budget.floor) return { cause: 'floor', message: `it would break the floor: ${arithmetic}` };
+  if (servingAfter < budget.floor) {
+    const message = `it would break the floor: ${servingAfter} of ${budget.base} would serve, and ${budget.floor} must`;
+    return { cause: 'floor', message };
+  }
   if (command.force || !backend.ready) return undefined;
   if (outOf(budget, serving - 1) > budget.maxOut) return guard('budget', arithmetic);
   if (velocityLeft(state, guidanceOf(state), 'enforced', now, timing) <= 0) {

@@ -211,6 +211,11 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor cleanup', (executables) => 
 
   it('without --stop it refuses while a replica leads', async () => {
     await live('replica-1_abc');
+    const dry = await run('-A', '--dry-run');
+    expect([dry.code, dry.stderr]).toEqual([
+      0,
+      expect.stringMatching(/without --dry-run this is refused \(KV0825\): replica-1_abc/),
+    ]);
     const refused = await run('-A');
     expect([refused.code, refused.stdout]).toEqual([1, '']);
     expect(refused.stderr).toMatch(/error KV0825 .*replica-1_abc.*kubervisor proxies is empty.*--stop/);

@@ -166,7 +166,7 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
     const { code, stdout } = await run([...eject, '--wait', '0']);
     expect([code, stdout]).toEqual([
       0,
-      expect.stringMatching(/^endpointoverride\/eject-\w+ created, not waited for\n$/),
+      expect.stringMatching(/^endpointoverride\/eject-\w+ created in shop, not waited for\n$/),
     ]);
     expect(await objects()).toHaveLength(1);
   });
