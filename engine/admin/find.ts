@@ -55,7 +55,7 @@ export function findAnywhere(states: readonly ServiceState[], text: string, filt
 
 function describeFilter({ namespace, name }: Filter): string {
   if (namespace === '') return 'any Service';
-  return name === '' ? `namespace ${namespace} (-A looks in all)` : `${namespace}/${name}`;
+  return name === '' ? `namespace ${namespace}; -A looks in all` : `${namespace}/${name}`;
 }
 
 export interface Filter {
