@@ -91,7 +91,7 @@ async function aliveIn(cluster: Cluster, options: Options, now: number): Promise
       return leadership.holder;
     case 'nobody':
       // Misspelt it would look as if nobody were alive.
-      return leadership.isElsewhere ? leadership.why : undefined;
+      return leadership.others === 'none' ? undefined : leadership.why;
   }
 }
 

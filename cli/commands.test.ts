@@ -253,8 +253,8 @@ describe('why', () => {
                     errors: query to metric source default: errors
           fleet     no breaker sees the fleet as a whole moved
           guard     none holds new ejections
-          budget    1 of 6 not serving, at most 2 may be (floor 3)
-                    when it was taken out: 0 of 6 not serving, at most 2 may be (floor 3)
+          budget    1 of 6 not serving, at most 2 may be by maxEjectedPercent (floor 3)
+                    when it was taken out: 0 of 6 not serving, at most 2 may be by maxEjectedPercent (floor 3)
           rotation  ejected since TIME by breaker errors, 2 of 2 anomalous over 5s: value 9 > 5; retry 0, at most 3; weight 0 %
           next      probes at 5 % of its weight, not before TIME
         "

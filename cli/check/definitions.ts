@@ -28,6 +28,10 @@ export function definitionsCheck(areNeeded: boolean): Check {
               : ok(`CustomResourceDefinition ${name} is not there yet`);
           }
           if (!isServed(theirs)) return failed(`CustomResourceDefinition ${name} is not established`, install);
+          if (!areNeeded && !isOfHelm(theirs)) {
+            const hint = 'add --take-ownership to helm install, or set crds.enabled=false: docs/upgrade.md';
+            return warning(`CustomResourceDefinition ${name} is there, and not by Helm, which will refuse`, hint);
+          }
           if (isSame(ours, theirs)) return ok(`CustomResourceDefinition ${name} is that of this version`);
           return warning(`CustomResourceDefinition ${name} is that of another version`, install);
         }),
@@ -44,6 +48,11 @@ function isServed(definition: Fields): boolean {
   return recordsOf(fieldsOf(definition, 'status')['conditions']).some(
     ({ type, status }) => type === 'Established' && status === 'True',
   );
+}
+
+/** Of which release does not matter: where it is another one Helm says so. */
+function isOfHelm(definition: Fields): boolean {
+  return fieldsOf(fieldsOf(definition, 'metadata')['labels'])['app.kubernetes.io/managed-by'] === 'Helm';
 }
 
 /** What is accepted and stored; how it is printed, and labels of whoever installed it, may differ. */

@@ -12,8 +12,13 @@ export interface ReplicasOptions {
 
 export type Leadership =
   | { readonly kind: 'leads'; readonly holder: string }
-  /** Nobody: `why` says how that is known. `isElsewhere`: the Lease may be called otherwise, as there are others of ours. */
-  | { readonly kind: 'nobody'; readonly why: string; readonly hasLease: boolean; readonly isElsewhere: boolean }
+  /** Nobody: `why` says how that is known. `others`: Leases of ours of another name, by which somebody may lead all the same. */
+  | {
+      readonly kind: 'nobody';
+      readonly why: string;
+      readonly hasLease: boolean;
+      readonly others: 'none' | 'some' | 'unseen';
+    }
   /** We may not, or cannot, see it. */
   | { readonly kind: 'unknown'; readonly why: string; readonly error: KubeError };
 
@@ -28,7 +33,7 @@ export async function leadershipOf(
     const answer = await client.get(path, {}, signal);
     const { holderIdentity, renewTime, leaseDurationSeconds } = fieldsOf(answer, 'spec');
     if (typeof holderIdentity !== 'string' || holderIdentity === '') {
-      return { kind: 'nobody', why: `the Lease ${name} has no holder`, hasLease: true, isElsewhere: false };
+      return { kind: 'nobody', why: `the Lease ${name} has no holder`, hasLease: true, others: 'none' };
     }
     const goneForMs = now - Date.parse(String(renewTime)) - Number(leaseDurationSeconds) * 1000;
     // Our clock need not be that of the cluster.
@@ -37,37 +42,56 @@ export async function leadershipOf(
         kind: 'nobody',
         why: `${holderIdentity} holds the Lease ${name}, and let it run out`,
         hasLease: true,
-        isElsewhere: false,
+        others: 'none',
       };
     }
     return { kind: 'leads', holder: holderIdentity };
   } catch (error) {
     if (!(error instanceof KubeError)) throw error;
     if (error.status === 404) {
-      const found = await elsewhere(client, signal);
-      const others = found.length === 0 ? '' : `, but there is ${found.join(', ')} (--controller-namespace, --lease)`;
-      const isElsewhere = found.length > 0;
-      return { kind: 'nobody', why: `there is no Lease ${name}${others}`, hasLease: false, isElsewhere };
+      return { kind: 'nobody', hasLease: false, ...(await withoutLease(client, controllerNamespace, name, signal)) };
     }
     return { kind: 'unknown', why: `the Lease ${name} cannot be read: ${error.message}`, error };
   }
 }
 
-/** Where else replicas meet, as `namespace/name`; empty where there are none, or we may not look. */
-async function elsewhere(client: KubeClient, signal: AbortSignal): Promise<readonly string[]> {
+type WithoutLease = Pick<Extract<Leadership, { kind: 'nobody' }>, 'why' | 'others'>;
+
+async function withoutLease(
+  client: KubeClient,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<WithoutLease> {
+  const why = `there is no Lease ${name}`;
+  // Who may not look everywhere may look there.
+  const found = (await ownLeases(client, undefined, signal)) ?? (await ownLeases(client, namespace, signal));
+  if (found === undefined)
+    return { why: `${why}, and whether there is one of another name cannot be seen`, others: 'unseen' };
+  if (found.length === 0) return { why, others: 'none' };
+  return { why: `${why}, but there is ${found.join(', ')} (--controller-namespace, --lease)`, others: 'some' };
+}
+
+/** Where replicas meet, as `namespace/name`; undefined: that cannot be seen. */
+async function ownLeases(
+  client: KubeClient,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[] | undefined> {
   const found: string[] = [];
   const keep = (leases: readonly unknown[]): void => {
     for (const lease of leases) {
-      const { namespace, name } = fieldsOf(lease, 'metadata');
-      found.push(`${String(namespace)}/${String(name)}`);
+      const metadata = fieldsOf(lease, 'metadata');
+      found.push(`${String(metadata['namespace'])}/${String(metadata['name'])}`);
     }
   };
   try {
-    await listAll(client, leasesPath(undefined), { labelSelector: ownSelector }, keep, signal);
+    await listAll(client, leasesPath(namespace), { labelSelector: ownSelector }, keep, signal);
+    return found;
   } catch (error) {
     if (!(error instanceof KubeError)) throw error;
+    return undefined;
   }
-  return found;
 }
 
 const clockMarginMs = 30_000;

@@ -55,7 +55,7 @@ describe('the summary of a Service', () => {
       maxOut: 2,
       out: 1,
       left: 1,
-      text: '1 of 6 not serving, at most 2 may be (floor 3)',
+      text: '1 of 6 not serving, at most 2 may be by maxEjectedPercent (floor 3)',
     });
   });
 
@@ -178,7 +178,7 @@ describe('a backend', () => {
       windowSeconds: 5,
       streakAnomalous: 2,
       streakOf: 2,
-      budget: '0 of 6 not serving, at most 2 may be (floor 3)',
+      budget: '0 of 6 not serving, at most 2 may be by maxEjectedPercent (floor 3)',
       retries: 0,
       maxRetries: 3,
       returning: 'evidence',

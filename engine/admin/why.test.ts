@@ -64,7 +64,7 @@ it('what the cluster says of itself is told with who says so, and what is missin
   const told = why(w, 'p3');
   expect(linesOf(told, 'guard')).toEqual([`a rollout is in progress: Deployment/pricer, since ${since}`]);
   expect(linesOf(told, 'budget')).toEqual([
-    '1 of 7 not serving, 1 of them not there at all, at most 2 may be (floor 3)',
+    '1 of 7 not serving, 1 of them not there at all, at most 2 may be by maxEjectedPercent (floor 3)',
   ]);
 });
 
@@ -131,8 +131,8 @@ describe('why a backend is out', () => {
 
   it('has the arithmetic of the budget, now and when it was taken out', () => {
     expect(linesOf(answer, 'budget')).toEqual([
-      '1 of 6 not serving, at most 2 may be (floor 3)',
-      'when it was taken out: 0 of 6 not serving, at most 2 may be (floor 3)',
+      '1 of 6 not serving, at most 2 may be by maxEjectedPercent (floor 3)',
+      'when it was taken out: 0 of 6 not serving, at most 2 may be by maxEjectedPercent (floor 3)',
     ]);
   });
 

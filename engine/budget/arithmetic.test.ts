@@ -46,7 +46,7 @@ describe('velocity', () => {
 });
 
 it('the arithmetic reads like a sentence', () => {
-  expect(describeBudget(budget(6), 4)).toBe('2 of 6 not serving, at most 2 may be (floor 3)');
+  expect(describeBudget(budget(6), 4)).toBe('2 of 6 not serving, at most 2 may be by maxEjectedPercent (floor 3)');
 });
 
 describe('a fleet that lacks some of those there should be', () => {
@@ -55,7 +55,9 @@ describe('a fleet that lacks some of those there should be', () => {
     const hurt = budgetOf(6, policy, 8);
     expect(hurt).toEqual({ base: 6, floor: 3, maxOut: 2, missing: 2 });
     expect([outOf(hurt, 6), outOf(hurt, 5)]).toEqual([2, 3]);
-    expect(describeBudget(hurt, 6)).toBe('2 of 8 not serving, 2 of them not there at all, at most 2 may be (floor 3)');
+    expect(describeBudget(hurt, 6)).toBe(
+      '2 of 8 not serving, 2 of them not there at all, at most 2 may be by maxEjectedPercent (floor 3)',
+    );
   });
   it('and one that is larger than it should be has no more to spare for that', () => {
     expect(budgetOf(6, policy, 4)).toEqual(budgetOf(6, policy));

@@ -31,9 +31,10 @@ export function velocityLimit(base: number, policy: BudgetPolicy): number {
   return Math.max(policy.velocity.count, Math.floor((base * policy.velocity.percent) / 100));
 }
 
-/** `2 out of at most 2 (base 6, floor 3)`: the arithmetic as people read it. */
+/** `1 of 6 not serving, at most 2 may be by maxEjectedPercent (floor 3)`: the arithmetic as people read it, with the limit that binds. */
 export function describeBudget(budget: Budget, serving: number): string {
   const { base, floor, maxOut, missing } = budget;
   const lacking = missing === 0 ? '' : `, ${missing} of them not there at all`;
-  return `${outOf(budget, serving)} of ${base + missing} not serving${lacking}, at most ${maxOut} may be (floor ${floor})`;
+  const limit = maxOut < base - floor ? ' by maxEjectedPercent' : '';
+  return `${outOf(budget, serving)} of ${base + missing} not serving${lacking}, at most ${maxOut} may be${limit} (floor ${floor})`;
 }

@@ -22,7 +22,7 @@ describe('what is told', () => {
         backend: { id: 'uid-3', name: 'pricer-3' },
         note:
           'pricer-3 was ejected (anomalous); breaker errors: 25 is above 10; value 25, bound 10; window 1s; ' +
-          'anomalous in 1 of 1; 0 of 6 not serving, at most 2 may be (floor 3)',
+          'anomalous in 1 of 1; 0 of 6 not serving, at most 2 may be by maxEjectedPercent (floor 3)',
       },
     ]);
   });

@@ -1,7 +1,7 @@
 /** Whose turn it is, on a clock that is played; what becomes of an override is in test/cluster/overrides.test.ts. */
 import { afterEach, expect, it } from 'vitest';
 import { createFakeKube, type FakeKube, fakeObject, type FakeObject } from '../../test/support/fake-kube.ts';
-import { fleetOf } from '../../test/support/fixtures.ts';
+import { decisionOf, fleetOf } from '../../test/support/fixtures.ts';
 import { createManualClock, type ManualClock, settle } from '../../test/support/manual-clock.ts';
 import { commandRefusal } from '../admin/refusal.ts';
 import type { Acts } from '../admin/acts.ts';
@@ -17,6 +17,8 @@ afterEach(() => {
 });
 
 interface Bench {
+  /** How often the states of all Services were asked for. */
+  readonly walks: { count: number };
   readonly kube: FakeKube;
   readonly clock: ManualClock;
   /** What was asked of the engine, as `NAMESPACE/ENDPOINT`, in order. */
@@ -46,6 +48,7 @@ async function start(objects: readonly FakeObject[], timing: Partial<OverridesTi
   kube.version = 20_000;
   const clock = createManualClock(20_000_000);
   const asked: string[] = [];
+  const walks = { count: 0 };
   const states = new Map<ServiceKey, ServiceState>();
   const refuse = async (request: { namespace: string; backend: string }): Promise<never> => {
     asked.push(`${request.namespace}/${request.backend}`);
@@ -68,7 +71,10 @@ async function start(objects: readonly FakeObject[], timing: Partial<OverridesTi
     random: () => 0.5,
     namespaces: [],
     engine: {
-      states: () => [...states.values()],
+      states: () => {
+        walks.count += 1;
+        return [...states.values()];
+      },
       state: (service) => states.get(service),
       role: () => ({ kind: 'leading', epoch: 1 }),
       knows: () => true,
@@ -82,7 +88,7 @@ async function start(objects: readonly FakeObject[], timing: Partial<OverridesTi
   });
   void overrides.run(stopping.signal);
   await settle();
-  return { kube, clock, asked, states };
+  return { kube, clock, asked, states, walks };
 }
 
 /** In steps, for what is answered at once, and yet takes a few turns of the event loop. */
@@ -110,6 +116,8 @@ it('thousands of one namespace make nobody else wait', async () => {
   expect(bench.asked.slice(before, before + 40)).toContain('shop/p2');
   await played(bench.clock, 20_000);
   expect(bench.asked).toHaveLength(502);
+  // Once a look, and not for each override.
+  expect(bench.walks.count).toBeLessThan(200);
   expect(new Set(bench.asked).size).toBe(502);
 });
 
@@ -133,4 +141,29 @@ it('what cannot be written down is not asked for again and again meanwhile', asy
   kube.objects = objects;
   await played(clock, 60_000);
   expect(asked).toEqual(['shop/p1', 'shop/p1']);
+});
+
+it('whose overrides are deleted all at once come back a few at a time, and who is refused is not asked for at each look', async () => {
+  const pods = Array.from({ length: 50 }, (_, index) => `p${index}`);
+  const { clock, asked, states } = await start([overrideObject('shop', 'other', 1, 'typo')], {
+    mostOfALook: 20,
+    retryMs: 60_000,
+    lookEveryMs: 500,
+  });
+  const [service, state] = stateOf('shop', pods);
+  const cause = { kind: 'manual', verb: 'eject', actor: 'EndpointOverride shop/gone#12345678', reason: 'x' } as const;
+  const decisions = state.fleet.backends.map(({ id, name }) => decisionOf(name, 'ejected', { backend: id, cause }));
+  states.set(service, {
+    ...state,
+    enforced: { ...state.enforced, decisions: new Map(decisions.map((each) => [each.backend, each])) },
+  });
+  const steps: number[] = [];
+  for (let step = 0; step < 20; step++) {
+    const before = asked.length;
+    await played(clock, 50);
+    steps.push(asked.length - before);
+  }
+  expect(steps.filter((asks) => asks > 0)).toEqual([20, 20, 10]);
+  await played(clock, 20_000);
+  expect(asked.filter((each) => each !== 'shop/typo')).toHaveLength(50);
 });

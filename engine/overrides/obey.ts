@@ -20,7 +20,7 @@ import { createRounds } from '../rounds.ts';
 import { reflectorProblem } from '../sources/kubernetes/problems.ts';
 import { logDifference, type SourceLog } from '../sources/log-difference.ts';
 import { createOverrideBook } from './book.ts';
-import { bringBackForgotten } from './forgotten.ts';
+import { createRelease } from './forgotten.ts';
 import { actorOf, markOf, type Override } from './override.ts';
 import { defaultPlanTiming, inForce, planFor, type PlanTiming, serviceOf, standing, statusOf } from './plan.ts';
 import { overrideSpecSchema, type OverrideSpec, type OverrideStatus } from './schema.ts';
@@ -107,6 +107,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
   });
   const book = createOverrideBook({ ...options, shape, onChange: rounds.wake, onHealth: report });
   const writer = createOverrideWriter(client, shape, report);
+  const release = createRelease({ engine, acts, clock, retryMs: timing.retryMs });
 
   /** That in which we decide at this moment; undefined: another replica does. */
   function epochNow(): number | undefined {
@@ -144,17 +145,17 @@ export function createOverrides(options: OverridesOptions): Overrides {
     if (epoch === undefined) return undefined;
     const isRead = book.readSince(epoch);
     const overrides = present().filter(({ namespace }) => isRead(namespace));
-    await bringBackForgotten(options, new Set(overrides.map(markOf)), isRead);
+    const goesOn = (done: number): boolean => !signal.aborted && epochNow() === epoch && done < timing.mostOfALook;
+    const released = await release(new Set(overrides.map(markOf)), isRead, goesOn);
     let done = 0;
     for (const override of inOrder(overrides)) {
-      if (signal.aborted || epochNow() !== epoch) return undefined;
-      if (done === timing.mostOfALook) return clock.now();
+      if (!goesOn(done)) return clock.now();
       const service = serviceOf(override);
       // It may well be in force still.
       if (override.status.state === 'InForce' && service !== undefined && !engine.knows(service)) continue;
       if (await obey(override, stateOf(override), signal)) done += 1;
     }
-    return undefined;
+    return goesOn(released) ? undefined : clock.now();
   }
 
   /** @returns whether anything was done about it */

@@ -112,14 +112,15 @@ function detectorsHealthy({ state, nowMs, whyBlind }: Governed): Condition {
     return { type, status: 'False', reason: 'NoUsableAnswer', message: texts.join('; ') };
   }
   // An answer that is of no use says as little as none: a source that was away from the start never looks healthy.
-  const isKnown = breakers.every(({ name }) => state.breakers.get(name)?.usable !== undefined);
-  if (!isKnown)
+  const unheard = breakers.filter(({ name }) => state.breakers.get(name)?.usable === undefined).map(({ name }) => name);
+  if (unheard.length > 0) {
     return {
       type,
       status: 'Unknown',
       reason: 'NotEvaluated',
-      message: 'not every breaker has had a usable answer yet',
+      message: `no usable answer yet for ${unheard.join(', ')}`,
     };
+  }
   return { type, status: 'True', reason: 'Evaluating', message: 'every breaker gets answers that it can use' };
 }
 

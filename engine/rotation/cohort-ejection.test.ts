@@ -113,7 +113,7 @@ describe('onCohort: EjectWithinBudget', () => {
       cohort: 'version v2',
       value: 9,
       reason: 'value 9 > 5; with version v2: 3 of 3 flagged',
-      budget: '0 of 10 not serving, at most 3 may be (floor 5)',
+      budget: '0 of 10 not serving, at most 3 may be by maxEjectedPercent (floor 5)',
     });
   });
   it('also those of it that are not flagged, without a strike', () => {

@@ -162,7 +162,7 @@ describe('a command is refused', () => {
   it('with the arithmetic and the way out', () => {
     const w = world({ fleet: 2 });
     expect(refusal(w.eject('p1'))).toBe(
-      'guard: the budget is used up (0 of 2 not serving, at most 0 may be (floor 1)); --force skips this guard',
+      'guard: the budget is used up (0 of 2 not serving, at most 0 may be by maxEjectedPercent (floor 1)); --force skips this guard',
     );
     w.eject('p1', { force: true });
     expect(refusal(w.eject('p2', { force: true }))).toBe(

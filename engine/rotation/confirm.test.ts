@@ -98,7 +98,7 @@ it('the decision explains itself', () => {
       query: 'errors',
       lookbackMs: 5_000,
       streak: { anomalous: 2, of: 2 },
-      budget: '0 of 6 not serving, at most 2 may be (floor 3)',
+      budget: '0 of 6 not serving, at most 2 may be by maxEjectedPercent (floor 3)',
     },
     returning: { kind: 'evidence' },
     epoch: 7,

@@ -42,7 +42,7 @@ describe('the budget of a fleet', () => {
         breaker: 'errors',
         cause: 'budget',
         reason: 'value 7 > 5',
-        budget: '2 of 6 not serving, at most 2 may be (floor 3)',
+        budget: '2 of 6 not serving, at most 2 may be by maxEjectedPercent (floor 3)',
       },
     ]);
   });

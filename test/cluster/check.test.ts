@@ -87,6 +87,22 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor check', (executables) => {
       ]);
     });
 
+    it('of one that has the definitions by kubectl: Helm would refuse, and what helps is said', async () => {
+      await installCrd(plane.api);
+      const { code, of, all } = await checked(['--pre']);
+      expect([code, of('definitions')]).toEqual([
+        79,
+        ['kubervisorservices', 'endpointoverrides'].map(
+          (plural) =>
+            `warning: CustomResourceDefinition ${plural}.breaker.kubervisor.io is there, and not by Helm, which will refuse`,
+        ),
+      ]);
+      expect(all.find(({ check }) => check === 'definitions')?.hint).toContain('--take-ownership');
+      for (const plural of ['kubervisorservices', 'endpointoverrides']) {
+        await done(plane.api.delete(`${crdsPath}/${plural}.breaker.kubervisor.io`));
+      }
+    });
+
     it('of one where you may do nothing: each right is named, and what cannot be seen is said', async () => {
       const { code, of } = await checked(['--pre'], 'kubervisor');
       expect(code).toBe(1);

@@ -237,6 +237,20 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor cleanup', (executables) => 
     expect((await plane.api.get(`${leases}/second`)).status).toBe(404);
   });
 
+  it('who cannot see whether there is a Lease of another name is not told that nobody is alive', async () => {
+    const rules = [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get'] }];
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'getter' };
+    const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'kubervisor' }];
+    const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/kubervisor';
+    await done(plane.api.post(`${rbac}/roles`, { metadata: { name: 'getter' }, rules }));
+    await done(plane.api.post(`${rbac}/rolebindings`, { metadata: { name: 'getter' }, roleRef, subjects }));
+    const asked = ['cleanup', '-n', 'shop', '--lease', 'typo', '--kubeconfig', join(folder, 'nobody.yaml')];
+    await writeFile(join(folder, 'nobody.yaml'), plane.kubeconfig('kubervisor'));
+    const refusal =
+      /error KV0825 .*there is no Lease kubervisor\/typo, and whether there is one of another name cannot be seen/;
+    await eventually(async () => refusal.test((await runCli(asked)).stderr), { timeoutMs: 20_000 });
+  });
+
   it('with --stop nothing ends while somebody is out, unless it is forced; and it can be done again', async () => {
     await live('');
     await deploy(2);

@@ -117,7 +117,8 @@ describeWith(['kube-apiserver', 'etcd', 'prometheus'], 'two replicas', (executab
     for (const { gate } of pair.replicas) expect(tooSoon(gate.asked)).toEqual([]);
     // Each list and watch found it so, and who reads the log reads of it once, and when it is over.
     for (const each of pair.replicas) {
-      await eventually(async () => (await each.problems()).length === 0, asking);
+      // Whom it refused last waits up to 30 s more, by himself.
+      await eventually(async () => (await each.problems()).length === 0, { ...asking, timeoutMs: 60_000 });
       expect(each.log().match(/"code":"KV0801"/g)).toHaveLength(2);
     }
   });

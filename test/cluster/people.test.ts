@@ -71,7 +71,10 @@ describeWith(['kube-apiserver', 'etcd', 'helm'], 'the command line with the role
     await eventually(async () => (await run(...eject, '--wait', '0')).code === 0, { timeoutMs: 20_000 });
     // There is no leader here.
     const waited = await run('restore', 'shop/pricer', 'pricer-3', '--reason', 'done', '--wait', '1s');
-    expect([waited.code, waited.stderr]).toEqual([1, expect.stringMatching(/^error KV0835 .*the override is taken back/)]);
+    expect([waited.code, waited.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^error KV0835 .*the override is taken back/),
+    ]);
     const { body } = await plane.api.get('/apis/breaker.kubervisor.io/v1/namespaces/shop/endpointoverrides');
     const { items } = body as { items: readonly { spec: { action: string } }[] };
     expect(items.map(({ spec: { action } }) => action)).toEqual(['Eject']);
