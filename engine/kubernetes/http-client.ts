@@ -26,15 +26,18 @@ interface How {
   readonly responseType: 'text' | 'stream';
 }
 
-/** A page of 500 of the largest objects there are would be more; real pages are around a megabyte. */
-const maxAnswerBytes = 128 * 1024 * 1024;
+/** A page of 500 pods is a few megabytes. One with the largest objects there are is more, and is asked for in smaller ones. */
+const maxAnswerBytes = 32 * 1024 * 1024;
+/**
+ * etcd takes no object of more than 1.5 MiB, in which a character may be one byte that JSON writes as six, such as `<`. A watch
+ * that gave up at an object which is valid would come upon it again and again, and hear of nothing else any more.
+ */
+const maxEventBytes = 16 * 1024 * 1024;
 /**
  * The API server notes the part before the slash as the manager of the fields that we write, and its audit log has all
  * of it: without one both would name the library.
  */
 const userAgent = `${metadata.name}/${metadata.version}`;
-/** etcd takes no object of more than 1.5 MiB. */
-const maxEventBytes = 4 * 1024 * 1024;
 
 export async function createHttpClient({ config, clock, timeoutMs = 30_000 }: HttpClientOptions): Promise<KubeClient> {
   const { default: axios } = await import('axios');
@@ -84,7 +87,11 @@ export async function createHttpClient({ config, clock, timeoutMs = 30_000 }: Ht
         validateStatus: () => true,
       });
     } catch (error) {
-      throw new KubeError(`no connection to ${server}: ${error instanceof Error ? error.message : String(error)}`);
+      const message = error instanceof Error ? error.message : String(error);
+      if (message.startsWith('maxContentLength')) {
+        throw new KubeError(`the answer is larger than ${maxAnswerBytes / 2 ** 20} MiB`, { isTooLarge: true });
+      }
+      throw new KubeError(`no connection to ${server}: ${message}`);
     }
   }
 

@@ -31,6 +31,7 @@ interface KubeErrorFacts {
   readonly status?: number;
   readonly retryAfterMs?: number;
   readonly causes?: readonly string[];
+  readonly isTooLarge?: boolean;
 }
 
 /** What an API server, or the way to it, has against a request. */
@@ -41,6 +42,8 @@ export class KubeError extends Error {
   readonly retryAfterMs: number | undefined;
   /** `details.causes[].reason` of its answer, such as `DisruptionBudget`. */
   readonly causes: readonly string[];
+  /** The answer was more than we take at once: less has to be asked for. */
+  readonly isTooLarge: boolean;
 
   constructor(message: string, facts: KubeErrorFacts = {}) {
     super(message);
@@ -48,6 +51,7 @@ export class KubeError extends Error {
     this.status = facts.status;
     this.retryAfterMs = facts.retryAfterMs;
     this.causes = facts.causes ?? [];
+    this.isTooLarge = facts.isTooLarge ?? false;
   }
 }
 
