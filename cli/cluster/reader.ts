@@ -118,7 +118,7 @@ function handlersOver(
     engine: {
       states: states.states,
       suspension: () => suspension,
-      problemsOf: (service) => states.problems(service).map((problem) => ({ about: 'record', problem })),
+      problemsOf: states.problemsOf,
       bringBackHere: () => false,
       command: () => Promise.reject(new Error('a reader acts on nothing')),
       suspendAll: () => Promise.reject(new Error('a reader acts on nothing')),

@@ -8,6 +8,7 @@ import { fieldsOf } from '../../engine/is-record.ts';
 import type { KubeClient } from '../../engine/kubernetes/kube-client.ts';
 import type { Change, ReflectorHealth } from '../../engine/kubernetes/reflector.ts';
 import { type Fleet, members, type ServiceKey, serviceKey } from '../../engine/model.ts';
+import type { ServiceProblem } from '../../engine/engine.ts';
 import { createNotifier } from '../../engine/notify.ts';
 import type { Policy } from '../../engine/policy/policy.ts';
 import { createPolicyWords, type PolicyWords } from '../../engine/policy-status/word.ts';
@@ -29,6 +30,8 @@ export interface ClusterStates {
   health(): readonly ReflectorHealth[];
   /** Records that cannot be read, of the Service or of all: nobody is known to be out of these. */
   problems(service?: ServiceKey): readonly Problem[];
+  /** As `Engine.problemsOf`. */
+  problemsOf(service: ServiceKey): readonly ServiceProblem[];
   /** Resolves when all was read; until then there are no states. */
   start(signal: AbortSignal): Promise<void>;
 }
@@ -45,6 +48,10 @@ export function createClusterStates(
   const notifier = createNotifier();
   const fleets = new Map<ServiceKey, Fleet>();
   const policies = new Map<ServiceKey, Policy>();
+  /** Of those that cannot be accepted, why. */
+  const refused = new Map<ServiceKey, readonly Problem[]>();
+  /** `namespace/name` of the policy that governs, acceptable or not: its record counts. */
+  let owners: ReadonlyMap<ServiceKey, string> = new Map();
   /** By `namespace/name` of the policy. */
   const records = new Map<string, Reading & { readonly service: ServiceKey }>();
   const shared = {
@@ -56,7 +63,13 @@ export function createClusterStates(
   };
   const feed = createPolicyFeed(shared);
   const words = createPolicyWords(feed);
-  const source = createKubernetesSource({ ...shared, policies: feed });
+  const source = createKubernetesSource({
+    ...shared,
+    policies: feed,
+    onPolicies(known) {
+      owners = known.owners;
+    },
+  });
 
   feed.subscribe((change: Change<PolicyObject>) => {
     if (change.kind === 'listed') {
@@ -92,14 +105,19 @@ export function createClusterStates(
           break;
         case 'policy':
           policies.set(change.policy.service, change.policy);
+          refused.delete(change.policy.service);
           notifier.notify(change.policy.service);
           break;
         case 'policy-gone':
           policies.delete(change.service);
+          refused.delete(change.service);
           notifier.notify(change.service);
           break;
         case 'policy-invalid':
           // The last accepted one, which is on record, is in force.
+          policies.delete(change.service);
+          refused.set(change.service, change.problems);
+          notifier.notify(change.service);
           break;
       }
     }
@@ -108,7 +126,7 @@ export function createClusterStates(
   function stateOf(fleet: Fleet): ServiceState {
     const now = clock.now();
     const policy = policies.get(fleet.service);
-    const kept = policy === undefined ? undefined : records.get(`${policy.namespace}/${policy.name}`);
+    const kept = records.get(owners.get(fleet.service) ?? '');
     const known = kept?.kind === 'record' ? fromRecord(kept.record, fleet) : initialState(fleet);
     const inForce = policy ?? known.policy;
     const ready = members(fleet).filter((backend) => backend.ready).length;
@@ -123,15 +141,22 @@ export function createClusterStates(
     };
   }
 
+  function problems(of?: ServiceKey): readonly Problem[] {
+    return [...records.values()].flatMap((kept) =>
+      kept.kind === 'unreadable' && (of ?? kept.service) === kept.service ? [kept.problem] : [],
+    );
+  }
+
   return {
     states: () => [...fleets.values()].map(stateOf),
     subscribe: notifier.subscribe,
     words,
     health: source.health,
-    problems: (of) =>
-      [...records.values()].flatMap((kept) =>
-        kept.kind === 'unreadable' && (of ?? kept.service) === kept.service ? [kept.problem] : [],
-      ),
+    problems,
+    problemsOf: (service) => [
+      ...problems(service).map((problem) => ({ about: 'record', problem }) as const),
+      ...(refused.get(service) ?? []).map((problem) => ({ about: 'policy', problem }) as const),
+    ],
     start: (signal) => source.start(onChanges, signal),
   };
 }

@@ -17,7 +17,7 @@ import { runCli, runPlugin, startCli } from '../support/cli.ts';
 import { decisionOf, fleetOf } from '../support/fixtures.ts';
 import { describeWith } from '../support/parts.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { installCrd } from './crd.ts';
+import { installCrd, withLooseCrd } from './crd.ts';
 import { createShop, done, type PodSpec, type Shop } from './shop.ts';
 
 const pods: readonly PodSpec[] = [1, 2, 3, 4, 5, 6].map((n) => ({ name: `pricer-${n}`, ip: `10.1.0.${n}` }));
@@ -194,6 +194,30 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'reading a cluster', (execut
     await record(['pricer-3'], refused, silent);
     expect((await run(['get', '-n', 'shop'])).stdout).toMatch(/ policy pricer is invalid\n$/);
     await record(['pricer-3']);
+  });
+
+  it('of a policy that was spoiled the last accepted one is in force, and who is out stays so', async () => {
+    const path = '/apis/breaker.kubervisor.io/v1/namespaces/shop/kubervisorservices/pricer';
+    const put = async (change: object) => {
+      const { body } = await plane.api.get(path);
+      return plane.api.put(path, { ...(body as object), spec: { ...spec, ...change } });
+    };
+    const [breaker] = spec.breakers;
+    // The API server cannot read PromQL: this it takes.
+    const spoiled = { ...breaker, threshold: { ...breaker?.threshold, query: 'sum by (' } };
+    for (const change of [{ breakers: [spoiled] }, { settle: 'often' }]) {
+      await withLooseCrd(plane.api, () =>
+        eventually(async () => (await put(change)).status < 300, { timeoutMs: 20_000 }),
+      );
+      const get = await run(['get', 'shop/pricer']);
+      expect(get.stdout).toMatch(/^shop\/pricer +Enforce +6\/6 +5 +1 /m);
+      expect(get.stdout).toMatch(/ policy is invalid \(KV0\d+\)\n/);
+      expect((await run(['endpoints', 'shop/pricer'])).stdout).toMatch(/^pricer-3 +ejected /m);
+      const why = await run(['why', 'pricer-3', '-n', 'shop']);
+      expect(why.stdout).toMatch(/^pricer-3 is ejected .*errors/);
+      expect(why.stdout).toContain('the policy is invalid: ');
+      await done(put({}));
+    }
   });
 
   it('a Service that was suspended by itself says by whom and why, without a leader', async () => {
