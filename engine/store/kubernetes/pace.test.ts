@@ -31,10 +31,10 @@ it('an object is written at once, and then once a second', async () => {
 
 it('a thousand objects: fifty at once, then twenty a second, in the order of asking', async () => {
   const { clock, pace, sent, ask } = started();
-  for (let n = 0; n < 1000; n++) ask(`${n}`);
+  for (let n = 0; n < 1000; n++) ask(`a/${n}`);
   expect(pace.hasSpare()).toBe(false);
   await clock.advance(60_000);
-  expect(sent.map(({ key }) => key)).toEqual(Array.from({ length: 1000 }, (_, n) => `${n}`));
+  expect(sent.map(({ key }) => key)).toEqual(Array.from({ length: 1000 }, (_, n) => `a/${n}`));
   for (let n = 0; n < 60; n++) {
     const inSecond = sent.filter(({ atMs }) => atMs >= n * 1000 && atMs < (n + 1) * 1000).length;
     expect(inSecond).toBeLessThanOrEqual(n === 0 ? 70 : 20);
@@ -61,4 +61,55 @@ it('a clock that is set back makes nobody wait for it', async () => {
   ask('a');
   await clock.advance(1000);
   expect(sent.length).toBe(2);
+});
+
+it('a namespace with thousands of policies that always have something to write holds up no other', async () => {
+  const { clock, pace, sent, ask } = started();
+  const { signal } = new AbortController();
+  const busy = async (key: string): Promise<void> => {
+    for (;;) await pace.turn(key, signal);
+  };
+  for (let n = 0; n < 2000; n++) void busy(`many/${n}`);
+  await clock.advance(120_000);
+  const askedMs = 120_000;
+  for (let n = 0; n < 10; n++) ask(`few/${n}`);
+  ask('one/0');
+  await clock.advance(5_000);
+  const waitedMs = (key: string) => (sent.find((other) => other.key === key)?.atMs ?? Infinity) - askedMs;
+  // Behind one of each of the others.
+  expect(waitedMs('one/0')).toBeLessThanOrEqual(150);
+  // Ten of them, in the order of asking, each behind at most two of others.
+  expect(sent.filter(({ key }) => key !== 'one/0').map(({ key }) => key)).toEqual(
+    Array.from({ length: 10 }, (_, n) => `few/${n}`),
+  );
+  expect(waitedMs('few/9')).toBeLessThanOrEqual(1_550);
+  expect(pace.hasSpare()).toBe(false);
+});
+
+it('who waits for a turn does not go while the server wants to be left alone', async () => {
+  const { clock, pace, sent, ask } = started();
+  for (let n = 0; n < 60; n++) ask(`a/${n}`);
+  await clock.advance(0);
+  expect(sent).toHaveLength(50);
+  pace.holdOff(10_000);
+  await clock.advance(9_999);
+  expect(sent).toHaveLength(50);
+  await clock.advance(1);
+  expect(sent).toHaveLength(60);
+});
+
+it("who gives up waiting takes nobody else's turn, and leaves no timer behind", async () => {
+  const { clock, pace, sent, ask } = started();
+  for (let n = 0; n < 50; n++) ask(`a/${n}`);
+  await clock.advance(0);
+  const giving = new AbortController();
+  let gaveUp = 0;
+  for (let n = 0; n < 100; n++) void pace.turn(`b/${n}`, giving.signal).then(() => (gaveUp += 1));
+  await clock.advance(0);
+  giving.abort();
+  await clock.advance(0);
+  expect([gaveUp, clock.pending]).toEqual([100, 0]);
+  ask('c/0');
+  await clock.advance(50);
+  expect(sent.at(-1)).toEqual({ key: 'c/0', atMs: 50 });
 });

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { EpochMs } from '../../model.ts';
 import { sleep } from '../../kubernetes/sleep.ts';
 import { rememberInUse } from '../../metrics/in-use.ts';
+import { createTurnQueue } from './turn-queue.ts';
 
 export interface PaceSettings {
   /** From one write of an object to the next. */
@@ -14,7 +15,10 @@ export interface PaceSettings {
 }
 
 export interface Pace {
-  /** Resolves when the object may be written, in the order of asking; or when the signal aborts. */
+  /**
+   * Resolves when the object may be written, or when the signal aborts. Namespaces take turns; within one it is the order
+   * of asking. @param key `namespace/name`
+   */
   turn(key: string, signal: AbortSignal): Promise<void>;
   /** The server asks to be left alone. */
   holdOff(forMs: number): void;
@@ -32,6 +36,8 @@ export function createPace({ perObjectMs, perSecond, burst }: PaceSettings, cloc
   let chargedUntilMs = 0;
   let heldUntilMs = 0;
   let seenMs = clock.now();
+  const waiting = createTurnQueue<() => void>();
+  let cancelNext: () => void = () => undefined;
 
   function now(): EpochMs {
     const nowMs = clock.now();
@@ -54,19 +60,49 @@ export function createPace({ perObjectMs, perSecond, burst }: PaceSettings, cloc
     return Math.max(0, chargedUntilMs - now());
   }
 
+  /** All whose turn has come; then again when the next one has. */
+  function letGo(): void {
+    cancelNext();
+    while (!waiting.isEmpty()) {
+      const ms = Math.max(heldUntilMs - now(), aheadMs() - (burst - 1) * intervalMs);
+      if (ms > 0) {
+        cancelNext = clock.at(now() + Math.ceil(ms), letGo);
+        return;
+      }
+      chargedUntilMs = Math.max(chargedUntilMs, now()) + intervalMs;
+      waiting.take()?.();
+    }
+  }
+
+  function turnOf(namespace: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const go = (): void => {
+        signal.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = (): void => {
+        waiting.remove(namespace, go);
+        if (waiting.isEmpty()) cancelNext();
+        resolve();
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      waiting.add(namespace, go);
+      letGo();
+    });
+  }
+
   return {
     async turn(key, signal) {
       for (let ms = waitMs(key); ms > 0 && !signal.aborted; ms = waitMs(key)) await sleep(clock, ms, signal);
       // Before it has gone: a second write of the object must not slip in while this one waits for the others.
       writesOf(key).lastMs = now();
-      const behindMs = aheadMs() - (burst - 1) * intervalMs;
-      chargedUntilMs = Math.max(chargedUntilMs, now()) + intervalMs;
-      if (behindMs > 0) await sleep(clock, behindMs, signal);
+      await turnOf(key.slice(0, key.indexOf('/')), signal);
       writesOf(key).lastMs = now();
     },
     holdOff(forMs) {
       heldUntilMs = Math.max(heldUntilMs, now() + Math.min(forMs, longestHoldOffMs));
     },
-    hasSpare: () => heldUntilMs <= now() && aheadMs() < (burst / 2) * intervalMs,
+    hasSpare: () => heldUntilMs <= now() && waiting.isEmpty() && aheadMs() < (burst / 2) * intervalMs,
   };
 }
