@@ -1,6 +1,6 @@
 /** What a store has of a Service, as the engine takes it in. */
 import { formatProblem, type Problem } from './problem.ts';
-import { readRecord } from './rotation/read-record.ts';
+import { readRecord, unknownRecord } from './rotation/read-record.ts';
 import type { ServiceRecord } from './rotation/record.ts';
 import type { Runtime } from './runtime.ts';
 import type { StoredRecord } from './store/store.ts';
@@ -11,7 +11,8 @@ export function readStored(
   stored: StoredRecord,
   observer: { problem(problem: Problem): void },
 ): ServiceRecord | undefined {
-  const reading = readRecord(stored.service, stored.body, stored.place);
+  const { service, body, place, unread } = stored;
+  const reading = unread === undefined ? readRecord(service, body, place) : unknownRecord(service, unread);
   if (reading.kind === 'record') {
     delete runtime.unreadable;
     return reading.record;

@@ -29,7 +29,12 @@ export function readRecord(service: ServiceKey, body: unknown, place: Place = no
   return unreadable({ ...place, message: `the decisions of ${service} cannot be read: ${faultOf(body)}` });
 }
 
-function unreadable(problem: Omit<Problem, 'severity'>): Reading {
+/** @param why as in `cannot be read: ...` */
+export function unknownRecord(service: ServiceKey, why: string): Extract<Reading, { kind: 'unreadable' }> {
+  return unreadable({ code: 'KV0819', message: `the decisions of ${service} cannot be read: ${why}` });
+}
+
+function unreadable(problem: Omit<Problem, 'severity'>): Extract<Reading, { kind: 'unreadable' }> {
   return { kind: 'unreadable', problem: { severity: 'error', ...problem } };
 }
 

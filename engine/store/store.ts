@@ -25,6 +25,8 @@ export interface StoredRecord {
   readonly body: JsonValue;
   /** Where a person finds it, for when its body turns out to be no use. */
   readonly place?: Place;
+  /** Why it is not known what is there by now, as in `cannot be read: ...`. The body says nothing then. */
+  readonly unread?: string;
 }
 
 export interface StoredState {

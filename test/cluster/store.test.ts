@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../../demo/world/wait.ts';
 import { systemClock } from '../../engine/clock.ts';
 import { connect } from '../../engine/kubernetes/connect.ts';
-import type { KubeClient } from '../../engine/kubernetes/kube-client.ts';
+import { type KubeClient, KubeError } from '../../engine/kubernetes/kube-client.ts';
 import type { Standing } from '../../engine/leader/election.ts';
 import { type ServiceKey, serviceKey } from '../../engine/model.ts';
 import { formatProblem } from '../../engine/problem.ts';
@@ -67,6 +67,8 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
   interface Settings {
     readonly user?: 'administrator' | 'kubervisor';
     readonly timing?: Partial<StatusTiming>;
+    /** Looked into besides the shop. */
+    readonly others?: readonly string[];
     /** Between the store and the API server. */
     readonly around?: (client: KubeClient) => KubeClient;
     /** The Lease is free, and it gets it as soon as it takes part. */
@@ -82,7 +84,8 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
   /** In the order of the engine: what is on record, then what others write, then the fleets and policies. */
   async function replica(settings: Settings = {}): Promise<Replica> {
     const { user = 'administrator', timing = {}, around = (client) => client, isElected = false } = settings;
-    const { relay = (tell) => tell(), describe = () => ({}) } = settings;
+    const { relay = (tell) => tell(), describe = () => ({}), others = [] } = settings;
+    const namespaces = [shop.namespace, ...others];
     // One each: two may start at the same time.
     const kubeconfig = join(cluster.folder, `${user}-${(starts += 1)}.yaml`);
     await writeFile(kubeconfig, cluster.plane.kubeconfig(user, cluster.wire.url));
@@ -109,7 +112,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
       throw new Error(formatProblem(problem));
     };
     const common = { client, clock: systemClock, random: Math.random, onProblem };
-    const policies = createPolicyFeed({ ...common, namespaces: [shop.namespace] });
+    const policies = createPolicyFeed({ ...common, namespaces });
     const store = createStatusStore({
       ...common,
       policies,
@@ -126,7 +129,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     const source = createKubernetesSource({
       ...common,
       policies,
-      namespaces: [shop.namespace],
+      namespaces,
       onPolicies: (known) => relay(() => store.onPolicies(known)),
     });
     const each: Replica = {
@@ -143,7 +146,7 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     const state = await store.load(stopping.signal);
     for (const record of state.records.values()) told.push(record.body);
     store.watch?.({
-      record: (_, record) => told.push(record?.body ?? 'gone'),
+      record: (_, record) => told.push(record === undefined ? 'gone' : (record.unread ?? record.body)),
       global: (body) => told.push({ global: body }),
       role: (next) => {
         role = next;
@@ -505,7 +508,6 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
   });
 
   it('K6: a server that says wait is left alone for as long, and then the write is done', async () => {
-    const { KubeError } = await import('../../engine/kubernetes/kube-client.ts');
     const asked: number[] = [];
     let isBusy = false;
     const one = await leader({
@@ -596,6 +598,37 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({
       problem: { code: 'KV0802', message: expect.stringContaining('patch kubervisorservices/status') as unknown },
     });
+  });
+
+  it('a namespace that takes our rights away ends no leadership: of it alone nothing is decided, until it can be read again', async () => {
+    const other = await createShop(cluster.plane.api, `lost-${shop.namespace}`);
+    await other.service('quotes');
+    await done(other.policy('q', { ...spec, service: 'quotes' }));
+    const quotes = serviceKey(other.namespace, 'quotes');
+    let isDenied = false;
+    const isLost = (path: string): boolean => isDenied && path.includes(`/namespaces/${other.namespace}/`);
+    const denied = new KubeError('policies are forbidden', { status: 403 });
+    const one = await leader({
+      others: [other.namespace],
+      around: (client) => ({
+        get: (...given) => (isLost(given[0]) ? Promise.reject(denied) : client.get(...given)),
+        send: (...given) => (isLost(given[1]) ? Promise.reject(denied) : client.send(...given)),
+        watch: (...given) => (isLost(given[0]) ? Promise.reject(denied) : client.watch(...given)),
+      }),
+    });
+    expect(await one.store.save(quotes, { seq: 1 }, 0)).toMatchObject({ kind: 'saved' });
+    one.stand({ kind: 'following' });
+    isDenied = true;
+    const before = one.told.length;
+    one.stand({ kind: 'leading', transitions: (transitions += 1) });
+    await eventually(() => one.store.leads?.(), soon);
+    expect(one.told.slice(before)).toEqual([expect.stringContaining('cannot be listed')]);
+    expect(await one.store.save(pricer(), { seq: 1 }, 0)).toMatchObject({ kind: 'saved' });
+    expect(await one.store.save(quotes, { seq: 2 }, 1)).toMatchObject({ kind: 'conflict' });
+    isDenied = false;
+    await eventually(() => one.told.length > before + 1, { timeoutMs: 40_000 });
+    expect(one.told.at(-1)).toEqual({ seq: 1 });
+    expect(await one.store.save(quotes, { seq: 2 }, 1)).toMatchObject({ kind: 'saved' });
   });
 
   it('the suspension of everything: whoever writes it, the others are told, and never the writer', async () => {

@@ -3,7 +3,7 @@
  * keeps decisions in their status. Two watches of one object would tell of it in two orders.
  */
 import type { Clock } from '../../clock.ts';
-import type { KubeClient } from '../../kubernetes/kube-client.ts';
+import { isForbidden, type KubeClient } from '../../kubernetes/kube-client.ts';
 import { policiesPath, scopesOf } from '../../kubernetes/paths.ts';
 import { type Change, createReflector, type ReflectorHealth, type WatchTiming } from '../../kubernetes/reflector.ts';
 import type { Problem } from '../../problem.ts';
@@ -29,17 +29,22 @@ export interface PolicyFeed {
   subscribe(listener: (change: Change<PolicyObject>) => void): void;
   /** Told when the API server fails, or is well again. */
   onHealth(listener: () => void): void;
-  /** Asks for the newest state there is, and resolves when it was told: nothing older than this call. */
-  refresh(): Promise<void>;
+  /**
+   * Asks for the newest state there is, and resolves when it was told: nothing older than this call. Of several namespaces
+   * those that we may not list, by then, hold up no other one: somebody there may have taken that right from us, or the
+   * whole namespace is gone. @returns these
+   */
+  refresh(): Promise<ReadonlySet<string>>;
   health(): readonly ReflectorHealth[];
 }
 
 export function createPolicyFeed(options: PolicyFeedOptions): PolicyFeed {
   const { client, clock, random, namespaces, onProblem, watching } = options;
   const listeners: ((change: Change<PolicyObject>) => void)[] = [];
-  const healthListeners: (() => void)[] = [];
-  const reflectors = scopesOf(namespaces).map((namespace) =>
-    createReflector({
+  const healthListeners = new Set<() => void>();
+  const parts = scopesOf(namespaces).map((namespace) => ({
+    namespace,
+    reflector: createReflector({
       path: policiesPath(namespace),
       client,
       clock,
@@ -54,7 +59,8 @@ export function createPolicyFeed(options: PolicyFeedOptions): PolicyFeed {
         for (const tell of listeners) tell(change);
       },
     }),
-  );
+  }));
+  const reflectors = parts.map(({ reflector }) => reflector);
   let isStarted = false;
 
   return {
@@ -65,9 +71,23 @@ export function createPolicyFeed(options: PolicyFeedOptions): PolicyFeed {
     },
     synced: Promise.all(reflectors.map(({ synced }) => synced)).then(() => undefined),
     subscribe: (listener) => void listeners.push(listener),
-    onHealth: (listener) => void healthListeners.push(listener),
+    onHealth: (listener) => void healthListeners.add(listener),
     async refresh() {
-      await Promise.all(reflectors.map((reflector) => reflector.relist()));
+      const { promise, resolve } = Promise.withResolvers<ReadonlySet<string>>();
+      const unread = new Set(parts);
+      function look(): void {
+        const isOver = [...unread].every(({ reflector }) => isForbidden(reflector.health().error ?? {}));
+        if (unread.size === parts.length || !isOver) return;
+        resolve(new Set([...unread].flatMap(({ namespace }) => namespace ?? [])));
+      }
+      healthListeners.add(look);
+      for (const part of parts) {
+        void part.reflector.relist().then(() => {
+          unread.delete(part);
+          look();
+        });
+      }
+      return promise.finally(() => healthListeners.delete(look));
     },
     health: () => reflectors.map((reflector) => reflector.health()),
   };

@@ -31,9 +31,13 @@ export function readRecordText(text: string, namespace: string, service: string)
       ? parseRecord(named.payload, named.service)
       : undefined;
   if (parsed !== undefined) return { ...parsed, isReadable: true };
-  // Newer than anything, so that nobody takes an older one for it, or writes over it.
-  const record = { service: serviceKey(namespace, service), revision: Number.MAX_SAFE_INTEGER, body: text };
-  return { record, epoch: Number.MAX_SAFE_INTEGER, isReadable: false };
+  return unreadable({ service: serviceKey(namespace, service), revision: 0, body: text });
+}
+
+/** Newer than anything, so that nobody takes an older one for it, or writes over it. */
+export function unreadable(record: StoredRecord): KeptRecord {
+  const { MAX_SAFE_INTEGER } = Number;
+  return { record: { ...record, revision: MAX_SAFE_INTEGER }, epoch: MAX_SAFE_INTEGER, isReadable: false };
 }
 
 function namedIn(text: string): { readonly service: ServiceKey; readonly payload: JsonValue } | undefined {

@@ -2,13 +2,13 @@
  * Where the decisions about each Service are: in the status of policies, as far as we have heard. The record follows the
  * Service, not the object: when the policy that holds it goes and another takes over, what was decided still stands.
  */
-import type { ServiceKey } from '../../model.ts';
+import { type ServiceKey, splitServiceKey } from '../../model.ts';
 import { isOlder } from '../../kubernetes/resource-version.ts';
 import { isRecord } from '../../is-record.ts';
 import type { Change } from '../../kubernetes/reflector.ts';
 import type { PolicyObject } from '../../sources/kubernetes/policy-book.ts';
 import { placeIn } from './problems.ts';
-import { isNewer, type KeptRecord, readRecordText } from './record-text.ts';
+import { isNewer, type KeptRecord, readRecordText, unreadable } from './record-text.ts';
 
 /** A policy in the cluster. */
 export interface Holding {
@@ -25,6 +25,11 @@ export interface Shelf {
   put(object: PolicyObject): readonly ServiceKey[];
   /** A request of our own has shown that it is not there any more. @returns as `follow` */
   gone(holding: Holding): readonly ServiceKey[];
+  /**
+   * What is on record in these namespaces may be another by now, and nobody lets us look: until that is heard of again it is
+   * none that can be read. @returns as `follow`
+   */
+  doubt(namespaces: ReadonlySet<string>): readonly ServiceKey[];
   holding(key: string): Holding | undefined;
   holdings(): readonly Holding[];
   /** The newest record of the Service, wherever it is, and if only in memory. */
@@ -117,6 +122,15 @@ export function createShelf(): Shelf {
     },
     put,
     gone: ({ key, object }) => drop(key, object.uid),
+    doubt(namespaces) {
+      const doubted = [...holdings.values()].filter(
+        ({ object, kept }) => namespaces.has(object.namespace) && kept?.isReadable === true,
+      );
+      return doubted.flatMap((holding) => {
+        holdings.set(holding.key, doubtful(holding));
+        return serviceOf(holding);
+      });
+    },
     holding: (key) => holdings.get(key),
     holdings: () => [...holdings.values()],
     current,
@@ -124,6 +138,15 @@ export function createShelf(): Shelf {
     orphans: () => [...orphans].flatMap(([service, kept]) => (current(service) === kept ? [service] : [])),
     forget: (service) => void orphans.delete(service),
   };
+}
+
+function doubtful(holding: Holding): Holding {
+  const { kept } = holding;
+  if (kept === undefined) return holding;
+  const { service } = kept.record;
+  const { namespace } = splitServiceKey(service);
+  const unread = `policies in ${namespace} cannot be listed, and who led before may have decided since`;
+  return { ...holding, kept: unreadable({ service, revision: 0, body: null, unread }) };
 }
 
 function serviceOf(holding: Holding | undefined): readonly ServiceKey[] {

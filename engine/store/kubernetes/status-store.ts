@@ -151,7 +151,9 @@ export function createStatusStore(options: StatusStoreOptions): StatusStore {
     elect: options.elect,
     namespace,
     claimEpoch: state.claimEpoch,
-    readAll: policies.refresh,
+    async readAll() {
+      told.tell(shelf.doubt(await policies.refresh()));
+    },
     readWithinMs: timing.deadlineMs,
     onRole(role) {
       if (role.kind === 'leading') bases = basesOf(shelf, role.epoch);
