@@ -17,6 +17,8 @@ export interface PolicyClaim {
   readonly outcome: PolicyOutcome;
   /** When the object was made; files do not say. */
   readonly createdAtMs?: number;
+  /** Of one that is refused: for which Service what was decided by it is on record, in the object itself. */
+  readonly recordedFor?: ServiceKey;
 }
 
 type InForce = Extract<SourceChange, { kind: 'policy' | 'policy-invalid' }>;
@@ -72,7 +74,7 @@ function serviceOf(policy: PolicyClaim, ownedBy: ReadonlyMap<string, ServiceKey>
   const { outcome, createdAtMs } = policy;
   if (outcome.kind === 'accepted') return outcome.policy.service;
   const owned = ownedBy.get(keyOf(policy));
-  return createdAtMs === undefined ? (owned ?? outcome.service) : (outcome.service ?? owned);
+  return createdAtMs === undefined ? (owned ?? outcome.service) : (outcome.service ?? policy.recordedFor ?? owned);
 }
 
 interface Decision {

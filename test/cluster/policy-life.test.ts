@@ -290,6 +290,28 @@ describeWith(['kube-apiserver', 'etcd'], 'an engine that follows a cluster', (ex
     expect(two.out()).toEqual(['p1', 'p2']);
   });
 
+  it('one whose very Service cannot be read any more freezes the one it governed, for who starts next as well', async () => {
+    await done(shop.policy('p', specOf()));
+    const one = await replica();
+    await one.lead(1);
+    await untilWritten(one, 'p', 'p1');
+    await withLooseCrd(cluster.plane.api, () =>
+      eventually(async () => (await shop.policy('p', specOf({ service: 'Pri_cer!' }))).status < 300, soon),
+    );
+    await eventually(() => one.told().some((text) => text.includes('spec.service')), soon);
+    const two = await replica();
+    await eventually(() => two.told().join() === one.told().join(), soon);
+    expect([two.policy(), two.out()]).toEqual([one.policy(), ['p1']]);
+    one.follow();
+    await two.lead(2);
+    await untilWritten(two, 'p', 'p2');
+    await eventually(() => one.out().length === 2, soon);
+    expect([one.out(), two.out()]).toEqual([
+      ['p1', 'p2'],
+      ['p1', 'p2'],
+    ]);
+  });
+
   it('a record of a newer version changes nothing for who follows, and that is told; one that can be read is followed again', async () => {
     await done(shop.policy('p', specOf()));
     const one = await replica();

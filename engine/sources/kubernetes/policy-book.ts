@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { PolicyOutcome, PolicyParser } from '../../policy/parse.ts';
 import { fieldsOf, isRecord } from '../../is-record.ts';
+import type { ServiceKey } from '../../model.ts';
 import type { PolicyClaim } from '../policies.ts';
 import type { Change } from '../../kubernetes/reflector.ts';
 
@@ -161,8 +162,10 @@ function toldBy(change: Change<PolicyObject>): Told {
   return new Map<string, PolicyObject | undefined>([...gone, ...change.items]);
 }
 
-function entryOf({ namespace, name, uid, generation, edition, object }: PolicyObject, parser: PolicyParser): Entry {
+function entryOf(policy: PolicyObject, parser: PolicyParser): Entry {
+  const { namespace, name, uid, generation, edition, object } = policy;
   const place = { file: `KubervisorService ${namespace}/${name}` };
+  const outcome = placed(parser.parseObject(object), place);
   return {
     namespace,
     name,
@@ -171,8 +174,25 @@ function entryOf({ namespace, name, uid, generation, edition, object }: PolicyOb
     edition,
     servicePlace: place,
     ...createdAt(object),
-    outcome: placed(parser.parseObject(object), place),
+    ...(outcome.kind === 'refused' && outcome.service === undefined ? recordedFor(policy) : {}),
+    outcome,
   };
+}
+
+/** One whose Service cannot be read any more goes on freezing the one that it governed, for whoever starts now as well. */
+function recordedFor({ namespace, status: { record } }: PolicyObject): Pick<PolicyClaim, 'recordedFor'> {
+  const service = typeof record === 'string' ? serviceOfRecord(record) : undefined;
+  // Whoever may write a policy's status in one namespace says nothing of another.
+  return service?.startsWith(`${namespace}/`) === true ? { recordedFor: service as ServiceKey } : {};
+}
+
+function serviceOfRecord(text: string): string | undefined {
+  try {
+    const service = fieldsOf(JSON.parse(text))['service'];
+    return typeof service === 'string' ? service : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function createdAt({ metadata }: PolicyObject['object']): Pick<PolicyClaim, 'createdAtMs'> {
