@@ -81,8 +81,43 @@ describe('a follower', () => {
     void a.engine.suspendAll(suspension);
     void b.engine.suspendAll(undefined);
     await settle();
-    expect(cluster.global).toEqual({});
+    expect(cluster.global).toEqual({ resumedMs: expect.any(Number) });
     expect([a.engine.suspension(), b.engine.suspension()]).toEqual([undefined, undefined]);
+    await stop();
+  });
+
+  it('a suspension that was asked for while cut off holds there, and ends when everything was resumed elsewhere since', async () => {
+    const { a, b, processB, cluster, advance, stop } = await withOneOut();
+    const now = (): number => a.clock.now();
+    processB.isCut = true;
+    void b.engine.suspendAll({ ...suspension, sinceMs: now() });
+    await advance(60_000);
+    healthyAt(b);
+    expect(a.statuses()['p3']).toBe('DRAINING');
+    void a.engine.suspendAll({ ...suspension, sinceMs: now() });
+    await advance(1_000);
+    void a.engine.suspendAll(undefined);
+    await advance(1_000);
+    processB.isCut = false;
+    await advance(2_000);
+    expect([a.engine.suspension(), b.engine.suspension()]).toEqual([undefined, undefined]);
+    expect(cluster.global).toEqual({ resumedMs: expect.any(Number) });
+    await stop();
+  });
+
+  it("a suspension that was asked for while cut off is everybody's afterwards, where nobody has said anything since", async () => {
+    const { a, b, processB, advance, stop } = await withOneOut();
+    void a.engine.suspendAll({ ...suspension, sinceMs: a.clock.now() });
+    await advance(1_000);
+    processB.isCut = true;
+    void a.engine.suspendAll(undefined);
+    await advance(1_000);
+    const asked = { ...suspension, sinceMs: a.clock.now() };
+    void b.engine.suspendAll(asked);
+    await advance(60_000);
+    processB.isCut = false;
+    await advance(2_000);
+    expect([a.engine.suspension(), b.engine.suspension()]).toEqual([asked, asked]);
     await stop();
   });
 

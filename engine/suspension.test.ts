@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createManualClock, settle } from '../test/support/manual-clock.ts';
 import type { Problem } from './problem.ts';
 import type { JsonValue, SaveGlobalResult } from './store/store.ts';
@@ -13,13 +13,16 @@ function world() {
   const stopping = new AbortController();
   const told: Problem[] = [];
   const asked: JsonValue[] = [];
+  /** What each write gives way to. */
+  const giveWay: (((found: JsonValue | undefined) => boolean) | undefined)[] = [];
   const answers: ((result: SaveGlobalResult) => void)[] = [];
   let retold = 0;
   const suspension = createGlobalSuspension({
     clock,
     store: {
-      saveGlobal(body) {
+      saveGlobal(body, givesWayTo) {
         asked.push(body);
+        giveWay.push(givesWayTo);
         return new Promise((resolve) => answers.push(resolve));
       },
       retellGlobal() {
@@ -34,6 +37,7 @@ function world() {
     stopping,
     told,
     asked,
+    giveWay,
     suspension,
     get retold() {
       return retold;
@@ -54,7 +58,7 @@ it('two writes are never under way at once: the older one might be the last to l
   await clock.advance(60_000);
   expect(asked).toEqual([{ suspension: incident }]);
   await answer();
-  expect(asked).toEqual([{ suspension: incident }, {}]);
+  expect(asked).toEqual([{ suspension: incident }, { resumedMs: expect.any(Number) }]);
   await answer();
   expect([told.length, suspension.problem(), clock.pending]).toEqual([1, undefined, 0]);
 });
@@ -115,4 +119,78 @@ it('what others say while ours is not on record does not count; afterwards it is
   expect(world_.retold).toBe(1);
   suspension.follow({});
   expect(suspension.current()).toBeUndefined();
+});
+
+describe('what could not be written down at once', () => {
+  const later = { resumedMs: 1_000 };
+
+  it('gives way to what was said after it elsewhere, and to nothing else', async () => {
+    const { clock, giveWay, suspension, answer } = world();
+    const heldBefore = { suspension: { ...incident, sinceMs: 2_000 } };
+    suspension.load(heldBefore);
+    void suspension.set(incident);
+    await answer(refusal);
+    await clock.advance(1_000);
+    // Who reaches the store has the last word, whatever the clocks say.
+    expect(giveWay[0]).toBeUndefined();
+    const found = [
+      later,
+      { suspension: { ...incident, sinceMs: 2 } },
+      { resumedMs: 0 },
+      heldBefore,
+      {},
+      undefined,
+      'x',
+      { suspension: { sinceMs: 3_000 } },
+    ];
+    expect(found.map((global) => giveWay[1]?.(global))).toEqual([true, true, false, false, false, false, false, false]);
+  });
+
+  it('is given up then, which is told, and what is on record holds', async () => {
+    const world_ = world();
+    const { clock, told, suspension, answer } = world_;
+    void suspension.set(incident);
+    await answer(refusal);
+    await clock.advance(1_000);
+    await answer({ kind: 'overtaken', current: later });
+    expect(told.map(({ code, message }) => [code, message])).toEqual([
+      ['KV0499', 'no'],
+      ['KV0842', expect.stringMatching(/suspended here by ana .* resumed/)],
+    ]);
+    expect([world_.retold, suspension.problem(), clock.pending]).toEqual([1, undefined, 0]);
+    suspension.follow(later);
+    expect(suspension.current()).toBeUndefined();
+  });
+
+  it('a resume as well: everything that was suspended since stays so', async () => {
+    const { clock, told, suspension, answer } = world();
+    suspension.load({ suspension: incident });
+    void suspension.set(undefined);
+    await answer(refusal);
+    await clock.advance(1_000);
+    const since = { suspension: { ...incident, sinceMs: clock.now() } };
+    await answer({ kind: 'overtaken', current: since });
+    expect(told.at(-1)).toMatchObject({ code: 'KV0842', message: expect.stringMatching(/resumed here .* suspended/) });
+    suspension.follow(since);
+    expect(suspension.current()).toEqual(since.suspension);
+  });
+
+  it('and comes to the same is not worth a word', async () => {
+    const { clock, told, suspension, answer } = world();
+    void suspension.set(incident);
+    await answer(refusal);
+    await clock.advance(1_000);
+    await answer({ kind: 'overtaken', current: { suspension: { ...incident, sinceMs: 2 } } });
+    expect(told.map(({ code }) => code)).toEqual(['KV0499']);
+  });
+
+  it('is written whatever is there once it is said again', async () => {
+    const { clock, asked, giveWay, suspension, answer } = world();
+    void suspension.set(incident);
+    await answer(refusal);
+    void suspension.set({ ...incident, sinceMs: clock.now() });
+    expect([asked.length, giveWay]).toEqual([2, [undefined, undefined]]);
+    await answer();
+    expect(suspension.problem()).toBeUndefined();
+  });
 });

@@ -77,7 +77,7 @@ export async function writeGlobal(
 ): Promise<unknown> {
   const suspension = verb === 'suspend' ? { actor: await cluster.user(), reason, sinceMs: now } : undefined;
   const map = { namespace: controllerNamespace, name: stateMapName(lease) };
-  const data = globalData(globalOf(suspension));
+  const data = globalData(globalOf(suspension, now));
   try {
     const change = (found: Fields): typeof data => {
       if (verb === 'resume') refuseNeedless(found);

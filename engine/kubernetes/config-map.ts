@@ -16,7 +16,7 @@ const attempts = 5;
 
 /**
  * Changes it, whether it is there or not.
- * @param change what to write, by what is there now; asked again when somebody else was faster
+ * @param change what to write, by what is there now, or nothing; asked again when somebody else was faster
  * @param query such as `?dryRun=All`
  * @returns the object as it is then
  * @throws KubeError
@@ -24,7 +24,7 @@ const attempts = 5;
 export async function changeConfigMap(
   client: KubeClient,
   { namespace, name }: ConfigMapName,
-  change: (data: Fields) => MapData,
+  change: (data: Fields) => MapData | undefined,
   signal: AbortSignal,
   query = '',
 ): Promise<unknown> {
@@ -33,6 +33,7 @@ export async function changeConfigMap(
   for (let left = attempts - 1; ; left--) {
     const found = await read(client, path, signal);
     const data = change(fieldsOf(found, 'data'));
+    if (data === undefined) return found;
     try {
       if (found === undefined) {
         return await client.send('post', `${maps}${query}`, { metadata: { name, labels: ownLabel }, data }, signal);

@@ -52,6 +52,8 @@ export type RemoveResult = { readonly kind: 'removed' } | Exclude<SaveResult, { 
 
 export type SaveGlobalResult =
   | { readonly kind: 'saved' }
+  /** It gave way to what is there. Nothing was written. */
+  | { readonly kind: 'overtaken'; readonly current: JsonValue | undefined }
   | Exclude<SaveResult, { readonly kind: 'saved' | 'conflict' }>;
 
 /** What this process may do with a shared store: write decisions, or only follow those of who may. */
@@ -96,8 +98,11 @@ export interface Store {
   /** Forgets the Service, under the same rules as `save`. */
   remove(service: ServiceKey, expectedRevision: number): Promise<RemoveResult>;
 
-  /** Keeps the one value that concerns no single Service; the last writer wins. Never throws and never rejects. */
-  saveGlobal(body: JsonValue): Promise<SaveGlobalResult>;
+  /**
+   * Keeps the one value that concerns no single Service; the last writer wins. Never throws and never rejects.
+   * @param givesWayTo asked by a shared store about what is there: whether that is to stay
+   */
+  saveGlobal(body: JsonValue, givesWayTo?: (found: JsonValue | undefined) => boolean): Promise<SaveGlobalResult>;
 
   /**
    * Only a shared store has it; any other is led by whoever has it open. Called once, after `load`: until it says
@@ -106,8 +111,8 @@ export interface Store {
   watch?(watcher: StoreWatcher): void;
 
   /**
-   * Only a shared store has it: tells the watcher once more what the global value is. Once our own save was answered that
-   * is what was written last, by whomever.
+   * Only a shared store has it: tells the watcher once more what the global value is. Once our own save was answered, or
+   * gave way, that is what was written last, by whomever.
    */
   retellGlobal?(): void;
 

@@ -44,9 +44,9 @@ export function measureStore(store: Store, metrics: StoreMetrics, clock: Clock):
       failing.delete(service);
       return result;
     },
-    async saveGlobal(body) {
-      const result = await store.saveGlobal(body);
-      if (result.kind !== 'saved') metrics.failed(result.kind);
+    async saveGlobal(body, givesWayTo) {
+      const result = await store.saveGlobal(body, givesWayTo);
+      if (result.kind !== 'saved' && result.kind !== 'overtaken') metrics.failed(result.kind);
       return result;
     },
     close: () => store.close(),

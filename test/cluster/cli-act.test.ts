@@ -152,6 +152,38 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
     }
   });
 
+  it('a suspension at a replica that is cut off ends when it comes back and everything was resumed elsewhere since', async () => {
+    const wire = await startWire(plane.url);
+    const through = { cut: wire.url, well: plane.url };
+    const replicas = await Promise.all(
+      (['cut', 'well'] as const).map(async (name) => {
+        const home = join(folder, `resumed-${name}`);
+        await mkdir(home);
+        const ports = await freePorts();
+        const kubeconfig = await configOf('administrator', through[name]);
+        await writeFile(join(home, 'kubervisor.yaml'), clusterConfigYaml(ports, `{kubeconfig: ${kubeconfig}}`));
+        return startServing(home, ports);
+      }),
+    );
+    const [cut, well] = replicas.map(({ url }) => url);
+    const act = (verb: string, url = '') => runCli([verb, '--server', url, '--reason', 'x']);
+    const isSuspended = async (url = ''): Promise<boolean> =>
+      (await runCli(['get', '--server', url])).stderr.startsWith('everything is suspended');
+    try {
+      wire.cut();
+      expect(await act('suspend', cut)).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error KV0814 /) });
+      for (const verb of ['suspend', 'resume']) expect(await act(verb, well)).toMatchObject({ code: 0, stderr: '' });
+      expect([await isSuspended(cut), await isSuspended(well)]).toEqual([true, false]);
+      wire.mend();
+      await eventually(async () => !(await isSuspended(cut)), { timeoutMs: 60_000 });
+      expect(await isSuspended(well)).toBe(false);
+      expect(replicas[0]?.process.log()).toMatch(/KV0842.*suspended here by .* resumed elsewhere since/);
+    } finally {
+      for (const { process } of replicas) await process.stop();
+      await wire.close();
+    }
+  });
+
   it('--dry-run lets the API server check it, and does nothing', async () => {
     const replica = await lead();
     const { code, stdout } = await run([...eject, '--dry-run']);
@@ -293,7 +325,7 @@ describeWith(['kube-apiserver', 'etcd'], 'acts in a cluster', (executables) => {
         stdout: '',
         stderr: expect.stringMatching(/^error KV0710 /),
       });
-      expect(await read()).toEqual({});
+      expect(await read()).toEqual({ resumedMs: expect.any(Number) });
     });
 
     it('a freeze is asked of the leader itself', async () => {

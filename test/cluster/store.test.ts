@@ -642,6 +642,27 @@ describeWith(['kube-apiserver', 'etcd'], 'decisions in the status of policies', 
     expect((await (await replica()).store.load(stopping.signal)).global).toEqual({});
   });
 
+  it('a suspension that is to give way to what is there does, and tells what that is', async () => {
+    const one = await replica();
+    const two = await replica();
+    expect(await two.store.saveGlobal({ by: 'two' })).toEqual({ kind: 'saved' });
+    const found: unknown[] = [];
+    const givesWay = (isIt: boolean) => (global: unknown) => {
+      found.push(global);
+      return isIt;
+    };
+    expect(await one.store.saveGlobal({ by: 'one' }, givesWay(true))).toEqual({
+      kind: 'overtaken',
+      current: { by: 'two' },
+    });
+    // At once, though the watch may be behind.
+    one.store.retellGlobal?.();
+    expect(one.told.at(-1)).toEqual({ global: { by: 'two' } });
+    expect(await one.store.saveGlobal({ by: 'one' }, givesWay(false))).toEqual({ kind: 'saved' });
+    expect(found).toEqual([{ by: 'two' }, { by: 'two' }]);
+    await eventually(() => JSON.stringify(two.told.at(-1)) === JSON.stringify({ global: { by: 'one' } }), soon);
+  });
+
   it('when the watch of it fails the log says so, and when it is well again', async () => {
     const one = await replica();
     cluster.wire.cut();

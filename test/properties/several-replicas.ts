@@ -7,7 +7,7 @@ import type { Assignment } from '../../engine/assignment/assignment.ts';
 import type { Decision } from '../../engine/rotation/decision.ts';
 import type { ServiceRecord } from '../../engine/rotation/record.ts';
 import type { Store } from '../../engine/store/store.ts';
-import { globalOf } from '../../engine/suspension.ts';
+import { readGlobal } from '../../engine/suspension.ts';
 import { type ClusterProcess, createClusterStore } from '../support/cluster-store.ts';
 import { createManualClock, type EngineWorld, engineWorld, quickPolicy, service, settle } from '../support/engine.ts';
 import { fleetOf } from '../support/fixtures.ts';
@@ -215,8 +215,10 @@ export async function liveTogether(history: ReplicasHistory, tally: Tally, mista
     await settle();
     const served = new Set(replicas.map(newest));
     must(served.size === 1, 'I8 replicas agree', [...served]);
-    const suspended = new Set(replicas.map(({ world }) => JSON.stringify(globalOf(world.engine.suspension()))));
-    suspended.add(JSON.stringify(cluster.global ?? {}));
+    const suspended = new Set(replicas.map(({ world }) => JSON.stringify(world.engine.suspension())));
+    const reading = readGlobal(cluster.global);
+    must(reading.kind === 'read', 'I8 one suspension', cluster.global);
+    suspended.add(JSON.stringify(reading.kind === 'read' ? reading.suspension : undefined));
     must(suspended.size === 1, 'I8 one suspension', [...suspended]);
     // Nothing is under way: who comes to lead then changes nothing.
     const before = replicas.map(newest);

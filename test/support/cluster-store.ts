@@ -4,7 +4,14 @@
  */
 import type { ServiceKey } from '../../engine/model.ts';
 import type { Problem } from '../../engine/problem.ts';
-import type { JsonValue, SaveResult, Store, StoredRecord, StoreWatcher } from '../../engine/store/store.ts';
+import type {
+  JsonValue,
+  SaveGlobalResult,
+  SaveResult,
+  Store,
+  StoredRecord,
+  StoreWatcher,
+} from '../../engine/store/store.ts';
 
 export interface ClusterStore {
   readonly records: ReadonlyMap<ServiceKey, StoredRecord>;
@@ -125,11 +132,12 @@ export function createClusterStore(): ClusterStore {
             return { kind: 'saved', revision: version };
           }),
         remove: () => Promise.resolve({ kind: 'removed' }),
-        saveGlobal: (body) =>
-          attempt(() => {
+        saveGlobal: (body, givesWayTo) =>
+          attempt((): SaveGlobalResult => {
+            if (givesWayTo?.(global) === true) return { kind: 'overtaken', current: global };
             global = copyOf(body);
             tellOthers(name, (watcher) => watcher.global(global));
-            return { kind: 'saved' } as const;
+            return { kind: 'saved' };
           }),
         retellGlobal: () => tell(member, (watcher) => watcher.global(global)),
         close: () => Promise.resolve(),

@@ -11,10 +11,10 @@ import { configMapsPath } from '../../kubernetes/paths.ts';
 import { versionOf } from '../../kubernetes/object-meta.ts';
 import { createReflector, type ReflectorHealth } from '../../kubernetes/reflector.ts';
 import { isOlder } from '../../kubernetes/resource-version.ts';
-import { fieldsOf } from '../../is-record.ts';
+import { type Fields, fieldsOf } from '../../is-record.ts';
 import type { Problem } from '../../problem.ts';
 import { createLane } from '../lane.ts';
-import type { JsonValue, SaveGlobalResult } from '../store.ts';
+import type { JsonValue, SaveGlobalResult, Store } from '../store.ts';
 import { notWritten } from './problems.ts';
 
 export interface StateMapOptions {
@@ -41,7 +41,7 @@ export interface StateMap {
   /** As far as is known; once our own save was answered, at least that or what was written after it. */
   global(): JsonValue | undefined;
   /** As `Store.saveGlobal`. */
-  saveGlobal(body: JsonValue): Promise<SaveGlobalResult>;
+  saveGlobal: Store['saveGlobal'];
   /** Resolves when the global values that were given are written, or given up. */
   idle(): Promise<void>;
   /**
@@ -61,6 +61,12 @@ interface Content {
 }
 
 const none: Content = {};
+
+/** What `saveGlobal` was given. */
+interface GivenGlobal {
+  readonly body: JsonValue;
+  readonly givesWayTo: ((found: JsonValue | undefined) => boolean) | undefined;
+}
 
 export function createStateMap(options: StateMapOptions): StateMap {
   const { client, clock, random, namespace, name, deadlineMs, signal, onGlobal, onHealth, onProblem } = options;
@@ -93,18 +99,23 @@ export function createStateMap(options: StateMapOptions): StateMap {
     if (hasChanged && !isOurs) onGlobal(parse(content.global));
   }
 
-  const changeMap = (data: (found: unknown) => MapData, until: AbortSignal): Promise<unknown> =>
+  const changeMap = (data: (found: Fields) => MapData | undefined, until: AbortSignal): Promise<unknown> =>
     changeConfigMap(client, { namespace, name }, data, until);
 
-  async function write(body: JsonValue): Promise<SaveGlobalResult> {
+  async function write({ body, givesWayTo }: GivenGlobal): Promise<SaveGlobalResult> {
     const data = globalData(body);
+    let isOvertaken = false;
     writing = data.global;
     try {
       const silence = `no answer within ${deadlineMs / 1000} s`;
-      const ask = (until: AbortSignal): Promise<unknown> => changeMap(() => data, until);
+      const change = (found: Fields): MapData | undefined => {
+        isOvertaken = givesWayTo?.(globalIn({ data: found })) === true;
+        return isOvertaken ? undefined : data;
+      };
+      const ask = (until: AbortSignal): Promise<unknown> => changeMap(change, until);
       const written = contentOf(await inTime(clock, deadlineMs, signal, ask, silence));
       if (!isOlder(written.version ?? '', known.version ?? '')) known = written;
-      return { kind: 'saved' };
+      return isOvertaken ? { kind: 'overtaken', current: parse(written.global) } : { kind: 'saved' };
     } catch (error) {
       const failure = error instanceof KubeError ? error : new KubeError(String(error));
       const problem = notWritten('the whole installation', 'patch configmaps', namespace, failure);
@@ -120,7 +131,7 @@ export function createStateMap(options: StateMapOptions): StateMap {
     start: (starting) => void reflector.run(starting),
     synced: reflector.synced,
     global: () => parse(known.global),
-    saveGlobal: lane.write,
+    saveGlobal: (body, givesWayTo) => lane.write({ body, givesWayTo }),
     idle: lane.idle,
     async claimEpoch(transitions, until) {
       let epoch = 0;
