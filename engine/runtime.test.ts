@@ -188,7 +188,7 @@ describe('the suspension of everything', () => {
     void world.engine.suspendAll(undefined);
     world.store.release();
     await world.clock.advance(10_000);
-    expect(world.store.global).toEqual({});
+    expect(world.store.global).toEqual({ resumedMs: expect.any(Number) });
     await world.stop();
   });
 
