@@ -113,7 +113,8 @@ export function createClusterSide(options: ClusterSideOptions): ClusterSide {
         teller.tell({ reason: 'PolicyInvalid', type: 'Warning', note, regarding });
       }
     },
-    problems,
+    // Who leads no more has nothing left to do, and nobody has to mend what it once could not.
+    problems: () => (leads() ? problems() : []),
   };
 }
 

@@ -94,6 +94,9 @@ async function bringBack(
 ): Promise<boolean> {
   const isThere = replicas !== undefined;
   const before = await leadershipOf(cluster, options, now());
+  // Neither is there that was named, and others are: what is removed would be written again by replicas that nobody has ended.
+  const isMisnamed = !isThere && before.kind === 'nobody' && before.others === 'some';
+  if (isMisnamed && options.force === undefined) throw misnamed(options, before.why);
   if (before.kind === 'nobody' && (!isThere || replicas.wanted + replicas.running === 0)) {
     say(`nobody is brought back by a controller: there is no replica, and ${before.why}`);
     return isThere;
@@ -118,6 +121,14 @@ async function bringBack(
   }
   say(`${message}; going on`);
   return isThere;
+}
+
+function misnamed({ controllerNamespace, deployment }: StopOptions, why: string): Error {
+  return failure({
+    code: 'KV0825',
+    message: `there is no deployment/${deployment} in ${controllerNamespace}, and ${why}`,
+    remedy: 'name that which is meant; --force cleans up regardless of others',
+  });
 }
 
 function few(names: readonly string[]): string {

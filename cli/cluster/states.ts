@@ -86,10 +86,14 @@ export function createClusterStates(
     const text = status['record'];
     const kept =
       typeof text === 'string' && text !== '' ? readRecordText(text, namespace, String(spec['service'])) : undefined;
-    // Of the Service that it was for before: the leader puts it away.
-    if (kept === undefined || kept.record.service !== service) records.delete(`${namespace}/${name}`);
-    else records.set(`${namespace}/${name}`, { ...readRecord(service, kept.record.body, placeIn(policy)), service });
-    notifier.notify(service);
+    const before = records.get(`${namespace}/${name}`)?.service;
+    if (kept === undefined) records.delete(`${namespace}/${name}`);
+    else {
+      // Not of the spec: where that is spoiled, the record says which Service it is about.
+      const { service: about, body } = kept.record;
+      records.set(`${namespace}/${name}`, { ...readRecord(about, body, placeIn(policy)), service: about });
+    }
+    for (const each of new Set([service, before, kept?.record.service])) if (each !== undefined) notifier.notify(each);
   }
 
   function onChanges(changes: readonly SourceChange[]): void {
@@ -127,7 +131,9 @@ export function createClusterStates(
     const now = clock.now();
     const policy = policies.get(fleet.service);
     const kept = records.get(owners.get(fleet.service) ?? '');
-    const known = kept?.kind === 'record' ? fromRecord(kept.record, fleet) : initialState(fleet);
+    // One may be of the Service that its policy was for before: the leader puts it away.
+    const known =
+      kept?.kind === 'record' && kept.service === fleet.service ? fromRecord(kept.record, fleet) : initialState(fleet);
     const inForce = policy ?? known.policy;
     const ready = members(fleet).filter((backend) => backend.ready).length;
     return {

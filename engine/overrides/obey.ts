@@ -226,7 +226,8 @@ export function createOverrides(options: OverridesOptions): Overrides {
   function problems(): readonly Problem[] {
     return [
       ...book.health().flatMap((each) => reflectorProblem(each) ?? []),
-      ...[writer.problem()].flatMap((problem) => problem ?? []),
+      // Who leads no more writes nothing, and would never find out that it could by now.
+      ...(epochNow() === undefined ? [] : [writer.problem()]).flatMap((problem) => problem ?? []),
     ];
   }
 

@@ -205,7 +205,7 @@ describeWith(['helm'], 'the chart', ({ helm: executable }) => {
   });
 
   it('without rbac.create makes no role and no binding of any kind', async () => {
-    const objects = await manifestsOf(executable, { ...least, rbac: { create: false, aggregate: false } });
+    const objects = await manifestsOf(executable, { ...least, rbac: { create: false } });
     expect(objects.filter(({ apiVersion }) => apiVersion.startsWith('rbac.')).map(({ kind }) => kind)).toEqual([]);
     expect(objects.map(({ kind }) => kind)).toContain('Job');
   });

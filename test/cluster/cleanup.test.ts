@@ -232,6 +232,13 @@ describeWith(['kube-apiserver', 'etcd'], 'kubervisor cleanup', (executables) => 
         /error KV0825 .*there is no Lease kubervisor\/(kubervisor|typo), but there is kubervisor\/second /,
       );
     }
+    const stopped = await run('-A', '--stop', 'typo', '--lease', 'typo');
+    expect([stopped.code, stopped.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /error KV0825 there is no deployment\/typo in kubervisor, and there is no Lease kubervisor\/typo, but there is/,
+      ),
+    ]);
     expect((await run('-A', '--dry-run')).code).toBe(0);
     expect((await run('-A', '--lease', 'second')).code).toBe(0);
     expect((await plane.api.get(`${leases}/second`)).status).toBe(404);

@@ -205,7 +205,7 @@ describeWith(['kube-apiserver', 'etcd', 'kubectl'], 'reading a cluster', (execut
     const [breaker] = spec.breakers;
     // The API server cannot read PromQL: this it takes.
     const spoiled = { ...breaker, threshold: { ...breaker?.threshold, query: 'sum by (' } };
-    for (const change of [{ breakers: [spoiled] }, { settle: 'often' }]) {
+    for (const change of [{ breakers: [spoiled] }, { settle: 'often' }, { service: 'Pri_cer!' }]) {
       await withLooseCrd(plane.api, () =>
         eventually(async () => (await put(change)).status < 300, { timeoutMs: 20_000 }),
       );

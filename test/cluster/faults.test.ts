@@ -118,7 +118,14 @@ describeWith(['kube-apiserver', 'etcd', 'prometheus'], 'two replicas', (executab
     // Each list and watch found it so, and who reads the log reads of it once, and when it is over.
     for (const each of pair.replicas) {
       // Whom it refused last waits up to 30 s more, by himself.
-      await eventually(async () => (await each.problems()).length === 0, { ...asking, timeoutMs: 60_000 });
+      await eventually(
+        async () => {
+          const problems = await each.problems();
+          if (problems.length > 0) throw new Error(problems.join());
+          return true;
+        },
+        { ...asking, timeoutMs: 60_000 },
+      );
       expect(each.log().match(/"code":"KV0801"/g)).toHaveLength(2);
     }
   });

@@ -69,6 +69,8 @@ describeWith(['kube-apiserver', 'etcd', 'helm'], 'the command line with the role
     await bind('edit');
     const eject = ['eject', 'shop/pricer', 'pricer-3', '--for', '15m', '--reason', 'heap dump'];
     await eventually(async () => (await run(...eject, '--wait', '0')).code === 0, { timeoutMs: 20_000 });
+    const pause = await run('pause', 'shop/pricer', 'pricer-2', '--for', '15m', '--reason', 'x', '--dry-run');
+    expect([pause.code, pause.stdout]).toEqual([0, expect.stringContaining('(server dry run)')]);
     // There is no leader here.
     const waited = await run('restore', 'shop/pricer', 'pricer-3', '--reason', 'done', '--wait', '1s');
     expect([waited.code, waited.stderr]).toEqual([

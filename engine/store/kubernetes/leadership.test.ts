@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { createManualClock, settle } from '../../../test/support/manual-clock.ts';
 import { playedElection } from '../../../test/support/played-election.ts';
+import { KubeError } from '../../kubernetes/kube-client.ts';
 import { formatProblem } from '../../problem.ts';
 import type { Role } from '../store.ts';
 import { createLeadership } from './leadership.ts';
@@ -73,4 +74,29 @@ it('stops asking when the Lease is lost, and what it is told then is of no use',
   expect([reads.length, said()]).toEqual([2, []]);
   expect(roles).toEqual([{ kind: 'following', leader: 'another' }]);
   expect(clock.pending).toBe(0);
+});
+
+it('is told to wait for a day, and does not', async () => {
+  const clock = createManualClock();
+  const election = playedElection();
+  const roles: Role[] = [];
+  let claims = 0;
+  const leadership = createLeadership({
+    clock,
+    elect: election.elect,
+    readAll: () => Promise.resolve(),
+    readWithinMs: 10_000,
+    async claimEpoch(transitions) {
+      claims += 1;
+      if (claims === 1) throw new KubeError('wait', { status: 429, retryAfterMs: 86_400_000 });
+      return transitions;
+    },
+    namespace: 'kubervisor',
+    onRole: (role) => void roles.push(role),
+    onHealth: () => undefined,
+  });
+  leadership.run(new AbortController().signal);
+  election.stand({ kind: 'leading', transitions: 7 });
+  await clock.advance(60_000);
+  expect(roles).toEqual([{ kind: 'leading', epoch: 7 }]);
 });

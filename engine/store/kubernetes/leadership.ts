@@ -36,6 +36,8 @@ export interface Leadership {
 }
 
 const retryMs = 1_000;
+/** A wrong header must not leave everybody without a leader for a day. */
+const longestRetryMs = 60_000;
 
 export function createLeadership(options: LeadershipOptions): Leadership {
   const { clock, elect, readAll, readWithinMs, claimEpoch, namespace, onRole, onHealth } = options;
@@ -96,7 +98,7 @@ export function createLeadership(options: LeadershipOptions): Leadership {
         if (signal.aborted) return;
         const failure = error instanceof KubeError ? error : new KubeError(String(error));
         tell(notWritten('all Services', 'patch configmaps', namespace, failure));
-        await sleep(clock, failure.retryAfterMs ?? retryMs, signal);
+        await sleep(clock, Math.min(failure.retryAfterMs ?? retryMs, longestRetryMs), signal);
       }
     }
   }
