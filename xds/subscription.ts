@@ -358,6 +358,11 @@ class NameSubscription implements Subscription, Watcher {
       this.suspects?.delete(name);
       const interest = this.interests.get(name);
       const resource = interest && this.resourceOf(name, interest);
+      if (interest !== undefined && resource === undefined) {
+        // Refused along with others, and never by itself: if the same comes back, that is news to the client.
+        interest.refused = undefined;
+        interest.sent = interest.accepted;
+      }
       if (resource === undefined || resource.version !== interest?.refused?.resource.version) continue;
       markSent(interest, resource);
       return { resources: resource.alone, absent: [] };
