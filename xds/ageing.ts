@@ -91,6 +91,8 @@ export function createAgeing({ limits, identify, clock, random }: AgeingOptions)
       calls,
       leave: (atMs, why, graceMs) =>
         plan(atMs, () => {
+          // It may have been cut a moment ago and not have said so yet: what is said to it then throws, with nobody to catch it.
+          if (session.destroyed) return;
           session.goaway(constants.NGHTTP2_NO_ERROR, anyStream, Buffer.from(why));
           plan(clock.now() + graceMs, end);
         }),
