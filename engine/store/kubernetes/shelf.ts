@@ -2,7 +2,7 @@
  * Where the decisions about each Service are: in the status of policies, as far as we have heard. The record follows the
  * Service, not the object: when the policy that holds it goes and another takes over, what was decided still stands.
  */
-import { type ServiceKey, splitServiceKey } from '../../model.ts';
+import type { ServiceKey } from '../../model.ts';
 import { isOlder } from '../../kubernetes/resource-version.ts';
 import { isRecord } from '../../is-record.ts';
 import type { Change } from '../../kubernetes/reflector.ts';
@@ -123,12 +123,13 @@ export function createShelf(): Shelf {
     put,
     gone: ({ key, object }) => drop(key, object.uid),
     doubt(namespaces) {
-      const doubted = [...holdings.values()].filter(
-        ({ object, kept }) => namespaces.has(object.namespace) && kept?.isReadable === true,
-      );
-      return doubted.flatMap((holding) => {
-        holdings.set(holding.key, doubtful(holding));
-        return serviceOf(holding);
+      return [...holdings.values()].flatMap((holding) => {
+        const { key, object, kept } = holding;
+        if (kept?.isReadable !== true || !namespaces.has(object.namespace)) return [];
+        const { service } = kept.record;
+        const unread = `policies in ${object.namespace} cannot be listed, and who led before may have decided since`;
+        holdings.set(key, { ...holding, kept: unreadable({ service, revision: 0, body: null, unread }) });
+        return [service];
       });
     },
     holding: (key) => holdings.get(key),
@@ -138,15 +139,6 @@ export function createShelf(): Shelf {
     orphans: () => [...orphans].flatMap(([service, kept]) => (current(service) === kept ? [service] : [])),
     forget: (service) => void orphans.delete(service),
   };
-}
-
-function doubtful(holding: Holding): Holding {
-  const { kept } = holding;
-  if (kept === undefined) return holding;
-  const { service } = kept.record;
-  const { namespace } = splitServiceKey(service);
-  const unread = `policies in ${namespace} cannot be listed, and who led before may have decided since`;
-  return { ...holding, kept: unreadable({ service, revision: 0, body: null, unread }) };
 }
 
 function serviceOf(holding: Holding | undefined): readonly ServiceKey[] {
